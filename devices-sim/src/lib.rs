@@ -1,0 +1,1 @@
+//! What a sensor does, over any byte stream.

@@ -1,1 +1,3 @@
 //! Squall: weather for MQTT.
+
+pub mod scenario;

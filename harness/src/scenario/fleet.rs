@@ -1,0 +1,252 @@
+//! A fleet: devices of one kind at one site, as the simulator builds them.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Devices of one kind at one site.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fleet {
+    /// Unique among the fleets of a scenario.
+    pub name: String,
+    /// Index of the site in [`Scenario::sites`](super::Scenario::sites).
+    pub site: usize,
+    /// How many devices, at least 1.
+    pub count: u32,
+    /// When a device is there.
+    pub lifecycle: Lifecycle,
+    /// Devices first wake at a time drawn evenly from zero to this.
+    pub start_spread: Duration,
+    /// How wrong a device's clock is.
+    pub clock: Clock,
+    /// How a device speaks MQTT.
+    pub mqtt: Mqtt,
+    /// How a device that lost its connection, or got none, tries again.
+    pub reconnect: Reconnect,
+    /// What a device publishes.
+    pub publish: Option<Publish>,
+    /// What a device subscribes to.
+    pub subscribe: Vec<Subscription>,
+}
+
+/// When a device is there.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Lifecycle {
+    /// Connected from its start to the end of the run.
+    AlwaysOn,
+    /// Wakes, connects, publishes, waits for what is owed, disconnects, sleeps.
+    Periodic {
+        /// From one wake-up to the next.
+        every: Duration,
+        /// A wake-up moves by up to this much to either side, at most half of
+        /// `every`.
+        jitter: Duration,
+        /// Readings published while awake.
+        readings: u32,
+        /// Between two readings of one wake-up.
+        gap: Duration,
+        /// A device that is still owed something goes back to sleep after this
+        /// long awake.
+        awake_max: Duration,
+    },
+    /// Up and down for random times; goes down without a DISCONNECT.
+    Random {
+        /// How long a device is up.
+        up: Span,
+        /// How long it is down.
+        down: Span,
+        /// Whether it says DISCONNECT before going down.
+        graceful: bool,
+    },
+    /// Up and down in fixed turns.
+    Flapping {
+        /// How long a device is up.
+        up: Duration,
+        /// How long it is down.
+        down: Duration,
+        /// Whether it says DISCONNECT before going down.
+        graceful: bool,
+    },
+    /// Up once.
+    Once {
+        /// After its start.
+        after: Duration,
+        /// How long; `None` is to the end of the run.
+        stay: Option<Duration>,
+        /// Whether it says DISCONNECT before going down.
+        graceful: bool,
+    },
+}
+
+/// A random length of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Span {
+    /// Always the same.
+    Fixed(Duration),
+    /// Anything from `min` to `max`, equally likely.
+    Uniform {
+        /// Shortest.
+        min: Duration,
+        /// Longest, at least `min`.
+        max: Duration,
+    },
+    /// Exponentially distributed: the time to the next event of a Poisson
+    /// process.
+    Exponential {
+        /// Mean, more than zero.
+        mean: Duration,
+    },
+}
+
+/// How wrong a device's clock is.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Clock {
+    /// Each device's clock runs fast or slow by a constant drawn evenly from
+    /// `-drift_ppm` to `+drift_ppm`, in parts per million.
+    pub drift_ppm: f64,
+}
+
+/// How a device speaks MQTT.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mqtt {
+    /// Version of the protocol.
+    pub version: MqttVersion,
+    /// Keep Alive in whole seconds; zero switches it off.
+    pub keep_alive: Duration,
+    /// Clean Session of CONNECT.
+    pub clean_session: bool,
+    /// Will message of CONNECT.
+    pub will: Option<Will>,
+    /// User name of CONNECT.
+    pub username: Option<String>,
+    /// Password of CONNECT.
+    pub password: Option<String>,
+    /// QoS 1 and 2 publishes on their way at once, 1 to 65,535.
+    pub inflight: u16,
+}
+
+/// Version of MQTT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MqttVersion {
+    /// OASIS Standard, 29 October 2014.
+    V3_1_1,
+}
+
+/// Quality of service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Qos {
+    /// QoS 0.
+    AtMostOnce = 0,
+    /// QoS 1.
+    AtLeastOnce = 1,
+    /// QoS 2.
+    ExactlyOnce = 2,
+}
+
+/// Will message: what the broker publishes for a device that vanishes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Will {
+    /// Where to; `{device}` and `{fleet}` stand for their names.
+    pub topic: String,
+    /// What; may be empty.
+    pub payload: String,
+    /// Quality of service.
+    pub qos: Qos,
+    /// Whether the broker retains it.
+    pub retain: bool,
+}
+
+/// How a device that lost its connection, or got none, tries again: after
+/// `min`, then twice as long each time, up to `max`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reconnect {
+    /// First wait.
+    pub min: Duration,
+    /// Longest wait.
+    pub max: Duration,
+    /// A wait moves by up to this share, 0 to 1, to either side.
+    pub jitter: f64,
+    /// How long a device waits for TCP and CONNACK before it gives up.
+    pub timeout: Duration,
+}
+
+/// What a device publishes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Publish {
+    /// Where to; `{device}` and `{fleet}` stand for their names.
+    pub topic: String,
+    /// Quality of service of each reading in turn; never empty.
+    pub qos: Vec<Qos>,
+    /// Whether the broker is to retain each reading.
+    pub retain: bool,
+    /// From one reading to the next while up; a periodic device has its own
+    /// times, and ignores this.
+    pub every: Duration,
+    /// A reading moves by up to this much to either side, at most half of
+    /// `every`.
+    pub jitter: Duration,
+    /// A device stops after this many readings; `None` is without limit.
+    pub readings: Option<u32>,
+    /// What is in a reading.
+    pub payload: Payload,
+}
+
+/// What is in a reading; each one carries a unique id as well.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Payload {
+    /// A JSON object with a value drawn evenly from `min` to `max`.
+    Json {
+        /// Unit of the value, which is its key too.
+        unit: String,
+        /// Smallest value.
+        min: f64,
+        /// Largest value.
+        max: f64,
+    },
+    /// Always this many bytes.
+    Fixed {
+        /// Bytes, the id included; at least [`Payload::BYTES_MIN`].
+        bytes: u32,
+    },
+    /// A JSON object with a value that walks.
+    RandomWalk {
+        /// Unit of the value, which is its key too.
+        unit: String,
+        /// First value.
+        start: f64,
+        /// Largest step from one reading to the next.
+        step: f64,
+    },
+    /// A JSON object with a value that swings.
+    Sine {
+        /// Unit of the value, which is its key too.
+        unit: String,
+        /// Value in the middle.
+        mean: f64,
+        /// Largest distance from it.
+        amplitude: f64,
+        /// Length of one swing.
+        period: Duration,
+    },
+    /// The lines of a file in turn, from the first again after the last.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Its lines, without their ends; never empty.
+        lines: Vec<String>,
+    },
+}
+
+impl Payload {
+    /// Smallest payload in bytes that has room for an id.
+    pub const BYTES_MIN: u32 = 16;
+}
+
+/// A subscription.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscription {
+    /// Topic filter; `{device}` and `{fleet}` stand for their names.
+    pub filter: String,
+    /// Largest quality of service asked for.
+    pub qos: Qos,
+}

@@ -1,1 +1,20 @@
-//! The report model and its renderers.
+//! What a run of Squall found, as data, and what a person or a program reads of it.
+//!
+//! [`Report`] is one run: a scenario and a seed. [`Summary`] is many of them.
+//! Both are plain data with public fields, filled by whoever ran the scenario;
+//! nothing here does I/O, knows a clock, or speaks MQTT. Each renderer is a
+//! function from the model to a `String`, and the same model always gives the
+//! same text:
+//!
+
+mod bytes;
+mod model;
+mod summary;
+
+pub use bytes::{Bytes, BytesMismatch, Layer, LayerBytes};
+pub use model::{
+    Arrived, Connections, Counts, Expectation, FORMAT, FaultSpan, Flow, Guarantee, Latency,
+    LatencyBucket, LatencyOverTime, PacketCounts, Receiver, Report, Setting, SiteWeather, Verdict,
+    Violation, Weather,
+};
+pub use summary::{Check, CheckKind, Group, Outcome, Run, Summary};

@@ -1,0 +1,211 @@
+//! What a device has to do while it is awake: take readings on time, and know
+//! when it is done.
+
+use crate::device::Device;
+use crate::event::{DropReason, Event};
+use crate::fleet::Publish;
+use crate::id::MessageId;
+use crate::lifecycle::{Visit, awake_for, first_wake};
+use crate::outbox::Reading;
+use crate::payload::Moment;
+use crate::random::{Draw, Purpose, nanoseconds};
+use crate::run::World;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The duty of one time awake.
+#[derive(Debug)]
+pub(crate) struct Duty {
+    /// It goes to sleep now, whatever is still owed.
+    until: Option<Instant>,
+    /// The next reading is due.
+    next_reading: Option<Instant>,
+    visit: Option<VisitSoFar>,
+}
+
+#[derive(Debug)]
+struct VisitSoFar {
+    readings_left: u32,
+    gap: Duration,
+    linger: Linger,
+}
+
+/// A visit's time of listening.
+#[derive(Debug)]
+enum Linger {
+    /// It starts with the first accepted connection.
+    For(Duration),
+    Until(Instant),
+    Over,
+}
+
+impl Duty {
+    pub(crate) fn new(world: &World, device: &mut Device, now: Instant) -> Self {
+        let visit = world.fleet.lifecycle.visit().map(VisitSoFar::new);
+        let mut duty = Self {
+            until: awake_for(&world.fleet, device).map(|time| now + time),
+            next_reading: None,
+            visit,
+        };
+        duty.next_reading = duty.first_reading(world, device, now);
+        duty
+    }
+
+    /// When [`Duty::perform`] or [`Duty::is_done`] will have something new to say.
+    pub(crate) fn timer(&self) -> Option<Instant> {
+        let linger = self.visit.as_ref().and_then(|visit| match visit.linger {
+            Linger::Until(until) => Some(until),
+            Linger::For(_) | Linger::Over => None,
+        });
+        [self.until, self.next_reading, linger]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Takes the readings that are due.
+    pub(crate) fn perform(
+        &mut self,
+        world: &World,
+        device: &mut Device,
+        topic: &str,
+        now: Instant,
+    ) {
+        let Some(publish) = &world.fleet.publish else {
+            return;
+        };
+        while let Some(due) = self.next_reading.filter(|due| *due <= now) {
+            take_reading(world, publish, device, topic, now);
+            self.next_reading = self.reading_after(due, world, device);
+        }
+    }
+
+    /// A connection was accepted.
+    pub(crate) fn connected(&mut self, now: Instant) {
+        if let Some(visit) = &mut self.visit
+            && let Linger::For(time) = visit.linger
+        {
+            visit.linger = Linger::Until(now + time);
+        }
+    }
+
+    /// It is time to go to sleep.
+    pub(crate) fn is_done(&mut self, world: &World, device: &Device, now: Instant) -> bool {
+        if self.until.is_some_and(|until| until <= now) {
+            return true;
+        }
+        let Some(visit) = &mut self.visit else {
+            return false;
+        };
+        if let Linger::Until(until) = visit.linger
+            && until <= now
+        {
+            visit.linger = Linger::Over;
+        }
+        let lingered = matches!(visit.linger, Linger::Over);
+        let deaf = !world.fleet.subscribe.is_empty() && !device.subscribed;
+        lingered && self.next_reading.is_none() && device.outbox.is_empty() && !deaf
+    }
+
+    fn first_reading(
+        &mut self,
+        world: &World,
+        device: &mut Device,
+        now: Instant,
+    ) -> Option<Instant> {
+        let publish = world.fleet.publish.as_ref()?;
+        if let Some(visit) = &mut self.visit {
+            visit.readings_left = visit.readings_left.checked_sub(1)?;
+            return allowed(world, publish, device, now);
+        }
+        // The timetable goes on through sleep; what it held meanwhile is skipped.
+        let first = first_wake(&world.fleet, world.fleet.device(device.index));
+        let elapsed = world.since_start(now).saturating_sub(first).as_nanos();
+        let slot = elapsed.div_ceil(publish.every.as_nanos());
+        device.slot = device.slot.max(u32::try_from(slot).ok()?);
+        let due = world.epoch + reading_time(world, publish, device);
+        allowed(world, publish, device, due)
+    }
+
+    fn reading_after(
+        &mut self,
+        due: Instant,
+        world: &World,
+        device: &mut Device,
+    ) -> Option<Instant> {
+        let publish = world.fleet.publish.as_ref()?;
+        if let Some(visit) = &mut self.visit {
+            visit.readings_left = visit.readings_left.checked_sub(1)?;
+            return allowed(world, publish, device, due + visit.gap);
+        }
+        device.slot = device.slot.checked_add(1)?;
+        let due = world.epoch + reading_time(world, publish, device);
+        allowed(world, publish, device, due)
+    }
+}
+
+impl VisitSoFar {
+    fn new(visit: &Visit) -> Self {
+        Self {
+            readings_left: visit.readings,
+            gap: visit.gap,
+            linger: Linger::For(visit.linger),
+        }
+    }
+}
+
+/// When the reading of a device's current slot is due, since the start.
+fn reading_time(world: &World, publish: &Publish, device: &Device) -> Duration {
+    let fleet = &world.fleet;
+    let id = fleet.device(device.index);
+    let slot = u64::from(device.slot);
+    let jitter = Draw::new(fleet.seed, Purpose::ReadingJitter, id, slot).around(publish.jitter);
+    let nominal = first_wake(fleet, id) + publish.every.saturating_mul(device.slot);
+    Duration::from_nanos(nanoseconds(nominal).saturating_add_signed(jitter))
+}
+
+/// `due`, unless the fleet has gone quiet by then or the device has taken all of its readings.
+fn allowed(world: &World, publish: &Publish, device: &Device, due: Instant) -> Option<Instant> {
+    let at = world.since_start(due);
+    let quiet = world.fleet.quiet_after.is_some_and(|quiet| at >= quiet);
+    let all_taken = publish
+        .readings_max
+        .is_some_and(|max| device.readings >= max);
+    (!quiet && !all_taken).then_some(due)
+}
+
+fn take_reading(world: &World, publish: &Publish, device: &mut Device, topic: &str, now: Instant) {
+    device.readings += 1;
+    let id = world.fleet.device(device.index);
+    let moment = Moment {
+        seed: world.fleet.seed,
+        device: id,
+        sequence: device.readings,
+        elapsed: world.since_start(now),
+    };
+    let payload = publish.payload.render(&moment, &mut device.figure);
+    world.record(
+        device,
+        Event::Published {
+            id: MessageId::new(id, device.readings),
+            topic,
+            qos: publish.qos,
+            retain: publish.retain,
+            payload: &payload,
+        },
+    );
+    let reading = Reading {
+        sequence: device.readings,
+        payload,
+    };
+    if let Some(oldest) = device.outbox.push(reading, publish.outbox_max) {
+        let id = MessageId::new(id, oldest.sequence);
+        world.record(
+            device,
+            Event::Dropped {
+                id,
+                reason: DropReason::OutboxFull,
+            },
+        );
+    }
+}

@@ -1,0 +1,323 @@
+//! A fleet of like devices, as plain data.
+
+use crate::backoff::Backoff;
+use crate::id::DeviceId;
+use crate::lifecycle::Lifecycle;
+use crate::payload::{FIXED_SIZE_MIN, Payload, Signal};
+use crate::random::Spread;
+use std::time::Duration;
+
+/// A fleet of like devices.
+#[derive(Clone, Debug)]
+pub struct Fleet {
+    /// Its name, part of every device's name.
+    pub name: String,
+    /// The number of its first device; the others follow it.
+    pub first_device: DeviceId,
+    /// How many devices it has.
+    pub count: u32,
+    /// Where all its randomness comes from.
+    pub seed: u64,
+    /// Each device first wakes at a random time from 0 to this after [`run`](crate::run) starts.
+    pub start: Duration,
+    /// When its devices are awake.
+    pub lifecycle: Lifecycle,
+    /// How they speak MQTT.
+    pub mqtt: MqttSettings,
+    /// What they publish, if anything.
+    pub publish: Option<Publish>,
+    /// What they listen to.
+    pub subscribe: Vec<Subscribe>,
+    /// No reading is taken from this long after [`run`](crate::run) starts, so
+    /// that what is owed can still arrive. Devices without a subscription and
+    /// with nothing owed do not wake any more.
+    pub quiet_after: Option<Duration>,
+}
+
+/// How a fleet's devices speak MQTT 3.1.1.
+#[derive(Clone, Debug)]
+pub struct MqttSettings {
+    /// Keep-alive interval in seconds, 0 for none.
+    pub keep_alive_s: u16,
+    /// The CONNECT's clean session flag.
+    pub clean_session: bool,
+    /// User name, if any.
+    pub username: Option<String>,
+    /// Password, if any; MQTT 3.1.1 allows it only with a user name.
+    pub password: Option<Vec<u8>>,
+    /// What the broker publishes when the device vanishes.
+    pub will: Option<Will>,
+    /// Patience for a connection and its CONNACK, and for a write that the
+    /// network does not take. Whole seconds; rumqttc allows no finer.
+    pub connect_timeout: Duration,
+    /// Most readings at QoS 1 and 2 that await acknowledgement at a time, at least 1.
+    pub in_flight_max: u16,
+    /// Longest packet, in bytes, that the client accepts or sends.
+    pub packet_size_max: usize,
+    /// How it reconnects.
+    pub backoff: Backoff,
+}
+
+impl Default for MqttSettings {
+    fn default() -> Self {
+        Self {
+            keep_alive_s: 60,
+            clean_session: true,
+            username: None,
+            password: None,
+            will: None,
+            connect_timeout: Duration::from_secs(30),
+            in_flight_max: 16,
+            packet_size_max: 256 * 1024,
+            backoff: Backoff::default(),
+        }
+    }
+}
+
+/// A will message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Will {
+    /// Topic, with `{device}` and `{fleet}`.
+    pub topic: String,
+    /// Payload, with `{device}` and `{fleet}`.
+    pub payload: String,
+    /// QoS.
+    pub qos: Qos,
+    /// RETAIN flag.
+    pub retain: bool,
+}
+
+/// What each device publishes.
+#[derive(Clone, Debug)]
+pub struct Publish {
+    /// Topic, with `{device}` and `{fleet}`.
+    pub topic: String,
+    /// QoS.
+    pub qos: Qos,
+    /// RETAIN flag.
+    pub retain: bool,
+    /// What a reading looks like.
+    pub payload: Payload,
+    /// Time between readings of [`Lifecycle::AlwaysOn`] and
+    /// [`Lifecycle::UpDown`], counted from the first waking; the other life
+    /// cycles say themselves when readings are taken.
+    pub every: Duration,
+    /// Each reading is up to this much early or late, at random; at most half of `every`.
+    pub jitter: Duration,
+    /// Readings that a device takes in all, if limited.
+    pub readings_max: Option<u32>,
+    /// Readings that a device keeps while it cannot send them, at least 1; the
+    /// oldest goes first.
+    pub outbox_max: usize,
+}
+
+/// What each device listens to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscribe {
+    /// Topic filter, with `{device}` and `{fleet}`.
+    pub filter: String,
+    /// Highest QoS asked for.
+    pub qos: Qos,
+}
+
+/// Quality of service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Qos {
+    /// QoS 0.
+    AtMostOnce,
+    /// QoS 1.
+    AtLeastOnce,
+    /// QoS 2.
+    ExactlyOnce,
+}
+
+impl From<rumqttc::QoS> for Qos {
+    fn from(qos: rumqttc::QoS) -> Self {
+        match qos {
+            rumqttc::QoS::AtMostOnce => Self::AtMostOnce,
+            rumqttc::QoS::AtLeastOnce => Self::AtLeastOnce,
+            rumqttc::QoS::ExactlyOnce => Self::ExactlyOnce,
+        }
+    }
+}
+
+impl From<Qos> for rumqttc::QoS {
+    fn from(qos: Qos) -> Self {
+        match qos {
+            Qos::AtMostOnce => Self::AtMostOnce,
+            Qos::AtLeastOnce => Self::AtLeastOnce,
+            Qos::ExactlyOnce => Self::ExactlyOnce,
+        }
+    }
+}
+
+impl Fleet {
+    /// The number of the fleet's `index`-th device, from 0.
+    #[must_use]
+    pub fn device(&self, index: u32) -> DeviceId {
+        DeviceId(self.first_device.0 + index)
+    }
+
+    /// The name, and client identifier, of the fleet's `index`-th device, from
+    /// 0: the fleet's name and the device's number within it, from 1.
+    #[must_use]
+    pub fn device_name(&self, index: u32) -> String {
+        format!("{}-{}", self.name, u64::from(index) + 1)
+    }
+
+    /// `template` with `{device}` and `{fleet}` filled in for one device.
+    #[must_use]
+    pub fn expand(&self, template: &str, index: u32) -> String {
+        template
+            .replace("{fleet}", &self.name)
+            .replace("{device}", &self.device_name(index))
+    }
+}
+
+/// A fleet that cannot be run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("fleet `{fleet}`: {problem}")]
+pub struct FleetError {
+    fleet: String,
+    problem: &'static str,
+}
+
+impl Fleet {
+    /// Whether the fleet can be run at all. [`run`](crate::run) relies on it.
+    ///
+    /// # Errors
+    ///
+    /// The first setting that makes no sense.
+    pub fn check(&self) -> Result<(), FleetError> {
+        let problem = self.problem();
+        problem.map_or(Ok(()), |problem| {
+            Err(FleetError {
+                fleet: self.name.clone(),
+                problem,
+            })
+        })
+    }
+
+    fn problem(&self) -> Option<&'static str> {
+        let backoff = self.mqtt.backoff;
+        let rules = [
+            (!self.name.is_empty(), "the name is empty"),
+            (self.count > 0, "it has no devices"),
+            (
+                self.first_device.0.checked_add(self.count).is_some(),
+                "its device numbers do not fit in 32 bits",
+            ),
+            (self.mqtt.in_flight_max > 0, "`in_flight_max` is 0"),
+            (self.mqtt.packet_size_max > 0, "`packet_size_max` is 0"),
+            (
+                self.mqtt.connect_timeout >= Duration::from_secs(1),
+                "`connect_timeout` is shorter than 1 s",
+            ),
+            (
+                self.mqtt.password.is_none() || self.mqtt.username.is_some(),
+                "a password needs a user name [MQTT311-3.1.2-22]",
+            ),
+            (
+                !backoff.first.is_zero() && backoff.first <= backoff.max,
+                "the first back-off is 0 or above its maximum",
+            ),
+            (
+                backoff.factor >= 1.0 && backoff.factor.is_finite(),
+                "the back-off's factor is below 1",
+            ),
+            (
+                (0.0..=1.0).contains(&backoff.jitter),
+                "the back-off's jitter is not between 0 and 1",
+            ),
+        ];
+        let broken = rules.iter().find(|(holds, _)| !holds);
+        broken
+            .map(|(_, problem)| *problem)
+            .or_else(|| self.lifecycle.problem())
+            .or_else(|| self.publish.as_ref()?.problem())
+            .or_else(|| self.topic_problem())
+    }
+
+    /// Topics and filters, as they are for the first device.
+    fn topic_problem(&self) -> Option<&'static str> {
+        let publish = self.publish.as_ref().map(|publish| &publish.topic);
+        let will = self.mqtt.will.as_ref().map(|will| &will.topic);
+        let named = |topic: &&String| rumqttc::valid_topic(&self.expand(topic, 0));
+        let filtered = |s: &Subscribe| rumqttc::valid_filter(&self.expand(&s.filter, 0));
+        if !publish.iter().chain(&will).all(named) {
+            return Some("a topic is empty or has a wildcard");
+        }
+        let all_valid = self.subscribe.iter().all(filtered);
+        (!all_valid).then_some("a topic filter is not valid")
+    }
+}
+
+impl Publish {
+    fn problem(&self) -> Option<&'static str> {
+        let rules = [
+            (!self.every.is_zero(), "readings are taken every 0 s"),
+            (
+                self.jitter <= self.every / 2,
+                "the readings' jitter is above half of `every`",
+            ),
+            (self.outbox_max > 0, "`outbox_max` is 0"),
+        ];
+        let broken = rules.iter().find(|(holds, _)| !holds);
+        broken
+            .map(|(_, problem)| *problem)
+            .or_else(|| self.payload.problem())
+    }
+}
+
+impl Payload {
+    fn problem(&self) -> Option<&'static str> {
+        match self {
+            Self::Json {
+                unit,
+                decimals,
+                signal,
+            } => {
+                let escaped = |c: char| c == '"' || c == '\\' || c.is_control();
+                if unit.is_empty() || unit.chars().any(escaped) {
+                    Some("a unit is empty, or JSON would escape it")
+                } else if *decimals > 9 {
+                    Some("a reading has more than 9 decimals")
+                } else {
+                    signal.problem()
+                }
+            }
+            Self::Fixed { bytes } => {
+                (*bytes < FIXED_SIZE_MIN).then_some("a payload of a fixed size needs 18 bytes")
+            }
+            Self::Lines(lines) => lines.is_empty().then_some("a payload's file has no line"),
+        }
+    }
+}
+
+impl Signal {
+    fn problem(&self) -> Option<&'static str> {
+        let ordered = |min: f64, max: f64| min.is_finite() && max.is_finite() && min <= max;
+        match *self {
+            Self::Uniform { min, max } => {
+                (!ordered(min, max)).then_some("a signal's `min` is above its `max`")
+            }
+            Self::RandomWalk { min, max, step } => (!ordered(min, max) || !ordered(0.0, step))
+                .then_some("a random walk's bounds or step make no sense"),
+            Self::Sine {
+                mean,
+                amplitude,
+                period,
+            } => (!mean.is_finite() || !amplitude.is_finite() || period.is_zero())
+                .then_some("a sine's figures are not finite, or its period is 0"),
+        }
+    }
+}
+
+impl Spread {
+    pub(crate) fn problem(self) -> Option<&'static str> {
+        match self {
+            Self::Uniform { min, max } if min > max => Some("a spread's `min` is above its `max`"),
+            Self::Fixed(_) | Self::Uniform { .. } | Self::Exponential { .. } => None,
+        }
+    }
+}

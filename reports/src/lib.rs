@@ -8,8 +8,18 @@
 //!
 
 mod bytes;
+pub mod figures;
+pub mod json;
+pub mod junit;
+mod layout;
+pub mod markdown;
 mod model;
+mod style;
 mod summary;
+mod table;
+pub mod terminal;
+mod timeline;
+mod words;
 
 pub use bytes::{Bytes, BytesMismatch, Layer, LayerBytes};
 pub use model::{
@@ -17,4 +27,5 @@ pub use model::{
     LatencyBucket, LatencyOverTime, PacketCounts, Receiver, Report, Setting, SiteWeather, Verdict,
     Violation, Weather,
 };
+pub use style::Style;
 pub use summary::{Check, CheckKind, Group, Outcome, Run, Summary};

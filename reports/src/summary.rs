@@ -198,6 +198,13 @@ impl Summary {
             .count()
     }
 
+    /// The runs that were violated or ended in an error, in order.
+    pub fn failing(&self) -> impl Iterator<Item = &Run> {
+        self.runs
+            .iter()
+            .filter(|run| matches!(run.outcome, Outcome::Violated | Outcome::Error))
+    }
+
     /// Whether all planned runs were finished and held.
     #[must_use]
     pub fn held(&self) -> bool {

@@ -1,0 +1,242 @@
+//! A table, for the terminal and for Markdown.
+
+use crate::{
+    layout::{clean, fit, pad_end, pad_start, width},
+    style::{Style, Tone},
+};
+
+/// Spaces between two columns on a terminal.
+const GAP: usize = 2;
+
+/// Columns that the first, textual column of a terminal table is never cut below.
+const FIRST_COLUMN_MIN: usize = 12;
+
+/// Rows under a head. The first column may be cut to fit a terminal.
+pub(crate) struct Table {
+    columns: Vec<Column>,
+    rows: Vec<Vec<Cell>>,
+}
+
+/// One column's head, and how its cells are laid out.
+pub(crate) struct Column {
+    head: &'static str,
+    side: Side,
+    optional: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Left,
+    Right,
+}
+
+/// The text of one cell and what it means to the reader.
+pub(crate) struct Cell {
+    text: String,
+    tone: Tone,
+}
+
+impl Column {
+    pub(crate) fn text(head: &'static str) -> Self {
+        Self {
+            head,
+            side: Side::Left,
+            optional: false,
+        }
+    }
+
+    pub(crate) fn figure(head: &'static str) -> Self {
+        Self {
+            head,
+            side: Side::Right,
+            optional: false,
+        }
+    }
+
+    /// Leaves the column out where a terminal is too narrow.
+    pub(crate) fn optional(self) -> Self {
+        Self {
+            optional: true,
+            ..self
+        }
+    }
+}
+
+impl Cell {
+    pub(crate) fn new(tone: Tone, text: impl AsRef<str>) -> Self {
+        Self {
+            text: clean(text.as_ref()),
+            tone,
+        }
+    }
+
+    pub(crate) fn plain(text: impl AsRef<str>) -> Self {
+        Self::new(Tone::Plain, text)
+    }
+}
+
+impl Table {
+    pub(crate) fn new(columns: impl IntoIterator<Item = Column>) -> Self {
+        Self {
+            columns: columns.into_iter().collect(),
+            rows: Vec::new(),
+        }
+    }
+
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
+        let cells: Vec<Cell> = cells.into_iter().collect();
+        debug_assert_eq!(cells.len(), self.columns.len());
+        self.rows.push(cells);
+    }
+
+    /// The head and the rows, at most `columns` wide unless the figures alone
+    /// are wider.
+    pub(crate) fn terminal(&self, style: Style, columns: usize) -> Vec<String> {
+        let (shown, widths) = self.shown(columns);
+        let head = shown
+            .iter()
+            .map(|&column| (self.columns[column].head, Tone::Dim));
+        let mut lines = vec![self.line(style, &shown, &widths, head)];
+        for row in &self.rows {
+            let cells = shown
+                .iter()
+                .map(|&column| (row[column].text.as_str(), row[column].tone));
+            lines.push(self.line(style, &shown, &widths, cells));
+        }
+        // A head of nothing but blanks would be an empty line.
+        if lines[0].is_empty() {
+            lines.remove(0);
+        }
+        lines
+    }
+
+    /// Which columns fit, and how wide each of them is.
+    fn shown(&self, columns: usize) -> (Vec<usize>, Vec<usize>) {
+        let mut shown: Vec<usize> = (0..self.columns.len()).collect();
+        loop {
+            let mut widths: Vec<usize> = shown.iter().map(|&column| self.width(column)).collect();
+            let gaps = GAP * shown.len().saturating_sub(1);
+            let excess = (widths.iter().sum::<usize>() + gaps).saturating_sub(columns);
+            let spare = widths[0].saturating_sub(FIRST_COLUMN_MIN);
+            if excess > spare
+                && let Some(last) = shown
+                    .iter()
+                    .rposition(|&column| self.columns[column].optional)
+            {
+                shown.remove(last);
+                continue;
+            }
+            widths[0] -= excess.min(spare);
+            return (shown, widths);
+        }
+    }
+
+    /// Columns the widest cell of `column` takes, the head included.
+    fn width(&self, column: usize) -> usize {
+        self.rows
+            .iter()
+            .map(|row| width(&row[column].text))
+            .fold(width(self.columns[column].head), usize::max)
+    }
+
+    fn line<'a>(
+        &self,
+        style: Style,
+        shown: &[usize],
+        widths: &[usize],
+        cells: impl Iterator<Item = (&'a str, Tone)>,
+    ) -> String {
+        let mut line = String::new();
+        // Held back, so that no line ends in blanks.
+        let mut blanks = 0;
+        for (index, (text, tone)) in cells.enumerate() {
+            let text = fit(text, widths[index]);
+            let space = widths[index].saturating_sub(width(&text));
+            let (before, after) = match self.columns[shown[index]].side {
+                Side::Left => (0, space),
+                Side::Right => (space, 0),
+            };
+            blanks += before;
+            if !text.is_empty() {
+                line.push_str(&" ".repeat(blanks));
+                line.push_str(&style.paint(tone, &text));
+                blanks = 0;
+            }
+            blanks += after + GAP;
+        }
+        line
+    }
+
+    /// A table of GitHub's Markdown, padded so that it reads well raw.
+    pub(crate) fn markdown(&self) -> String {
+        let escaped: Vec<Vec<String>> = self
+            .rows
+            .iter()
+            .map(|row| row.iter().map(|cell| escape(&cell.text)).collect())
+            .collect();
+        let widths: Vec<usize> = self
+            .columns
+            .iter()
+            .enumerate()
+            .map(|(index, column)| {
+                escaped
+                    .iter()
+                    .map(|row| width(&row[index]))
+                    .fold(width(column.head).max(3), usize::max)
+            })
+            .collect();
+        let mut text = String::new();
+        self.markdown_row(
+            &mut text,
+            &widths,
+            self.columns.iter().map(|column| column.head),
+        );
+        let rules: Vec<String> = self
+            .columns
+            .iter()
+            .zip(&widths)
+            .map(|(column, &columns)| match column.side {
+                Side::Left => "-".repeat(columns),
+                Side::Right => format!("{}:", "-".repeat(columns - 1)),
+            })
+            .collect();
+        self.markdown_row(&mut text, &widths, rules.iter().map(String::as_str));
+        for row in &escaped {
+            self.markdown_row(&mut text, &widths, row.iter().map(String::as_str));
+        }
+        text
+    }
+
+    fn markdown_row<'a>(
+        &self,
+        text: &mut String,
+        widths: &[usize],
+        cells: impl Iterator<Item = &'a str>,
+    ) {
+        for ((cell, column), &columns) in cells.zip(&self.columns).zip(widths) {
+            text.push_str("| ");
+            text.push_str(&match column.side {
+                Side::Left => pad_end(cell, columns),
+                Side::Right => pad_start(cell, columns),
+            });
+            text.push(' ');
+        }
+        text.push_str("|\n");
+    }
+}
+
+/// `text` as it must stand in Markdown to read as itself.
+pub(crate) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\\' | '|' | '`' | '*' | '[' | ']' | '~' => escaped.extend(['\\', c]),
+            '<' => escaped.push_str("&lt;"),
+            '&' => escaped.push_str("&amp;"),
+            // An underscore between letters is safe, and common in names.
+            '_' if !escaped.ends_with(char::is_alphanumeric) => escaped.push_str("\\_"),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}

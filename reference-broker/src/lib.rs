@@ -1,1 +1,35 @@
 //! The strict MQTT 3.1.1 reference broker.
+//!
+//! Three layers, each usable alone:
+//! - [`wire`]: the codec. An error names the statement of the specification
+//!   that was broken.
+//! - [`Broker`]: the protocol without I/O. Time is an argument, randomness is
+//!   not used, and the same inputs give the same outputs on every machine.
+//! - [`Server`]: a thin shim that serves any `AsyncRead + AsyncWrite` stream.
+//!
+//! Statements are cited as `[MQTT311-3.1.2-3]`: the number in Appendix B of the
+//! OASIS standard of 29 October 2014, behind the version it belongs to.
+
+mod access;
+mod broker;
+mod connection;
+mod deadlines;
+mod inflight;
+mod limits;
+mod message;
+mod observer;
+mod queue;
+mod retained;
+mod serve;
+mod session;
+mod topics;
+mod wills;
+pub mod wire;
+
+pub use access::Access;
+pub use broker::{Broker, Config, Input, Transmit};
+pub use connection::ConnId;
+pub use limits::{Limits, QueueFull};
+pub use message::Message;
+pub use observer::{CloseReason, DropCause, Observer, SessionEvent};
+pub use serve::{Serve, Server};

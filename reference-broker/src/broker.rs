@@ -1,0 +1,461 @@
+//! The broker: sessions, subscriptions and messages, without I/O.
+//!
+//! Time and packets come in, bytes go out. A shim (or a test) opens a
+//! connection, hands in what it decodes, and after one or more inputs looks at
+//! the connections named by [`Broker::next_woken`]:
+//!
+//! ```
+//! use std::time::Duration;
+//! use squall_broker::wire::{Connect, Packet, Text};
+//! use squall_broker::{Broker, Config, Input, Transmit};
+//!
+//! let mut broker = Broker::new(Config::default(), None);
+//! let now = Duration::ZERO;
+//! let conn = broker.open(now);
+//! let client_id = Text::new("sensor").expect("well-formed");
+//! let connect = Connect { client_id, clean_session: true, ..Connect::default() };
+//! broker.handle(now, Input::Packet(conn, Packet::Connect(Box::new(connect))));
+//! assert_eq!(broker.next_woken(), Some(conn));
+//! let mut bytes = Vec::new();
+//! broker.take_output(conn, &mut bytes);
+//! assert_eq!(bytes, [0x20, 0x02, 0x00, 0x00]);
+//! assert_eq!(broker.transmit(conn), Transmit::Open { may_read: true });
+//! ```
+
+mod admission;
+mod exchange;
+mod routing;
+mod subscribing;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+use slab::Slab;
+
+use crate::access::Access;
+use crate::connection::{ConnId, Connection, Phase};
+use crate::deadlines::Deadlines;
+use crate::limits::Limits;
+use crate::observer::{CloseReason, Observer, SessionEvent, Watch};
+use crate::retained::Retained;
+use crate::session::Session;
+use crate::topics::{Match, SessionKey, Topics};
+use crate::wills;
+use crate::wire::{ConnAck, ConnectCode, Packet, Violation, WireError};
+
+/// What a broker is set up with.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Config {
+    /// How much of everything there may be.
+    pub limits: Limits,
+    /// Who may do what.
+    pub access: Access,
+}
+
+/// Something that happens to a broker.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A packet came.
+    Packet(ConnId, Packet),
+    /// Something came that is not a packet; nothing more will be decoded.
+    Malformed(ConnId, WireError),
+    /// The stream accepted this many of the bytes taken from
+    /// [`Broker::take_output`].
+    Written(ConnId, usize),
+    /// The stream is gone, whoever ended it. It must be said of every
+    /// connection once, and nothing may be said of it afterwards.
+    Closed(ConnId),
+    /// Time has passed: to be said when [`Broker::next_timeout`] has come.
+    Timeout,
+}
+
+/// What is to be done with a connection's stream.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Transmit {
+    /// Write what there is and stay connected.
+    Open {
+        /// Whether to read on; if not, the peer must take some bytes first.
+        may_read: bool,
+    },
+    /// Write what there is, then close the stream.
+    Finish,
+    /// Close the stream at once.
+    Abort,
+}
+
+/// An MQTT 3.1.1 server without I/O, clock or randomness.
+pub struct Broker {
+    config: Config,
+    connections: Slab<Connection>,
+    opened: u64,
+    /// Connections that are attached to a session.
+    connected: usize,
+    sessions: Slab<Session>,
+    /// Sessions by client identifier [MQTT311-3.1.3-2].
+    by_client: FxHashMap<Arc<str>, SessionKey>,
+    assigned_ids: u64,
+    topics: Topics,
+    retained: Retained,
+    deadlines: Deadlines,
+    woken: VecDeque<ConnId>,
+    watch: Watch,
+    /// Kept between messages for its allocation.
+    matches: Vec<Match>,
+}
+
+impl std::fmt::Debug for Broker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Broker")
+            .field("connections", &self.connections.len())
+            .field("sessions", &self.sessions.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Broker {
+    /// A broker without clients, at time zero.
+    #[must_use]
+    pub fn new(config: Config, observer: Option<Box<dyn Observer>>) -> Self {
+        Self {
+            config,
+            connections: Slab::new(),
+            opened: 0,
+            connected: 0,
+            sessions: Slab::new(),
+            by_client: FxHashMap::default(),
+            assigned_ids: 0,
+            topics: Topics::default(),
+            retained: Retained::default(),
+            deadlines: Deadlines::default(),
+            woken: VecDeque::new(),
+            watch: Watch {
+                now: Duration::ZERO,
+                observer,
+            },
+            matches: Vec::new(),
+        }
+    }
+
+    /// What it was set up with.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// A stream was opened. `now` is the time since the broker's start.
+    pub fn open(&mut self, now: Duration) -> ConnId {
+        self.watch.now = now;
+        self.opened += 1;
+        let entry = self.connections.vacant_entry();
+        let slot = entry.key();
+        let id = ConnId::new(self.opened, slot);
+        let connection = entry.insert(Connection::new(id, now));
+        let at = now.saturating_add(self.config.limits.connect_timeout);
+        self.deadlines.set(slot, &mut connection.armed, Some(at));
+        self.watch.tell(|observer, now| observer.opened(now, id));
+        id
+    }
+
+    /// Acts upon an input. `now` is the time since the broker's start and never
+    /// goes back. What is to be written afterwards is collected, so that a
+    /// batch of inputs leads to one write a connection: see
+    /// [`next_woken`](Self::next_woken).
+    pub fn handle(&mut self, now: Duration, input: Input) {
+        self.watch.now = now;
+        match input {
+            Input::Packet(conn, packet) => {
+                if self.is_open(conn) {
+                    self.packet(conn.slot(), packet);
+                }
+            }
+            Input::Malformed(conn, error) => {
+                if self.is_open(conn) {
+                    self.malformed(conn.slot(), error);
+                }
+            }
+            Input::Written(conn, bytes) => self.written(conn, bytes),
+            Input::Closed(conn) => self.gone(conn),
+            Input::Timeout => self.timeout(),
+        }
+    }
+
+    /// The next connection that has something new to write or has been ended, in
+    /// the order in which that happened. Each is named once, however much there
+    /// is, and not at all once its output was taken.
+    pub fn next_woken(&mut self) -> Option<ConnId> {
+        while let Some(conn) = self.woken.pop_front() {
+            if self.connection(conn).is_some_and(Connection::unwake) {
+                return Some(conn);
+            }
+        }
+        None
+    }
+
+    /// Moves what is to be written to a connection into `bytes`, which must be
+    /// empty.
+    pub fn take_output(&mut self, conn: ConnId, bytes: &mut Vec<u8>) {
+        debug_assert!(
+            bytes.is_empty(),
+            "what was taken before is still to be written"
+        );
+        if let Some(connection) = self.connection(conn) {
+            connection.unwake();
+            connection.take_output(bytes);
+        }
+    }
+
+    /// What is to be done with a connection's stream.
+    #[must_use]
+    pub fn transmit(&self, conn: ConnId) -> Transmit {
+        let connection = self
+            .connections
+            .get(conn.slot())
+            .filter(|one| one.id == conn);
+        match connection.map(|connection| (connection.phase, connection)) {
+            Some((Phase::AwaitingConnect | Phase::Connected(_), connection)) => Transmit::Open {
+                may_read: connection.may_read(&self.config.limits),
+            },
+            Some((Phase::Finishing, _)) => Transmit::Finish,
+            Some((Phase::Aborted, _)) | None => Transmit::Abort,
+        }
+    }
+
+    /// When [`Input::Timeout`] is due next, as time since the broker's start.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Duration> {
+        self.deadlines.next()
+    }
+
+    fn connection(&mut self, conn: ConnId) -> Option<&mut Connection> {
+        self.connections
+            .get_mut(conn.slot())
+            .filter(|connection| connection.id == conn)
+    }
+
+    fn is_open(&mut self, conn: ConnId) -> bool {
+        self.connection(conn)
+            .is_some_and(|connection| connection.is_open())
+    }
+
+    fn packet(&mut self, slot: usize, packet: Packet) {
+        let connection = &mut self.connections[slot];
+        connection.last_packet = self.watch.now;
+        self.watch
+            .tell(|observer, now| observer.received(now, connection.id, &packet));
+        let outcome = match (connection.phase, packet) {
+            (Phase::AwaitingConnect, Packet::Connect(connect)) => {
+                self.connect(slot, *connect);
+                Ok(())
+            }
+            (Phase::Connected(_), Packet::Connect(_)) => {
+                Err(Violation::new("MQTT311-3.1.0-2", "a second CONNECT"))
+            }
+            (Phase::Connected(session), packet) => self.connected_packet(slot, session, packet),
+            (_, packet) => Err(not_connected(&packet)),
+        };
+        if let Err(violation) = outcome {
+            // [MQTT311-4.8.0-1]
+            self.close(slot, CloseReason::Wire(violation.into()));
+        }
+    }
+
+    fn connected_packet(
+        &mut self,
+        slot: usize,
+        session: SessionKey,
+        packet: Packet,
+    ) -> Result<(), Violation> {
+        match packet {
+            Packet::Publish(publish) => self.publish(slot, session, publish),
+            Packet::PubAck(ack) => return self.puback(slot, session, ack.packet_id),
+            Packet::PubRec(ack) => return self.pubrec(slot, session, ack.packet_id),
+            Packet::PubRel(ack) => self.pubrel(slot, session, ack.packet_id),
+            Packet::PubComp(ack) => return self.pubcomp(slot, session, ack.packet_id),
+            Packet::Subscribe(subscribe) => self.subscribe(slot, session, subscribe),
+            Packet::Unsubscribe(unsubscribe) => self.unsubscribe(slot, session, unsubscribe),
+            // [MQTT311-3.12.4-1]
+            Packet::PingReq => self.reply(slot, &Packet::PingResp),
+            Packet::Disconnect => self.close(slot, CloseReason::Disconnect),
+            Packet::Connect(_)
+            | Packet::ConnAck(_)
+            | Packet::SubAck(_)
+            | Packet::UnsubAck(_)
+            | Packet::PingResp => {
+                return Err(Violation::new(
+                    "MQTT311-4.8.0-1",
+                    "a packet that only a server sends",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn malformed(&mut self, slot: usize, error: WireError) {
+        let awaiting = self.connections[slot].phase == Phase::AwaitingConnect;
+        let error = match error {
+            WireError::UnsupportedProtocolLevel(_) if awaiting => {
+                // [MQTT311-3.1.2-2]
+                self.refuse(slot, ConnectCode::UnacceptableProtocolVersion);
+                return;
+            }
+            WireError::UnsupportedProtocolLevel(_) => {
+                Violation::new("MQTT311-3.1.0-2", "a second CONNECT").into()
+            }
+            error => error,
+        };
+        // Of a CONNECT that is not one, nothing is acknowledged.
+        // [MQTT311-3.1.4-1]
+        self.close(slot, CloseReason::Wire(error));
+    }
+
+    fn reply(&mut self, slot: usize, packet: &Packet) {
+        self.connections[slot].reply(packet, &mut self.watch, &mut self.woken);
+    }
+
+    /// Sends a session's client what is owed to it, as far as it goes.
+    fn pump(&mut self, slot: usize, session: SessionKey) {
+        self.sessions[session].pump(
+            &mut self.connections[slot],
+            &self.config.limits,
+            &mut self.watch,
+            &mut self.woken,
+        );
+    }
+
+    fn written(&mut self, conn: ConnId, bytes: usize) {
+        let Some(connection) = self
+            .connections
+            .get_mut(conn.slot())
+            .filter(|one| one.id == conn)
+        else {
+            return;
+        };
+        connection.written(bytes, &self.config.limits);
+        if let Phase::Connected(session) = connection.phase {
+            self.pump(conn.slot(), session);
+        }
+    }
+
+    fn gone(&mut self, conn: ConnId) {
+        if self.is_open(conn) {
+            self.close(conn.slot(), CloseReason::PeerClosed);
+        }
+        if let Some(connection) = self.connection(conn) {
+            let mut armed = connection.armed;
+            self.deadlines.set(conn.slot(), &mut armed, None);
+            self.connections.remove(conn.slot());
+        }
+    }
+
+    fn timeout(&mut self) {
+        let now = self.watch.now;
+        while let Some(slot) = self.deadlines.due(now) {
+            let connection = &mut self.connections[slot];
+            match (connection.phase, connection.silence_max) {
+                (Phase::AwaitingConnect, _) => self.close(slot, CloseReason::ConnectTimeout),
+                (Phase::Connected(_), Some(silence_max)) => {
+                    let at = connection.last_packet.saturating_add(silence_max);
+                    if at <= now {
+                        // [MQTT311-3.1.2-24]
+                        self.close(slot, CloseReason::KeepAliveExpired);
+                    } else {
+                        self.deadlines.set(slot, &mut connection.armed, Some(at));
+                    }
+                }
+                (Phase::Connected(_) | Phase::Aborted, _) => {
+                    self.deadlines.set(slot, &mut connection.armed, None);
+                }
+                (Phase::Finishing, _) => {
+                    connection.phase = Phase::Aborted;
+                    connection.discard_output();
+                    connection.wake(&mut self.woken);
+                    self.deadlines.set(slot, &mut connection.armed, None);
+                }
+            }
+        }
+    }
+
+    /// Ends an open connection: its session is let go, its will published if it
+    /// is due, and its stream is to be closed.
+    fn close(&mut self, slot: usize, reason: CloseReason) {
+        let connection = &mut self.connections[slot];
+        let session = match connection.phase {
+            Phase::AwaitingConnect => None,
+            Phase::Connected(session) => Some(session),
+            Phase::Finishing | Phase::Aborted => return,
+        };
+        let will = connection.will.take();
+        // Whoever does not answer will not take what is still to be written
+        // either; and after a takeover it is the new connection's to send.
+        let finish = !matches!(
+            reason,
+            CloseReason::PeerClosed | CloseReason::KeepAliveExpired | CloseReason::TakenOver
+        );
+        let at = self.watch.now.saturating_add(self.config.limits.linger);
+        if finish {
+            connection.phase = Phase::Finishing;
+        } else {
+            connection.phase = Phase::Aborted;
+            connection.discard_output();
+        }
+        self.deadlines
+            .set(slot, &mut connection.armed, finish.then_some(at));
+        connection.wake(&mut self.woken);
+        let id = connection.id;
+        self.watch
+            .tell(|observer, now| observer.closed(now, id, &reason));
+        let publisher = session.map(|key| Arc::clone(&self.sessions[key].client_id));
+        if let Some(key) = session {
+            self.connected -= 1;
+            self.sessions[key].detach(&self.config.limits, &mut self.watch);
+            if self.sessions[key].clean {
+                // [MQTT311-3.1.2-6]
+                self.discard(key);
+            }
+        }
+        if let (Some(will), Some(publisher)) = (will, publisher)
+            && wills::is_due(&reason)
+        {
+            self.accept_message(&publisher, will);
+        }
+    }
+
+    /// Ends a session. What it published stays retained [MQTT311-3.1.2-7].
+    fn discard(&mut self, key: SessionKey) {
+        let session = self.sessions.remove(key);
+        self.by_client.remove(&session.client_id);
+        for filter in &session.filters {
+            self.topics.remove(filter.as_bytes(), key);
+        }
+        let undelivered = session.undelivered();
+        self.watch.tell(|observer, now| {
+            observer.session(
+                now,
+                &session.client_id,
+                SessionEvent::Discarded { undelivered },
+            );
+        });
+    }
+
+    /// Refuses a CONNECT and ends the connection [MQTT311-3.2.2-5].
+    fn refuse(&mut self, slot: usize, code: ConnectCode) {
+        // [MQTT311-3.2.2-4]
+        self.reply(
+            slot,
+            &Packet::ConnAck(ConnAck {
+                session_present: false,
+                code,
+            }),
+        );
+        self.close(slot, CloseReason::Refused(code));
+    }
+}
+
+fn not_connected(packet: &Packet) -> Violation {
+    match packet {
+        Packet::Connect(_) => Violation::new("MQTT311-3.1.0-2", "a second CONNECT"),
+        _ => Violation::new("MQTT311-3.1.0-1", "the first packet is not a CONNECT"),
+    }
+}

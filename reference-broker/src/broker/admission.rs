@@ -1,0 +1,121 @@
+//! From CONNECT to CONNACK: whether a client is accepted, and with which
+//! session (sections 3.1.3.1 and 3.1.4).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Broker;
+use crate::connection::Phase;
+use crate::observer::{CloseReason, SessionEvent};
+use crate::session::Session;
+use crate::topics::SessionKey;
+use crate::wills;
+use crate::wire::{ConnAck, Connect, ConnectCode, Packet};
+
+impl Broker {
+    pub(super) fn connect(&mut self, slot: usize, connect: Connect) {
+        let client_id = match self.admit(&connect) {
+            Ok(client_id) => client_id,
+            Err(code) => return self.refuse(slot, code),
+        };
+        // The old connection goes first, and its will with it. A session that
+        // is to be resumed has that message queued then, if it asked for it.
+        // [MQTT311-3.1.4-2]
+        if let Some(key) = self.by_client.get(&*client_id)
+            && let Some(old) = self.sessions[*key].connection
+        {
+            self.close(old, CloseReason::TakenOver);
+        }
+        let (key, session_present) = self.session_for(slot, client_id, connect.clean_session);
+        self.attach(slot, key, connect);
+        // The first packet that is sent [MQTT311-3.2.0-1] [MQTT311-3.1.4-4].
+        let code = ConnectCode::Accepted;
+        self.reply(
+            slot,
+            &Packet::ConnAck(ConnAck {
+                session_present,
+                code,
+            }),
+        );
+        self.pump(slot, key);
+    }
+
+    /// Whether the client may connect, and the identifier it does so with.
+    fn admit(&mut self, connect: &Connect) -> Result<Arc<str>, ConnectCode> {
+        self.config.access.connect(connect)?;
+        let limits = &self.config.limits;
+        let given = &connect.client_id;
+        if given.as_bytes().len() > limits.client_id_bytes.max(23) {
+            // [MQTT311-3.1.3-9]
+            return Err(ConnectCode::IdentifierRejected);
+        }
+        if given.is_empty() && !connect.clean_session {
+            // [MQTT311-3.1.3-8]
+            return Err(ConnectCode::IdentifierRejected);
+        }
+        let known = self.by_client.get(given.as_str()).copied();
+        let taken_over = known.is_some_and(|key| self.sessions[key].connection.is_some());
+        if (self.connected >= limits.connections && !taken_over)
+            || (self.sessions.len() >= limits.sessions && known.is_none())
+        {
+            return Err(ConnectCode::ServerUnavailable);
+        }
+        Ok(if given.is_empty() {
+            self.assign_id()
+        } else {
+            Arc::from(given.as_str())
+        })
+    }
+
+    /// An identifier that nobody uses [MQTT311-3.1.3-6].
+    fn assign_id(&mut self) -> Arc<str> {
+        loop {
+            self.assigned_ids += 1;
+            let id = format!("assigned-{}", self.assigned_ids);
+            if !self.by_client.contains_key(id.as_str()) {
+                return id.into();
+            }
+        }
+    }
+
+    /// The session to use, and whether it was there already
+    /// [MQTT311-3.1.2-4] [MQTT311-3.1.2-6] [MQTT311-3.2.2-1] [MQTT311-3.2.2-2]
+    /// [MQTT311-3.2.2-3].
+    fn session_for(&mut self, slot: usize, client_id: Arc<str>, clean: bool) -> (SessionKey, bool) {
+        let conn = self.connections[slot].id;
+        let stored = self.by_client.get(&client_id).copied();
+        if let Some(key) = stored {
+            if !clean {
+                self.watch.tell(|observer, now| {
+                    observer.session(now, &client_id, SessionEvent::Resumed { conn });
+                });
+                return (key, true);
+            }
+            self.discard(key);
+        }
+        let key = self
+            .sessions
+            .insert(Session::new(Arc::clone(&client_id), clean));
+        self.watch.tell(|observer, now| {
+            observer.session(now, &client_id, SessionEvent::Created { conn });
+        });
+        self.by_client.insert(client_id, key);
+        (key, false)
+    }
+
+    fn attach(&mut self, slot: usize, key: SessionKey, connect: Connect) {
+        self.connected += 1;
+        let session = &mut self.sessions[key];
+        session.connection = Some(slot);
+        session.inflight.restart();
+        let connection = &mut self.connections[slot];
+        connection.phase = Phase::Connected(key);
+        connection.will = connect.will.map(wills::message);
+        let period = Duration::from_secs(u64::from(connect.keep_alive_s));
+        connection.silence_max = (!period.is_zero()).then(|| period * 3 / 2);
+        let at = connection
+            .silence_max
+            .map(|most| self.watch.now.saturating_add(most));
+        self.deadlines.set(slot, &mut connection.armed, at);
+    }
+}

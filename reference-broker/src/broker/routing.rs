@@ -1,0 +1,103 @@
+//! From a publisher to the sessions that want its message (sections 3.3.5 and
+//! 4.5).
+
+use std::sync::Arc;
+
+use super::Broker;
+use crate::message::Message;
+use crate::observer::DropCause;
+use crate::queue::Outgoing;
+use crate::topics::SessionKey;
+use crate::wire::{Ack, Delivery, Packet, Publish};
+
+impl Broker {
+    /// A client's PUBLISH: passed on, then answered as its QoS demands
+    /// [MQTT311-3.3.4-1].
+    pub(super) fn publish(&mut self, slot: usize, session: SessionKey, publish: Publish) {
+        let Publish {
+            delivery,
+            retain,
+            topic,
+            payload,
+            ..
+        } = publish;
+        // DUP says nothing about this message's past here: at QoS 1 each packet
+        // counts [MQTT311-4.3.2-2], at QoS 2 the identifier decides.
+        let fresh = match delivery {
+            Delivery::ExactlyOnce(id) => self.sessions[session].received.insert(id),
+            Delivery::AtMostOnce | Delivery::AtLeastOnce(_) => true,
+        };
+        if fresh {
+            let publisher = Arc::clone(&self.sessions[session].client_id);
+            let message = Message {
+                topic,
+                payload,
+                qos: delivery.qos(),
+                retain,
+            };
+            self.accept_message(&publisher, Arc::new(message));
+        }
+        match delivery {
+            Delivery::AtMostOnce => {}
+            Delivery::AtLeastOnce(packet_id) => {
+                self.reply(slot, &Packet::PubAck(Ack { packet_id }));
+            }
+            Delivery::ExactlyOnce(packet_id) => {
+                self.reply(slot, &Packet::PubRec(Ack { packet_id }));
+            }
+        }
+    }
+
+    /// Takes on a message from a client, be it a PUBLISH or a will.
+    pub(super) fn accept_message(&mut self, publisher: &str, message: Arc<Message>) {
+        if !self.config.access.may_publish(&message.topic) {
+            // Acknowledged, delivered to nobody. [MQTT311-3.3.5-2]
+            self.watch.tell(|observer, now| {
+                observer.dropped(now, publisher, &message, DropCause::NotAuthorized);
+            });
+            return;
+        }
+        // Without RETAIN, what is retained stays. [MQTT311-3.3.1-12]
+        if message.retain && !self.retained.set(&message, &self.config.limits) {
+            self.watch.tell(|observer, now| {
+                observer.dropped(now, publisher, &message, DropCause::RetainedFull);
+            });
+        }
+        self.route(&message);
+    }
+
+    /// Adds a message to every session that has a matching subscription
+    /// [MQTT311-4.5.0-1] [MQTT311-3.3.2-3], once each: of overlapping
+    /// subscriptions the highest granted QoS counts [MQTT311-3.3.5-1]. The
+    /// specification allows a copy for each as well; one is what most
+    /// subscribers expect and costs least.
+    fn route(&mut self, message: &Arc<Message>) {
+        let mut matches = std::mem::take(&mut self.matches);
+        self.topics.matches(message.topic.as_bytes(), &mut matches);
+        let limits = &self.config.limits;
+        for (key, granted) in &matches {
+            let session = &mut self.sessions[*key];
+            let outgoing = Outgoing {
+                message: Arc::clone(message),
+                // [MQTT311-3.8.4-6]
+                qos: message.qos.min(*granted),
+                // To a subscription that exists already. [MQTT311-3.3.1-9]
+                retain: false,
+            };
+            match session.connection {
+                None => session.store(outgoing, limits, &mut self.watch),
+                Some(slot) => {
+                    let connection = &mut self.connections[slot];
+                    session.send(
+                        outgoing,
+                        connection,
+                        limits,
+                        &mut self.watch,
+                        &mut self.woken,
+                    );
+                }
+            }
+        }
+        self.matches = matches;
+    }
+}

@@ -1,0 +1,194 @@
+//! One connection, from its opening until its stream is gone: what is to be
+//! written to it, and how much of that its peer has yet to take.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::limits::Limits;
+use crate::message::Message;
+use crate::observer::Watch;
+use crate::topics::SessionKey;
+use crate::wire::{Delivery, Packet, Publish, Version, publish};
+
+/// Names one connection. No two connections of one broker have the same.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct ConnId {
+    serial: u64,
+    slot: usize,
+}
+
+impl ConnId {
+    pub(crate) fn new(serial: u64, slot: usize) -> Self {
+        Self { serial, slot }
+    }
+
+    /// Its number in the order in which connections were opened, from 1.
+    #[must_use]
+    pub fn serial(self) -> u64 {
+        self.serial
+    }
+
+    /// A small number that no other connection has at the same time.
+    pub(crate) fn slot(self) -> usize {
+        self.slot
+    }
+}
+
+impl fmt::Display for ConnId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serial.fmt(f)
+    }
+}
+
+/// How far a connection has come.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Phase {
+    /// Opened; a CONNECT must come next.
+    AwaitingConnect,
+    /// Accepted, and attached to this session.
+    Connected(SessionKey),
+    /// Ended; what is in its buffer is still to be written.
+    Finishing,
+    /// Ended; nothing is to be written any more.
+    Aborted,
+}
+
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) id: ConnId,
+    pub(crate) version: Version,
+    pub(crate) phase: Phase,
+    /// Packets written and not yet taken by the shim.
+    output: Vec<u8>,
+    /// Bytes taken by the shim and not yet reported as accepted by the stream.
+    in_transit: usize,
+    /// Bytes of replies since the peer last had less than its fill.
+    replies: usize,
+    /// Whether it is on the list of those the shim should look at.
+    woken: bool,
+    pub(crate) last_packet: Duration,
+    /// One and a half times the keep-alive time; `None` for no limit.
+    pub(crate) silence_max: Option<Duration>,
+    /// Its entry in the deadlines.
+    pub(crate) armed: Option<Duration>,
+    pub(crate) will: Option<Arc<Message>>,
+}
+
+impl Connection {
+    pub(crate) fn new(id: ConnId, now: Duration) -> Self {
+        Self {
+            id,
+            version: Version::V3_1_1,
+            phase: Phase::AwaitingConnect,
+            output: Vec::new(),
+            in_transit: 0,
+            replies: 0,
+            woken: false,
+            last_packet: now,
+            silence_max: None,
+            armed: None,
+            will: None,
+        }
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::AwaitingConnect | Phase::Connected(_))
+    }
+
+    fn outstanding(&self) -> usize {
+        self.output.len() + self.in_transit
+    }
+
+    /// Whether another message may be written.
+    pub(crate) fn has_room(&self, limits: &Limits) -> bool {
+        self.outstanding() < limits.outbound_bytes
+    }
+
+    /// Whether its peer takes the replies to what it sends; if not, it is not
+    /// read from. Messages alone never stop the reading, since a slow link's
+    /// PINGREQs must be heard.
+    pub(crate) fn may_read(&self, limits: &Limits) -> bool {
+        self.is_open() && (self.has_room(limits) || self.replies < limits.outbound_bytes)
+    }
+
+    /// Writes a reply.
+    pub(crate) fn reply(
+        &mut self,
+        packet: &Packet,
+        watch: &mut Watch,
+        woken: &mut VecDeque<ConnId>,
+    ) {
+        let before = self.output.len();
+        packet.encode(self.version, &mut self.output);
+        self.replies += self.output.len() - before;
+        watch.tell(|observer, now| observer.sent(now, self.id, packet));
+        self.wake(woken);
+    }
+
+    /// Writes a message.
+    pub(crate) fn publish(
+        &mut self,
+        dup: bool,
+        delivery: Delivery,
+        retain: bool,
+        message: &Message,
+        watch: &mut Watch,
+        woken: &mut VecDeque<ConnId>,
+    ) {
+        match self.version {
+            Version::V3_1_1 => publish::write(
+                &mut self.output,
+                dup,
+                delivery,
+                retain,
+                &message.topic,
+                &message.payload,
+            ),
+        }
+        watch.tell(|observer, now| {
+            let (topic, payload) = (message.topic.clone(), message.payload.clone());
+            let publish = Publish {
+                dup,
+                delivery,
+                retain,
+                topic,
+                payload,
+            };
+            observer.sent(now, self.id, &Packet::Publish(publish));
+        });
+        self.wake(woken);
+    }
+
+    pub(crate) fn wake(&mut self, woken: &mut VecDeque<ConnId>) {
+        if !self.woken {
+            self.woken = true;
+            woken.push_back(self.id);
+        }
+    }
+
+    /// Takes it off the list, and says whether it was on it.
+    pub(crate) fn unwake(&mut self) -> bool {
+        std::mem::take(&mut self.woken)
+    }
+
+    /// Moves what is to be written into `into`, which is empty, and leaves its
+    /// allocation behind for what comes next if it has one.
+    pub(crate) fn take_output(&mut self, into: &mut Vec<u8>) {
+        std::mem::swap(&mut self.output, into);
+        self.in_transit += into.len();
+    }
+
+    /// The stream has accepted bytes that were taken.
+    pub(crate) fn written(&mut self, bytes: usize, limits: &Limits) {
+        self.in_transit = self.in_transit.saturating_sub(bytes);
+        if self.has_room(limits) {
+            self.replies = 0;
+        }
+    }
+
+    pub(crate) fn discard_output(&mut self) {
+        self.output = Vec::new();
+    }
+}

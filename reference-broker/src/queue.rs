@@ -1,0 +1,95 @@
+//! Messages that wait for one client: because it is absent, because its
+//! in-flight window is full, or because it takes them slowly.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::limits::{Limits, QueueFull};
+use crate::message::Message;
+use crate::wire::Qos;
+
+/// A message on its way to one client.
+#[derive(Clone, Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) message: Arc<Message>,
+    /// At which quality of service: the lower of the published and the granted.
+    pub(crate) qos: Qos,
+    /// Whether it goes out because of a new subscription.
+    pub(crate) retain: bool,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    waiting: VecDeque<Outgoing>,
+    bytes: usize,
+    qos0: usize,
+}
+
+impl Queue {
+    /// Appends a message. What a full queue gives up for it is returned: the
+    /// message itself, or others.
+    pub(crate) fn push(&mut self, outgoing: Outgoing, limits: &Limits) -> Vec<Outgoing> {
+        let mut dropped = Vec::new();
+        let bytes = outgoing.message.bytes();
+        while self.waiting.len() >= limits.queue_messages
+            || self.bytes.saturating_add(bytes) > limits.queue_bytes
+        {
+            let oldest = match limits.queue_full {
+                QueueFull::DropOldest => self.pop(),
+                QueueFull::DropNewest => None,
+            };
+            match oldest {
+                Some(oldest) => dropped.push(oldest),
+                None => {
+                    dropped.push(outgoing);
+                    return dropped;
+                }
+            }
+        }
+        self.bytes += bytes;
+        self.qos0 += usize::from(outgoing.qos == Qos::AtMostOnce);
+        self.waiting.push_back(outgoing);
+        dropped
+    }
+
+    pub(crate) fn front(&self) -> Option<&Outgoing> {
+        self.waiting.front()
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Outgoing> {
+        let outgoing = self.waiting.pop_front()?;
+        self.bytes -= outgoing.message.bytes();
+        self.qos0 -= usize::from(outgoing.qos == Qos::AtMostOnce);
+        Some(outgoing)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Whether messages that go out at QoS 0 wait here.
+    pub(crate) fn holds_qos0(&self) -> bool {
+        self.qos0 > 0
+    }
+
+    /// Takes out what goes out at QoS 0, when its client leaves.
+    pub(crate) fn remove_qos0(&mut self) -> Vec<Outgoing> {
+        if self.qos0 == 0 {
+            return Vec::new();
+        }
+        let (removed, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .partition(|outgoing| outgoing.qos == Qos::AtMostOnce);
+        self.waiting = kept.into();
+        self.qos0 = 0;
+        self.bytes -= removed
+            .iter()
+            .map(|outgoing| outgoing.message.bytes())
+            .sum::<usize>();
+        removed
+    }
+}

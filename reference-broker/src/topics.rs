@@ -1,0 +1,196 @@
+//! Subscriptions as a trie over topic levels. Matching a topic follows only
+//! the branches that could match it, so its cost does not depend on how many
+//! other subscriptions there are.
+
+use rustc_hash::FxHashMap;
+use slab::Slab;
+
+use crate::wire::{Qos, levels};
+
+/// Which session, by its key in the broker.
+pub(crate) type SessionKey = usize;
+
+/// One session's match, at the quality of service granted.
+pub(crate) type Match = (SessionKey, Qos);
+
+/// Nodes refer to each other by index, so that neither walking nor dropping a
+/// filter of 65,536 levels recurses.
+#[derive(Debug)]
+pub(crate) struct Topics {
+    nodes: Slab<Node>,
+    root: usize,
+    frontier: Vec<usize>,
+    next: Vec<usize>,
+}
+
+#[derive(Debug, Default)]
+struct Node {
+    children: FxHashMap<Box<[u8]>, usize>,
+    /// The child for the level `+`.
+    plus: Option<usize>,
+    /// Who subscribed to the path to here, in the order of session keys.
+    exact: Vec<Match>,
+    /// Who subscribed to the path to here followed by `#`, in the same order.
+    hash: Vec<Match>,
+}
+
+impl Node {
+    fn is_unused(&self) -> bool {
+        self.children.is_empty()
+            && self.plus.is_none()
+            && self.exact.is_empty()
+            && self.hash.is_empty()
+    }
+
+    fn child(&self, level: &[u8]) -> Option<usize> {
+        if level == b"+" {
+            self.plus
+        } else {
+            self.children.get(level).copied()
+        }
+    }
+}
+
+impl Default for Topics {
+    fn default() -> Self {
+        let mut nodes = Slab::new();
+        let root = nodes.insert(Node::default());
+        Self {
+            nodes,
+            root,
+            frontier: Vec::new(),
+            next: Vec::new(),
+        }
+    }
+}
+
+impl Topics {
+    /// Adds a subscription, or replaces the one with the identical filter
+    /// [MQTT311-3.8.4-3].
+    pub(crate) fn insert(&mut self, filter: &[u8], session: SessionKey, qos: Qos) {
+        let mut node = self.root;
+        let mut hash = false;
+        for level in levels(filter) {
+            if level == b"#" {
+                hash = true;
+                break;
+            }
+            node = match self.nodes[node].child(level) {
+                Some(child) => child,
+                None => self.grow(node, level),
+            };
+        }
+        let node = &mut self.nodes[node];
+        let list = if hash {
+            &mut node.hash
+        } else {
+            &mut node.exact
+        };
+        match list.binary_search_by_key(&session, |(key, _)| *key) {
+            Ok(at) => list[at].1 = qos,
+            Err(at) => list.insert(at, (session, qos)),
+        }
+    }
+
+    fn grow(&mut self, parent: usize, level: &[u8]) -> usize {
+        let child = self.nodes.insert(Node::default());
+        let parent = &mut self.nodes[parent];
+        if level == b"+" {
+            parent.plus = Some(child);
+        } else {
+            parent.children.insert(level.into(), child);
+        }
+        child
+    }
+
+    /// Removes the subscription whose filter is identical, character by
+    /// character, if there is one [MQTT311-3.10.4-1].
+    pub(crate) fn remove(&mut self, filter: &[u8], session: SessionKey) {
+        let mut path = vec![(self.root, &b""[..])];
+        let mut node = self.root;
+        let mut hash = false;
+        for level in levels(filter) {
+            if level == b"#" {
+                hash = true;
+                break;
+            }
+            let Some(child) = self.nodes[node].child(level) else {
+                return;
+            };
+            node = child;
+            path.push((node, level));
+        }
+        let node = &mut self.nodes[node];
+        let list = if hash {
+            &mut node.hash
+        } else {
+            &mut node.exact
+        };
+        if let Ok(at) = list.binary_search_by_key(&session, |(key, _)| *key) {
+            list.remove(at);
+        }
+        self.prune(&path);
+    }
+
+    /// Removes the nodes at the end of a path that nothing needs any more.
+    fn prune(&mut self, path: &[(usize, &[u8])]) {
+        for pair in path.windows(2).rev() {
+            let [(parent, _), (node, level)] = *pair else {
+                continue;
+            };
+            if !self.nodes[node].is_unused() {
+                return;
+            }
+            self.nodes.remove(node);
+            let parent = &mut self.nodes[parent];
+            if level == b"+" {
+                parent.plus = None;
+            } else {
+                parent.children.remove(level);
+            }
+        }
+    }
+
+    /// Finds who wants a topic: each session once, at the highest quality of
+    /// service of its matching subscriptions [MQTT311-3.3.5-1], in the order of
+    /// session keys.
+    pub(crate) fn matches(&mut self, topic: &[u8], found: &mut Vec<Match>) {
+        found.clear();
+        let mut lists = 0;
+        let mut take = |list: &[Match]| {
+            lists += usize::from(!list.is_empty());
+            found.extend_from_slice(list);
+        };
+        self.frontier.clear();
+        self.frontier.push(self.root);
+        // A filter that begins with a wildcard does not see such topics.
+        // [MQTT311-4.7.2-1]
+        let mut wildcards = !topic.starts_with(b"$");
+        for level in levels(topic) {
+            self.next.clear();
+            for node in &self.frontier {
+                let node = &self.nodes[*node];
+                if wildcards {
+                    take(&node.hash);
+                    self.next.extend(node.plus);
+                }
+                self.next.extend(node.children.get(level));
+            }
+            wildcards = true;
+            std::mem::swap(&mut self.frontier, &mut self.next);
+            if self.frontier.is_empty() {
+                break;
+            }
+        }
+        for node in &self.frontier {
+            let node = &self.nodes[*node];
+            take(&node.exact);
+            // `#` includes the level above it (section 4.7.1.2).
+            take(&node.hash);
+        }
+        if lists > 1 {
+            found.sort_unstable_by_key(|(session, qos)| (*session, std::cmp::Reverse(*qos)));
+            found.dedup_by_key(|(session, _)| *session);
+        }
+    }
+}

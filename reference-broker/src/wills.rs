@@ -1,0 +1,30 @@
+//! Wills: what is published when a client is gone without saying so (section
+//! 3.1.2.5).
+
+use std::sync::Arc;
+
+use crate::message::Message;
+use crate::observer::CloseReason;
+use crate::wire::Will;
+
+/// The message that a will becomes.
+pub(crate) fn message(will: Will) -> Arc<Message> {
+    let Will {
+        topic,
+        message,
+        qos,
+        retain,
+    } = will;
+    Arc::new(Message {
+        topic,
+        payload: message,
+        qos,
+        retain,
+    })
+}
+
+/// Whether the will is published when a connection ends like this: always,
+/// unless DISCONNECT has removed it [MQTT311-3.1.2-8] [MQTT311-3.14.4-3].
+pub(crate) fn is_due(reason: &CloseReason) -> bool {
+    *reason != CloseReason::Disconnect
+}

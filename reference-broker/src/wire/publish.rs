@@ -1,0 +1,136 @@
+//! PUBLISH: an application message on its way (section 3.3).
+
+use bytes::Bytes;
+
+use super::error::Violation;
+use super::primitive::{
+    PacketId, Qos, Reader, TopicName, checked_text, write_data, write_header, write_short,
+};
+
+/// An application message on its way, from client to server or back.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Publish {
+    /// Whether this may be a repeat of an earlier packet.
+    pub dup: bool,
+    /// The quality of service, and the packet identifier where it has one.
+    pub delivery: Delivery,
+    /// From a client: to be retained. From a server: sent because of a new
+    /// subscription.
+    pub retain: bool,
+    /// What the message is about.
+    pub topic: TopicName,
+    /// The message itself. It shares one allocation with the topic, copied once
+    /// out of the bytes received: a slice of a read buffer would keep all of
+    /// that buffer alive for as long as the message is queued or retained.
+    pub payload: Bytes,
+}
+
+/// Quality of service together with what it needs, so that a QoS 0 message
+/// cannot have a packet identifier `[MQTT311-2.3.1-5]`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Delivery {
+    /// QoS 0.
+    AtMostOnce,
+    /// QoS 1.
+    AtLeastOnce(PacketId),
+    /// QoS 2.
+    ExactlyOnce(PacketId),
+}
+
+impl Delivery {
+    /// The quality of service.
+    #[must_use]
+    pub fn qos(self) -> Qos {
+        match self {
+            Self::AtMostOnce => Qos::AtMostOnce,
+            Self::AtLeastOnce(_) => Qos::AtLeastOnce,
+            Self::ExactlyOnce(_) => Qos::ExactlyOnce,
+        }
+    }
+
+    /// The packet identifier, above QoS 0.
+    #[must_use]
+    pub fn packet_id(self) -> Option<PacketId> {
+        match self {
+            Self::AtMostOnce => None,
+            Self::AtLeastOnce(id) | Self::ExactlyOnce(id) => Some(id),
+        }
+    }
+}
+
+impl Publish {
+    /// The quality of service.
+    #[must_use]
+    pub fn qos(&self) -> Qos {
+        self.delivery.qos()
+    }
+
+    /// The packet identifier, above QoS 0.
+    #[must_use]
+    pub fn packet_id(&self) -> Option<PacketId> {
+        self.delivery.packet_id()
+    }
+}
+
+pub(crate) fn decode(flags: u8, body: &[u8]) -> Result<Publish, Violation> {
+    let dup = flags & 0x08 != 0;
+    let qos = Qos::from_level((flags >> 1) & 0x03)
+        .ok_or(Violation::new("MQTT311-3.3.1-4", "the QoS is 3"))?;
+    if dup && qos == Qos::AtMostOnce {
+        return Err(Violation::new("MQTT311-3.3.1-2", "DUP is set at QoS 0"));
+    }
+    let mut reader = Reader::new(body);
+    let topic = reader
+        .text_bytes(Violation::new(
+            "MQTT311-3.3.2-1",
+            "the topic name is cut short",
+        ))?
+        .len();
+    let delivery = match qos {
+        Qos::AtMostOnce => Delivery::AtMostOnce,
+        Qos::AtLeastOnce => Delivery::AtLeastOnce(reader.packet_id()?),
+        Qos::ExactlyOnce => Delivery::ExactlyOnce(reader.packet_id()?),
+    };
+    let payload = body.len() - reader.remainder().len();
+    let shared = Bytes::copy_from_slice(body);
+    Ok(Publish {
+        dup,
+        delivery,
+        retain: flags & 0x01 != 0,
+        topic: TopicName::from_text(checked_text(shared.slice(2..2 + topic)))?,
+        payload: shared.slice(payload..),
+    })
+}
+
+pub(crate) fn encode(publish: &Publish, out: &mut Vec<u8>) {
+    write(
+        out,
+        publish.dup,
+        publish.delivery,
+        publish.retain,
+        &publish.topic,
+        &publish.payload,
+    );
+}
+
+/// Writes a PUBLISH from its parts, for a sender that holds no packet.
+pub(crate) fn write(
+    out: &mut Vec<u8>,
+    dup: bool,
+    delivery: Delivery,
+    retain: bool,
+    topic: &TopicName,
+    payload: &[u8],
+) {
+    let topic = topic.as_bytes();
+    let id = delivery.packet_id();
+    let length = 2 + topic.len() + if id.is_some() { 2 } else { 0 } + payload.len();
+    out.reserve(5 + length);
+    let flags = u8::from(dup) << 3 | (delivery.qos() as u8) << 1 | u8::from(retain);
+    write_header(out, 0x30 | flags, length);
+    write_data(out, topic);
+    if let Some(id) = id {
+        write_short(out, id.get());
+    }
+    out.extend_from_slice(payload);
+}

@@ -5,11 +5,12 @@ use crate::device::Device;
 use crate::event::{DropReason, Event};
 use crate::fleet::Publish;
 use crate::id::MessageId;
-use crate::lifecycle::{Visit, awake_for, first_wake};
+use crate::lifecycle::{Visit, awake_for};
 use crate::outbox::Reading;
 use crate::payload::Moment;
-use crate::random::{Draw, Purpose, nanoseconds};
+use crate::random::Purpose;
 use crate::run::World;
+use crate::timetable::Timetable;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -118,12 +119,9 @@ impl Duty {
             visit.readings_left = visit.readings_left.checked_sub(1)?;
             return allowed(world, publish, device, now);
         }
-        // The timetable goes on through sleep; what it held meanwhile is skipped.
-        let first = first_wake(&world.fleet, world.fleet.device(device.index));
-        let elapsed = world.since_start(now).saturating_sub(first).as_nanos();
-        let slot = elapsed.div_ceil(publish.every.as_nanos());
-        device.slot = device.slot.max(u32::try_from(slot).ok()?);
-        let due = world.epoch + reading_time(world, publish, device);
+        let timetable = timetable(world, publish, device);
+        device.slot = timetable.from(device.slot, world.since_start(now));
+        let due = world.epoch + timetable.at(device.slot);
         allowed(world, publish, device, due)
     }
 
@@ -139,7 +137,7 @@ impl Duty {
             return allowed(world, publish, device, due + visit.gap);
         }
         device.slot = device.slot.checked_add(1)?;
-        let due = world.epoch + reading_time(world, publish, device);
+        let due = world.epoch + timetable(world, publish, device).at(device.slot);
         allowed(world, publish, device, due)
     }
 }
@@ -154,14 +152,10 @@ impl VisitSoFar {
     }
 }
 
-/// When the reading of a device's current slot is due, since the start.
-fn reading_time(world: &World, publish: &Publish, device: &Device) -> Duration {
-    let fleet = &world.fleet;
-    let id = fleet.device(device.index);
-    let slot = u64::from(device.slot);
-    let jitter = Draw::new(fleet.seed, Purpose::ReadingJitter, id, slot).around(publish.jitter);
-    let nominal = first_wake(fleet, id) + publish.every.saturating_mul(device.slot);
-    Duration::from_nanos(nanoseconds(nominal).saturating_add_signed(jitter))
+fn timetable(world: &World, publish: &Publish, device: &Device) -> Timetable {
+    let id = world.fleet.device(device.index);
+    let (every, jitter) = (publish.every, publish.jitter);
+    Timetable::new(&world.fleet, id, every, jitter, Purpose::ReadingJitter)
 }
 
 /// `due`, unless the fleet has gone quiet by then or the device has taken all of its readings.
@@ -183,19 +177,21 @@ fn take_reading(world: &World, publish: &Publish, device: &mut Device, topic: &s
         sequence: device.readings,
         elapsed: world.since_start(now),
     };
+    let qos = publish.qos_of(device.readings);
     let payload = publish.payload.render(&moment, &mut device.figure);
     world.record(
         device,
         Event::Published {
             id: MessageId::new(id, device.readings),
             topic,
-            qos: publish.qos,
+            qos,
             retain: publish.retain,
             payload: &payload,
         },
     );
     let reading = Reading {
         sequence: device.readings,
+        qos,
         payload,
     };
     if let Some(oldest) = device.outbox.push(reading, publish.outbox_max) {

@@ -18,8 +18,14 @@ pub struct Fleet {
     pub count: u32,
     /// Where all its randomness comes from.
     pub seed: u64,
-    /// Each device first wakes at a random time from 0 to this after [`run`](crate::run) starts.
-    pub start: Duration,
+    /// No device wakes earlier than this after [`run`](crate::run) starts.
+    pub start_after: Duration,
+    /// Each device first wakes at a random time from `start_after` to this much later.
+    pub start_spread: Duration,
+    /// Each device's clock is off by a constant of up to this many parts per
+    /// billion, either way; below 1,000,000,000. It stretches all intervals that
+    /// the device keeps by itself: wake-ups and readings.
+    pub clock_drift_ppb: u32,
     /// When its devices are awake.
     pub lifecycle: Lifecycle,
     /// How they speak MQTT.
@@ -92,15 +98,15 @@ pub struct Will {
 pub struct Publish {
     /// Topic, with `{device}` and `{fleet}`.
     pub topic: String,
-    /// QoS.
-    pub qos: Qos,
+    /// QoS of each reading in turn; at least one.
+    pub qos: Vec<Qos>,
     /// RETAIN flag.
     pub retain: bool,
     /// What a reading looks like.
     pub payload: Payload,
-    /// Time between readings of [`Lifecycle::AlwaysOn`] and
-    /// [`Lifecycle::UpDown`], counted from the first waking; the other life
-    /// cycles say themselves when readings are taken.
+    /// Time between readings, counted from the first waking; what sleep makes
+    /// a device miss is skipped. Life cycles that pay visits
+    /// ([`Visit`](crate::Visit)) say themselves when readings are taken.
     pub every: Duration,
     /// Each reading is up to this much early or late, at random; at most half of `every`.
     pub jitter: Duration,
@@ -207,6 +213,10 @@ impl Fleet {
                 self.first_device.0.checked_add(self.count).is_some(),
                 "its device numbers do not fit in 32 bits",
             ),
+            (
+                self.clock_drift_ppb < 1_000_000_000,
+                "the clocks drift by 1,000,000,000 ppb or more",
+            ),
             (self.mqtt.in_flight_max > 0, "`in_flight_max` is 0"),
             (self.mqtt.packet_size_max > 0, "`packet_size_max` is 0"),
             (
@@ -253,6 +263,14 @@ impl Fleet {
 }
 
 impl Publish {
+    /// A reasonable [`Publish::outbox_max`]: some 100 KB of small readings.
+    pub const OUTBOX_MAX: usize = 1_000;
+
+    /// QoS of a device's `sequence`-th reading, from 1.
+    pub(crate) fn qos_of(&self, sequence: u32) -> Qos {
+        self.qos[(sequence as usize - 1) % self.qos.len()]
+    }
+
     fn problem(&self) -> Option<&'static str> {
         let rules = [
             (!self.every.is_zero(), "readings are taken every 0 s"),
@@ -261,6 +279,7 @@ impl Publish {
                 "the readings' jitter is above half of `every`",
             ),
             (self.outbox_max > 0, "`outbox_max` is 0"),
+            (!self.qos.is_empty(), "readings have no QoS"),
         ];
         let broken = rules.iter().find(|(holds, _)| !holds);
         broken
@@ -319,5 +338,86 @@ impl Spread {
             Self::Uniform { min, max } if min > max => Some("a spread's `min` is above its `max`"),
             Self::Fixed(_) | Self::Uniform { .. } | Self::Exponential { .. } => None,
         }
+    }
+}
+
+#[cfg(test)]
+impl Fleet {
+    /// One device that is always on and takes a reading a minute at QoS 1.
+    pub(crate) fn sample() -> Self {
+        Self {
+            name: "thermometer".to_owned(),
+            first_device: DeviceId(0),
+            count: 1,
+            seed: 7,
+            start_after: Duration::ZERO,
+            start_spread: Duration::ZERO,
+            clock_drift_ppb: 0,
+            lifecycle: Lifecycle::AlwaysOn,
+            mqtt: MqttSettings::default(),
+            publish: Some(Publish {
+                topic: "valley/{device}/temperature".to_owned(),
+                qos: vec![Qos::AtLeastOnce],
+                retain: false,
+                payload: Payload::Fixed { bytes: 24 },
+                every: Duration::from_secs(60),
+                jitter: Duration::ZERO,
+                readings_max: None,
+                outbox_max: Publish::OUTBOX_MAX,
+            }),
+            subscribe: Vec::new(),
+            quiet_after: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[test]
+    fn expands_names_once_for_each_device() {
+        let fleet = Fleet::sample();
+        assert_eq!(fleet.device_name(16), "thermometer-17");
+        assert_eq!(
+            fleet.expand("{fleet}/{device}/x", 0),
+            "thermometer/thermometer-1/x"
+        );
+        assert_eq!(fleet.check(), Ok(()));
+    }
+
+    fn publish(change: impl Fn(&mut Publish)) -> Fleet {
+        let mut fleet = Fleet::sample();
+        fleet.publish.iter_mut().for_each(change);
+        fleet
+    }
+
+    fn mqtt(change: impl Fn(&mut MqttSettings)) -> Fleet {
+        let mut fleet = Fleet::sample();
+        change(&mut fleet.mqtt);
+        fleet
+    }
+
+    #[rstest]
+    #[case(Fleet { count: 0, ..Fleet::sample() }, "no devices")]
+    #[case(Fleet { first_device: DeviceId(u32::MAX), ..Fleet::sample() }, "32 bits")]
+    #[case(Fleet { name: String::new(), ..Fleet::sample() }, "name is empty")]
+    #[case(Fleet { clock_drift_ppb: 1_000_000_000, ..Fleet::sample() }, "drift")]
+    #[case(publish(|p| p.every = Duration::ZERO), "every 0 s")]
+    #[case(publish(|p| p.jitter = p.every), "jitter")]
+    #[case(publish(|p| p.qos.clear()), "no QoS")]
+    #[case(publish(|p| p.outbox_max = 0), "outbox_max")]
+    #[case(publish(|p| p.topic = "a/+".to_owned()), "wildcard")]
+    #[case(publish(|p| p.payload = Payload::Fixed { bytes: 17 }), "18 bytes")]
+    #[case(publish(|p| p.payload = Payload::Lines(Vec::new())), "no line")]
+    #[case(mqtt(|m| m.in_flight_max = 0), "in_flight_max")]
+    #[case(mqtt(|m| m.connect_timeout = Duration::from_millis(900)), "connect_timeout")]
+    #[case(mqtt(|m| m.password = Some(b"x".to_vec())), "user name")]
+    #[case(mqtt(|m| m.backoff.jitter = 1.1), "back-off")]
+    #[case(mqtt(|m| m.backoff.factor = f64::NAN), "back-off")]
+    fn refuses_what_makes_no_sense(#[case] fleet: Fleet, #[case] about: &str) {
+        let error = fleet.check().unwrap_err().to_string();
+        assert!(error.contains(about), "{error}");
     }
 }

@@ -34,6 +34,7 @@ pub mod payload;
 mod random;
 mod resume;
 mod run;
+mod timetable;
 
 pub use backoff::Backoff;
 pub use event::{DisconnectReason, DropReason, Event, Observer};

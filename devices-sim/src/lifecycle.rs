@@ -7,6 +7,7 @@ use crate::device::Device;
 use crate::fleet::Fleet;
 use crate::id::DeviceId;
 use crate::random::{Draw, Purpose, Spread, nanoseconds};
+use crate::timetable::Timetable;
 use std::time::Duration;
 
 /// When a device is awake. However it comes to be offline while awake, it
@@ -22,9 +23,6 @@ pub enum Lifecycle {
         /// Each wake-up is up to this much early or late, at random and without
         /// accumulating; at most half of `every`.
         jitter: Duration,
-        /// Each device's clock is off by a constant of up to this many parts per
-        /// million, either way; at most 1,000,000.
-        drift_ppm: u32,
         /// What it does when awake. A visit that outlasts the interval makes it
         /// miss a wake-up.
         visit: Visit,
@@ -36,6 +34,13 @@ pub enum Lifecycle {
         up: Spread,
         /// Time asleep.
         down: Spread,
+        /// How it goes down.
+        ending: Ending,
+    },
+    /// Wakes once, stays up for a while, and never wakes again.
+    Once {
+        /// Time awake.
+        up: Spread,
         /// How it goes down.
         ending: Ending,
     },
@@ -73,13 +78,13 @@ impl Lifecycle {
     pub(crate) fn visit(&self) -> Option<&Visit> {
         match self {
             Self::Periodic { visit, .. } | Self::OneShot { visit } => Some(visit),
-            Self::AlwaysOn | Self::UpDown { .. } => None,
+            Self::AlwaysOn | Self::UpDown { .. } | Self::Once { .. } => None,
         }
     }
 
     pub(crate) fn ending(&self) -> Ending {
         match self {
-            Self::UpDown { ending, .. } => *ending,
+            Self::UpDown { ending, .. } | Self::Once { ending, .. } => *ending,
             Self::AlwaysOn | Self::Periodic { .. } | Self::OneShot { .. } => Ending::Clean,
         }
     }
@@ -90,19 +95,17 @@ impl Lifecycle {
             Self::Periodic {
                 every,
                 jitter,
-                drift_ppm,
                 visit,
             } => {
                 if every.is_zero() {
                     Some("it wakes every 0 s")
                 } else if *jitter > *every / 2 {
                     Some("the wake-up's jitter is above half of its interval")
-                } else if *drift_ppm > 1_000_000 {
-                    Some("the clock drifts by more than 1,000,000 ppm")
                 } else {
                     visit.problem()
                 }
             }
+            Self::Once { up, .. } => up.problem(),
             Self::UpDown { up, down, .. } => up.problem().or_else(|| down.problem()),
             Self::OneShot { visit } => visit.problem(),
         }
@@ -113,16 +116,16 @@ impl Visit {
     fn problem(&self) -> Option<&'static str> {
         let (readings, linger) = (self.readings, self.linger);
         let needed = linger.max(self.gap.saturating_mul(readings.saturating_sub(1)));
-        (self.patience <= needed)
-            .then_some("`patience` must be longer than a visit's readings and its lingering take")
+        (self.patience < needed)
+            .then_some("`patience` must not be shorter than a visit's readings and its lingering")
     }
 }
 
 /// When a device first wakes.
 pub(crate) fn first_wake(fleet: &Fleet, device: DeviceId) -> Duration {
-    let window = nanoseconds(fleet.start);
+    let window = nanoseconds(fleet.start_spread);
     let draw = Draw::new(fleet.seed, Purpose::Start, device, 0).below(window);
-    Duration::from_nanos(draw)
+    fleet.start_after + Duration::from_nanos(draw)
 }
 
 /// How long a device that goes up now stays up; `None` if for ever.
@@ -130,7 +133,7 @@ pub(crate) fn awake_for(fleet: &Fleet, device: &Device) -> Option<Duration> {
     match &fleet.lifecycle {
         Lifecycle::AlwaysOn => None,
         Lifecycle::Periodic { visit, .. } | Lifecycle::OneShot { visit } => Some(visit.patience),
-        Lifecycle::UpDown { up, .. } => {
+        Lifecycle::UpDown { up, .. } | Lifecycle::Once { up, .. } => {
             let id = fleet.device(device.index);
             let count = u64::from(device.wakes);
             Some(up.sample(&mut Draw::new(fleet.seed, Purpose::UpTime, id, count)))
@@ -145,27 +148,15 @@ pub(crate) fn next_wake(fleet: &Fleet, device: &mut Device, now: Duration) -> Op
     }
     let id = fleet.device(device.index);
     match &fleet.lifecycle {
-        Lifecycle::AlwaysOn | Lifecycle::OneShot { .. } => None,
+        Lifecycle::AlwaysOn | Lifecycle::Once { .. } | Lifecycle::OneShot { .. } => None,
         Lifecycle::UpDown { down, .. } => {
             let count = u64::from(device.wakes);
             Some(now + down.sample(&mut Draw::new(fleet.seed, Purpose::DownTime, id, count)))
         }
-        Lifecycle::Periodic {
-            every,
-            jitter,
-            drift_ppm,
-            ..
-        } => {
-            let timetable = Timetable {
-                seed: fleet.seed,
-                device: id,
-                first: first_wake(fleet, id),
-                every: *every,
-                jitter: *jitter,
-                drift_ppm: *drift_ppm,
-            };
-            let (slot, at) = timetable.after(u64::from(device.slot), now);
-            device.slot = u32::try_from(slot).ok()?;
+        Lifecycle::Periodic { every, jitter, .. } => {
+            let timetable = Timetable::new(fleet, id, *every, *jitter, Purpose::WakeJitter);
+            let (slot, at) = timetable.after(device.slot, now);
+            device.slot = slot;
             Some(at)
         }
     }
@@ -183,114 +174,10 @@ fn is_done(fleet: &Fleet, device: &Device, now: Duration) -> bool {
     fleet.subscribe.is_empty() && taken_all && device.outbox.is_empty() && fleet.publish.is_some()
 }
 
-/// The wake-ups of one device that wakes at an interval.
-struct Timetable {
-    seed: u64,
-    device: DeviceId,
-    first: Duration,
-    every: Duration,
-    jitter: Duration,
-    drift_ppm: u32,
-}
-
-impl Timetable {
-    /// The interval in nanoseconds, as the device's own clock keeps it.
-    fn drifted(&self) -> u128 {
-        // Drawn in parts per billion, so that a few ppm still differ by device.
-        let width = Duration::from_nanos(u64::from(self.drift_ppm) * 1_000);
-        let ppb = Draw::new(self.seed, Purpose::ClockDrift, self.device, 0).around(width);
-        let scale = 1_000_000_000 + i128::from(ppb);
-        let every = i128::from(nanoseconds(self.every));
-        (every * scale / 1_000_000_000).max(1).unsigned_abs()
-    }
-
-    fn at(&self, slot: u64, drifted: u128) -> Duration {
-        let jitter =
-            Draw::new(self.seed, Purpose::WakeJitter, self.device, slot).around(self.jitter);
-        let nominal = u128::from(slot) * drifted + self.first.as_nanos();
-        let at = nominal.saturating_add_signed(i128::from(jitter));
-        Duration::from_nanos(u64::try_from(at).unwrap_or(u64::MAX))
-    }
-
-    /// The first wake-up past `slot` that is later than `now`.
-    fn after(&self, slot: u64, now: Duration) -> (u64, Duration) {
-        let drifted = self.drifted();
-        // Jump over what was missed; one slot short, since jitter may make it late.
-        let elapsed = now.saturating_sub(self.first).as_nanos();
-        let current = u64::try_from(elapsed / drifted).unwrap_or(u64::MAX);
-        let mut slot = (slot + 1).max(current.saturating_sub(1));
-        loop {
-            let at = self.at(slot, drifted);
-            if at > now {
-                return (slot, at);
-            }
-            slot += 1;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use rstest::rstest;
-
-    fn timetable(device: u32, jitter_s: u64, drift_ppm: u32) -> Timetable {
-        Timetable {
-            seed: 7,
-            device: DeviceId(device),
-            first: Duration::from_secs(5),
-            every: Duration::from_secs(100),
-            jitter: Duration::from_secs(jitter_s),
-            drift_ppm,
-        }
-    }
-
-    #[rstest]
-    #[case::next(0, 6, 1, 105)]
-    #[case::just_before(0, 104, 1, 105)]
-    #[case::not_the_same_again(1, 104, 2, 205)]
-    #[case::missed_some(1, 950, 10, 1_005)]
-    fn wakes_on_the_interval(
-        #[case] slot: u64,
-        #[case] now_s: u64,
-        #[case] expected_slot: u64,
-        #[case] expected_s: u64,
-    ) {
-        let next = timetable(0, 0, 0).after(slot, Duration::from_secs(now_s));
-        assert_eq!(next, (expected_slot, Duration::from_secs(expected_s)));
-    }
-
-    #[test]
-    fn jitter_is_bounded_and_does_not_accumulate() {
-        let mut now = Duration::from_secs(5);
-        let mut slot = 0;
-        let mut offsets = Vec::new();
-        for expected_slot in 1..=1_000 {
-            (slot, now) = timetable(3, 30, 0).after(slot, now);
-            assert_eq!(slot, expected_slot);
-            offsets.push(now.as_secs_f64() - (5 + slot * 100) as f64);
-        }
-        let least = offsets.iter().copied().fold(f64::MAX, f64::min);
-        let greatest = offsets.iter().copied().fold(f64::MIN, f64::max);
-        assert!((-30.0..-28.0).contains(&least), "{least}");
-        assert!((28.0..=30.0).contains(&greatest), "{greatest}");
-    }
-
-    #[test]
-    fn drift_is_bounded_constant_and_each_devices_own() {
-        let mut drifts = Vec::new();
-        for device in 0..200 {
-            let timetable = timetable(device, 0, 50);
-            let (_, at) = timetable.after(9_999, Duration::ZERO);
-            let (_, half) = timetable.after(4_999, Duration::ZERO);
-            let seconds = at.as_secs_f64() - 1_000_005.0;
-            assert!((seconds - 2.0 * (half.as_secs_f64() - 500_005.0)).abs() < 1e-3);
-            drifts.push(seconds);
-        }
-        // 50 ppm of 1,000,000 s.
-        assert!(drifts.iter().all(|d| d.abs() <= 50.0));
-        assert!(drifts.iter().any(|d| *d > 40.0) && drifts.iter().any(|d| *d < -40.0));
-    }
 
     #[rstest]
     #[case(Duration::from_secs(60), true)]

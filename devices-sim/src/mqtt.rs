@@ -169,7 +169,6 @@ fn resume(fleet: &Fleet, device: &Device, names: &Names) -> Option<Resume> {
     let labels = Labels {
         client_id: &names.client_id,
         topic: &names.topic,
-        qos: publish.map_or(Qos::AtMostOnce, |publish| publish.qos),
         retain: publish.is_some_and(|publish| publish.retain),
         in_flight_max: fleet.mqtt.in_flight_max,
     };
@@ -236,13 +235,15 @@ impl Connection<'_> {
             return;
         };
         let window = usize::from(self.world.fleet.mqtt.in_flight_max);
-        let options = PublishOptions::new(publish.qos.into()).retain(publish.retain);
-        while let Some(payload) = self.device.outbox.hand_over(window) {
+        while let Some(reading) = self.device.outbox.hand_over(window) {
+            let options = PublishOptions::new(reading.qos.into()).retain(publish.retain);
             // The queue has room for a whole window, and the fleet's check has
             // approved the topic: a refusal would be a bug, and shows as a
             // reading that is never sent.
             let topic = self.names.topic.as_str();
-            let _ = self.client.try_publish(topic, payload, options);
+            let _ = self
+                .client
+                .try_publish(topic, reading.payload.clone(), options);
         }
     }
 
@@ -303,12 +304,7 @@ impl Connection<'_> {
         self.duty.connected(Instant::now());
         if !session_present {
             self.device.subscribed = false;
-            let qos = world
-                .fleet
-                .publish
-                .as_ref()
-                .map_or(Qos::AtMostOnce, |p| p.qos);
-            for sequence in self.device.outbox.session_lost(qos) {
+            for sequence in self.device.outbox.session_lost() {
                 let id = self.message(sequence);
                 let reason = DropReason::SessionLost;
                 world.record(self.device, Event::Dropped { id, reason });

@@ -13,6 +13,7 @@ use std::collections::VecDeque;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reading {
     pub(crate) sequence: u32,
+    pub(crate) qos: Qos,
     pub(crate) payload: Bytes,
 }
 
@@ -55,15 +56,14 @@ impl Outbox {
     /// The next reading to give to a connected client, of which `window` may be
     /// on their way. What was in flight on an earlier connection goes first
     /// [MQTT311-4.6.0-1].
-    pub(crate) fn hand_over(&mut self, window: usize) -> Option<Bytes> {
+    pub(crate) fn hand_over(&mut self, window: usize) -> Option<&Reading> {
         let busy = self.in_flight.len() + self.handed.len() >= window;
         if busy || self.in_flight.iter().any(|flight| flight.resend) {
             return None;
         }
         let reading = self.waiting.pop_front()?;
-        let payload = reading.payload.clone();
         self.handed.push_back(reading);
-        Some(payload)
+        self.handed.back()
     }
 
     /// The client wrote a PUBLISH with `packet_id`, 0 at QoS 0. Returns the
@@ -130,14 +130,15 @@ impl Outbox {
     /// The broker has no session any more. At QoS 1 the unacknowledged readings
     /// are published anew, which keeps *at least once*; at QoS 2 that could
     /// deliver them twice, so they are given up. Returns the latters' sequence numbers.
-    pub(crate) fn session_lost(&mut self, qos: Qos) -> Vec<u32> {
+    pub(crate) fn session_lost(&mut self) -> Vec<u32> {
         self.received.clear();
         self.last_packet_id = 0;
         let mut given_up = Vec::new();
         while let Some(flight) = self.in_flight.pop_back() {
-            match qos {
-                Qos::ExactlyOnce => given_up.push(flight.reading.sequence),
-                Qos::AtMostOnce | Qos::AtLeastOnce => self.waiting.push_front(flight.reading),
+            if flight.reading.qos == Qos::ExactlyOnce {
+                given_up.push(flight.reading.sequence);
+            } else {
+                self.waiting.push_front(flight.reading);
             }
         }
         given_up.reverse();

@@ -13,7 +13,6 @@ use crate::id::{DeviceId, MessageId};
 use crate::random::{Draw, Purpose};
 use bytes::Bytes;
 use std::io::Write;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Least size of a [`Payload::Fixed`], in bytes: `#` and the longest id.
@@ -39,7 +38,7 @@ pub enum Payload {
         bytes: usize,
     },
     /// The id and one line of a text, the lines taken in turn; at least one.
-    Lines(Arc<[Box<str>]>),
+    Lines(Vec<String>),
 }
 
 /// How a measured figure goes from reading to reading.
@@ -191,7 +190,7 @@ mod tests {
     }
 
     fn lines() -> Payload {
-        Payload::Lines(Arc::from(["one".into(), "two".into()]))
+        Payload::Lines(vec!["one".to_owned(), "two".to_owned()])
     }
 
     const SINE: Signal = Signal::Sine {

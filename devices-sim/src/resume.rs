@@ -19,7 +19,6 @@ use rumqttc::{
 pub(crate) struct Labels<'a> {
     pub(crate) client_id: &'a str,
     pub(crate) topic: &'a str,
-    pub(crate) qos: Qos,
     pub(crate) retain: bool,
     pub(crate) in_flight_max: u16,
 }
@@ -68,7 +67,7 @@ fn request(flight: &Flight, labels: &Labels<'_>) -> PersistedRequest {
     PersistedRequest::Publish(PersistedPublish {
         // [MQTT311-3.3.1-1]
         dup: true,
-        qos: match labels.qos {
+        qos: match flight.reading.qos {
             Qos::AtMostOnce => PersistedQoS::AtMostOnce,
             Qos::AtLeastOnce => PersistedQoS::AtLeastOnce,
             Qos::ExactlyOnce => PersistedQoS::ExactlyOnce,

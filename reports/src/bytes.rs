@@ -264,3 +264,61 @@ pub(crate) fn per_reading(bytes: u64, readings: u64) -> Option<u64> {
     let rounded = (2 * bytes + readings).checked_div(2 * readings)?;
     u64::try_from(rounded).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[test]
+    fn every_layer_has_its_own_place_and_name() {
+        for (index, layer) in Layer::ALL.into_iter().enumerate() {
+            assert_eq!(layer as usize, index);
+            assert_eq!(Layer::from_key(layer.key()), Some(layer));
+        }
+    }
+
+    fn bytes(up: u64, down: u64, on_wire_up: u64, on_wire_down: u64) -> Bytes {
+        let mut bytes = Bytes {
+            on_wire_up,
+            on_wire_down,
+            ..Bytes::default()
+        };
+        bytes.up[Layer::Payload] = up / 2;
+        bytes.up[Layer::Other] = up - up / 2;
+        bytes.down[Layer::TcpIp] = down;
+        bytes
+    }
+
+    #[rstest]
+    #[case(bytes(0, 0, 0, 0), None)]
+    #[case(bytes(7, 8, 7, 8), None)]
+    #[case(
+        bytes(7, 8, 8, 7),
+        Some("bytes up: the layers add up to 7, but 8 went over the wire")
+    )]
+    #[case(
+        bytes(7, 9, 7, 8),
+        Some("bytes down: the layers add up to 9, but 8 went over the wire")
+    )]
+    fn the_layers_are_held_to_their_sum(#[case] bytes: Bytes, #[case] error: Option<&str>) {
+        let found = bytes.check().err().map(|error| error.to_string());
+        assert_eq!(found.as_deref(), error);
+    }
+
+    #[rstest]
+    #[case(0, 0, None)]
+    #[case(7, 0, None)]
+    #[case(0, 7, Some(0))]
+    #[case(5, 2, Some(3))]
+    #[case(7, 3, Some(2))]
+    #[case(u64::MAX, 1, Some(u64::MAX))]
+    fn bytes_per_reading_are_rounded(
+        #[case] bytes: u64,
+        #[case] readings: u64,
+        #[case] each: Option<u64>,
+    ) {
+        assert_eq!(per_reading(bytes, readings), each);
+    }
+}

@@ -73,3 +73,107 @@ fn pretty<T: serde::Serialize>(document: &T) -> String {
     text.push('\n');
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use rstest::rstest;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::samples;
+
+    #[rstest]
+    #[case::empty("empty", samples::empty())]
+    #[case::green("green", samples::green())]
+    #[case::red("red", samples::red())]
+    #[case::partial("partial", samples::partial())]
+    #[case::hostile("hostile", samples::hostile())]
+    fn a_report(#[case] name: &str, #[case] report: Report) {
+        let text = render(&report);
+        assert_eq!(parse(&text).unwrap(), report);
+        insta::assert_snapshot!(format!("json_{name}"), text);
+    }
+
+    #[test]
+    fn a_summary() {
+        let summary = samples::summary();
+        let text = render_summary(&summary);
+        assert_eq!(parse_summary(&text).unwrap(), summary);
+        insta::assert_snapshot!("json_summary", text);
+    }
+
+    #[rstest]
+    #[case(
+        "",
+        "not a report of Squall: EOF while parsing a value at line 1 column 0"
+    )]
+    #[case(
+        "{}",
+        "not a report of Squall: missing field `format` at line 1 column 2"
+    )]
+    #[case(
+        r#"{"format":2,"anything":null}"#,
+        "the report has format version 2; this version of Squall reads 1"
+    )]
+    #[case(
+        r#"{"format":1}"#,
+        "not a report of Squall: missing field `version` at line 1 column 12"
+    )]
+    fn what_is_no_report_is_refused(#[case] text: &str, #[case] error: &str) {
+        assert_eq!(parse(text).unwrap_err().to_string(), error);
+    }
+
+    /// A layer that was dropped in silence would leave the sum short.
+    #[test]
+    fn an_unknown_layer_is_refused() {
+        let text = render(&samples::green()).replace("\"pure_ack\"", "\"impure\"");
+        let error = parse(&text).unwrap_err().to_string();
+        assert!(error.contains("no such layer: `impure`"), "{error}");
+    }
+
+    #[test]
+    fn a_new_field_is_skipped() {
+        let text = render(&samples::green()).replacen('{', "{\"new\":[1],", 1);
+        assert_eq!(parse(&text).unwrap(), samples::green());
+    }
+
+    /// Keys of all objects in `value`, but for maps whose keys are data.
+    fn fields(value: &Value, found: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(object) => {
+                for (key, value) in object {
+                    found.insert(key.clone());
+                    if key != "lost" && key != "failed" {
+                        fields(value, found);
+                    }
+                }
+            }
+            Value::Array(values) => values.iter().for_each(|value| fields(value, found)),
+            _ => {}
+        }
+    }
+
+    #[rstest]
+    #[case::report(render(&samples::red()))]
+    #[case::summary(render_summary(&samples::summary()))]
+    fn every_field_is_documented(#[case] text: String) {
+        let mut found = BTreeSet::new();
+        fields(&serde_json::from_str(&text).unwrap(), &mut found);
+        // In code spans: `a`, `.a`, `x.a`, `x[].a`.
+        let documented: BTreeSet<&str> = include_str!("../FORMAT.md")
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .flat_map(|span| span.split('.'))
+            .map(|part| part.trim_end_matches("[]"))
+            .collect();
+        let missing: Vec<&String> = found
+            .iter()
+            .filter(|field| !documented.contains(field.as_str()))
+            .collect();
+        assert!(missing.is_empty(), "not in FORMAT.md: {missing:?}");
+        assert!(found.len() > 10, "no fields found");
+    }
+}

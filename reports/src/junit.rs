@@ -10,6 +10,7 @@
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
 use crate::{
+    layout::clean,
     model::{Report, Verdict},
     summary::{Check, CheckKind, Outcome, Run, Summary},
 };
@@ -37,10 +38,10 @@ fn document<'a>(runs: impl IntoIterator<Item = &'a Run>) -> String {
 }
 
 fn suite(run: &Run) -> TestSuite {
-    let mut suite = TestSuite::new(format!("{}, seed {}", run.scenario, run.seed));
-    suite.add_property(("title", run.title.as_str()));
+    let mut suite = TestSuite::new(clean(&format!("{}, seed {}", run.scenario, run.seed)));
+    suite.add_property(("title", clean(&run.title).as_str()));
     suite.add_property(("seed", run.seed.to_string().as_str()));
-    suite.add_property(("command", run.command.as_str()));
+    suite.add_property(("command", clean(&run.command).as_str()));
     if let Some(status) = run_status(run) {
         suite.add_test_case(case(run, "run", status));
     }
@@ -52,8 +53,8 @@ fn suite(run: &Run) -> TestSuite {
 
 fn case(run: &Run, name: &str, status: TestCaseStatus) -> TestCase {
     // Class and name together tell cases apart, so one of them has the seed.
-    let mut case = TestCase::new(format!("{name}, seed {}", run.seed), status);
-    case.set_classname(run.scenario.as_str());
+    let mut case = TestCase::new(clean(&format!("{name}, seed {}", run.seed)), status);
+    case.set_classname(clean(&run.scenario));
     case
 }
 
@@ -84,7 +85,7 @@ fn check_status(run: &Run, check: &Check) -> TestCaseStatus {
         Verdict::Held => TestCaseStatus::success(),
         Verdict::NotApplicable => {
             let mut status = TestCaseStatus::skipped();
-            status.set_message(check.summary.as_str());
+            status.set_message(clean(&check.summary));
             status
         }
         Verdict::Violated => {
@@ -97,9 +98,32 @@ fn check_status(run: &Run, check: &Check) -> TestCaseStatus {
                     CheckKind::Guarantee => "guarantee",
                     CheckKind::Expectation => "expectation",
                 })
-                .set_message(check.summary.as_str())
+                .set_message(clean(&check.summary))
                 .set_description(lines.join("\n"));
             status
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::samples;
+
+    #[rstest]
+    #[case::empty("empty", samples::empty())]
+    #[case::green("green", samples::green())]
+    #[case::red("red", samples::red())]
+    #[case::partial("partial", samples::partial())]
+    #[case::hostile("hostile", samples::hostile())]
+    fn a_report(#[case] name: &str, #[case] report: Report) {
+        insta::assert_snapshot!(format!("junit_{name}"), render(&report));
+    }
+
+    #[test]
+    fn a_summary() {
+        insta::assert_snapshot!("junit_summary", render_summary(&samples::summary()));
     }
 }

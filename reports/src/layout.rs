@@ -56,8 +56,9 @@ fn split_at_width(text: &str, columns: usize) -> (&str, &str) {
     text.split_at(end)
 }
 
-/// Breaks `text` at spaces into lines of at most `columns`; a word longer than
-/// a line is broken anywhere. Text that fits stays as it is.
+/// Breaks `text` at spaces into lines of at most `columns`, but not between a
+/// figure and its unit; a word longer than a line is broken anywhere. Text that
+/// fits stays as it is.
 pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
     if width(text) <= columns {
         return vec![text.to_owned()];
@@ -66,7 +67,8 @@ pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(2);
     let mut lines = Vec::new();
     let mut line = String::new();
-    for mut word in text.split(' ').filter(|word| !word.is_empty()) {
+    for word in words(text) {
+        let mut word = word.as_str();
         if !line.is_empty() && width(&line) + 1 + width(word) > columns {
             lines.push(std::mem::take(&mut line));
         }
@@ -84,6 +86,28 @@ pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
         lines.push(line);
     }
     lines
+}
+
+/// The words of `text`, a figure and its unit (`10 %`, `1.2 MB`) as one.
+fn words(text: &str) -> Vec<String> {
+    const UNIT_MAX: usize = 3;
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        let unit = word.trim_end_matches([')', ',', '.', ';', ':']);
+        match words.last_mut() {
+            Some(last)
+                if unit.len() <= UNIT_MAX
+                    && !unit.starts_with(|c: char| c.is_ascii_digit())
+                    && last.ends_with(|c: char| c.is_ascii_digit())
+                    && !last.contains(' ') =>
+            {
+                last.push(' ');
+                last.push_str(word);
+            }
+            _ => words.push(word.to_owned()),
+        }
+    }
+    words
 }
 
 /// Breaks a shell command into lines that may be copied together: a line that
@@ -190,6 +214,8 @@ mod tests {
     #[case("one two  three", 20, &["one two  three"])]
     #[case("one two three", 7, &["one two", "three"])]
     #[case("a wordthatisfartoolong b", 8, &["a", "wordthat", "isfartoo", "long b"])]
+    #[case("lost (10.0 %), 5 B", 12, &["lost", "(10.0 %),", "5 B"])]
+    #[case("1 2 3 4", 3, &["1 2", "3 4"])]
     #[case("温度 温度", 4, &["温度", "温度"])]
     #[case("温度", 0, &["温", "度"])]
     #[case("", 0, &[""])]

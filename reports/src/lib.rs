@@ -8,12 +8,15 @@
 //!
 
 mod bytes;
+mod escape;
 pub mod figures;
 pub mod json;
 pub mod junit;
 mod layout;
 pub mod markdown;
 mod model;
+#[cfg(test)]
+mod samples;
 mod style;
 mod summary;
 mod table;

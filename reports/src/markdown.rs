@@ -4,11 +4,12 @@
 //! so that a change of behaviour shows as a change of a line.
 
 use crate::{
+    escape,
     figures::{NONE, count, percent},
     layout::clean,
     model::{Guarantee, PacketCounts, Report, Verdict, Violation, Weather},
     style::Tone,
-    table::{Cell, Column, Table, escape},
+    table::{Cell, Column, Table},
     timeline::Timeline,
     words,
 };
@@ -24,7 +25,7 @@ const SPARKLINE: usize = 60;
 #[must_use]
 pub fn render(report: &Report) -> String {
     let mut sections = vec![
-        format!("# {}\n", escape(&clean(&report.title))),
+        format!("# {}\n", escape::inline(&clean(&report.title))),
         lead(report),
         code(&clean(&report.command)),
     ];
@@ -55,11 +56,11 @@ pub fn render(report: &Report) -> String {
 fn lead(report: &Report) -> String {
     format!(
         "**{}**\n\nseed {} · {} · {} · squall {}\n",
-        escape(&words::verdict(report)),
+        escape::inline(&words::verdict(report)),
         report.seed,
         words::size(report),
         words::extent(report),
-        escape(&clean(&report.version)),
+        escape::inline(&clean(&report.version)),
     )
 }
 
@@ -74,7 +75,7 @@ fn code(text: &str) -> String {
 fn list(phrases: &[String]) -> String {
     phrases
         .iter()
-        .map(|phrase| format!("- {}\n", escape(phrase)))
+        .map(|phrase| format!("- {}\n", escape::block(phrase)))
         .collect()
 }
 
@@ -159,8 +160,15 @@ fn guarantees(guarantees: &[Guarantee]) -> Vec<String> {
 }
 
 fn violations(guarantee: &Guarantee) -> Vec<String> {
-    let mut blocks = vec![format!("### ✘ {}\n", escape(&clean(&guarantee.name)))];
-    for violation in &guarantee.violations {
+    let mut blocks = vec![format!(
+        "### ✘ {}\n",
+        escape::inline(&clean(&guarantee.name))
+    )];
+    for (violation, number) in guarantee.violations.iter().zip(1u64..) {
+        if guarantee.violations_found > 1 {
+            let found = count(guarantee.violations_found);
+            blocks.push(format!("**{} of {found}**\n", count(number)));
+        }
         blocks.push(violation_text(violation));
         if !violation.trace.is_empty() {
             let trace: Vec<String> = violation.trace.iter().map(|event| clean(event)).collect();
@@ -170,11 +178,6 @@ fn violations(guarantee: &Guarantee) -> Vec<String> {
             blocks.push(code(&clean(command)));
         }
     }
-    let listed = guarantee.violations.len() as u64;
-    let more = guarantee.violations_found.saturating_sub(listed);
-    if more > 0 {
-        blocks.push(format!("and {} more\n", count(more)));
-    }
     blocks
 }
 
@@ -182,13 +185,13 @@ fn violation_text(violation: &Violation) -> String {
     let mut lines: Vec<String> = violation
         .text
         .iter()
-        .map(|line| escape(&clean(line)))
+        .map(|line| escape::block(&clean(line)))
         .collect();
     lines.extend(
         violation
             .statement
             .as_deref()
-            .map(|statement| escape(&clean(statement))),
+            .map(|statement| escape::block(&clean(statement))),
     );
     // Two blanks would break a line as well, but do not survive an editor.
     format!("{}\n", lines.join("\\\n"))
@@ -307,4 +310,28 @@ fn settings(report: &Report) -> Vec<String> {
         table.row([Cell::plain(&setting.name), Cell::plain(&setting.value)]);
     }
     vec![table.markdown()]
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::samples;
+
+    #[rstest]
+    #[case::empty("empty", samples::empty())]
+    #[case::green("green", samples::green())]
+    #[case::red("red", samples::red())]
+    #[case::partial("partial", samples::partial())]
+    #[case::hostile("hostile", samples::hostile())]
+    fn a_report(#[case] name: &str, #[case] report: Report) {
+        insta::assert_snapshot!(format!("markdown_{name}"), render(&report));
+    }
+
+    #[test]
+    fn a_summary() {
+        let text = render_summary(&samples::summary());
+        insta::assert_snapshot!("markdown_summary", text);
+    }
 }

@@ -345,3 +345,60 @@ pub struct Connections {
     /// Established connections that found their session again.
     pub sessions_resumed: u64,
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::samples;
+
+    fn with_verdicts(verdicts: &[Verdict], met: &[bool]) -> Report {
+        let sample = samples::green();
+        let guarantees = verdicts.iter().map(|&verdict| Guarantee {
+            verdict,
+            ..sample.guarantees[0].clone()
+        });
+        let expectations = met.iter().map(|&held| Expectation {
+            held,
+            ..sample.expectations[0].clone()
+        });
+        Report {
+            guarantees: guarantees.collect(),
+            expectations: expectations.collect(),
+            ..sample.clone()
+        }
+    }
+
+    #[rstest]
+    #[case(&[], &[], true)]
+    #[case(&[Verdict::Held, Verdict::NotApplicable], &[true], true)]
+    #[case(&[Verdict::Held, Verdict::Violated], &[true], false)]
+    #[case(&[Verdict::Held], &[true, false], false)]
+    fn a_run_holds_if_nothing_contradicts(
+        #[case] verdicts: &[Verdict],
+        #[case] met: &[bool],
+        #[case] held: bool,
+    ) {
+        assert_eq!(with_verdicts(verdicts, met).held(), held);
+    }
+
+    #[rstest]
+    #[case(&[], &[], "nothing was checked")]
+    #[case(&[Verdict::NotApplicable], &[], "nothing was checked")]
+    #[case(&[Verdict::Held], &[true, true], "all held: 1 guarantee, 2 expectations")]
+    #[case(&[Verdict::NotApplicable], &[true], "all held: 1 expectation")]
+    #[case(&[Verdict::Violated; 2], &[true], "2 guarantees violated")]
+    #[case(&[Verdict::Held], &[false], "1 expectation not met")]
+    fn the_verdict_is_one_line(
+        #[case] verdicts: &[Verdict],
+        #[case] met: &[bool],
+        #[case] text: &str,
+    ) {
+        let mut report = with_verdicts(verdicts, met);
+        assert_eq!(crate::words::verdict(&report), text);
+        (report.partial, report.ended_ns) = (true, 61_000_000_000);
+        let partial = format!("interrupted at 0:01:01, up to then: {text}");
+        assert_eq!(crate::words::verdict(&report), partial);
+    }
+}

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{FORMAT, Report, Verdict};
+use crate::model::{FORMAT, Report, Verdict, Violation};
 
 /// What many runs found, in few words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,12 +105,7 @@ impl From<&Report> for Run {
             name: guarantee.name.clone(),
             verdict: guarantee.verdict,
             summary: guarantee.summary.clone(),
-            details: guarantee
-                .violations
-                .iter()
-                .flat_map(|violation| violation.text.iter().chain(&violation.trace))
-                .cloned()
-                .collect(),
+            details: guarantee.violations.iter().flat_map(details).collect(),
         });
         let expectations = report.expectations.iter().map(|expectation| Check {
             kind: CheckKind::Expectation,
@@ -120,7 +115,7 @@ impl From<&Report> for Run {
             } else {
                 Verdict::Violated
             },
-            summary: format!("{}, expected {}", expectation.actual, expectation.bound),
+            summary: format!("{}, bound {}", expectation.actual, expectation.bound),
             details: Vec::new(),
         });
         Self {
@@ -133,6 +128,16 @@ impl From<&Report> for Run {
             checks: guarantees.chain(expectations).collect(),
         }
     }
+}
+
+/// What contradicts a guarantee, line by line.
+fn details(violation: &Violation) -> Vec<String> {
+    let trace = violation.trace.iter().map(|event| format!("  {event}"));
+    let mut lines = violation.text.clone();
+    lines.extend(violation.statement.clone());
+    lines.extend(trace);
+    lines.extend(violation.command.clone());
+    lines
 }
 
 impl Run {
@@ -234,4 +239,57 @@ fn group(runs: &[Run]) -> Vec<Group> {
         }
     }
     groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples;
+
+    #[test]
+    fn the_order_in_which_runs_end_makes_no_difference() {
+        let summary = samples::summary();
+        let mut runs = summary.runs.clone();
+        runs.reverse();
+        let scenarios = [
+            summary.runs[0].scenario.clone(),
+            summary.runs[4].scenario.clone(),
+        ];
+        assert_ne!(scenarios[0], scenarios[1]);
+        assert_eq!(Summary::new("0.1.0", 6, &scenarios, runs), summary);
+    }
+
+    #[test]
+    fn what_failed_alike_is_one_group_with_the_smallest_seed_first() {
+        let summary = samples::summary();
+        let groups: Vec<(&str, &[u64])> = summary
+            .groups
+            .iter()
+            .map(|group| (group.name.as_str(), group.seeds.as_slice()))
+            .collect();
+        assert_eq!(
+            groups,
+            [
+                ("retained latest", &[2, 9][..]),
+                ("latency_p99", &[2, 9]),
+                ("delivered", &[4]),
+                ("harness error", &[1]),
+            ]
+        );
+        assert!(summary.groups[0].command.ends_with("--seed 2"));
+    }
+
+    #[test]
+    fn a_summary_holds_only_if_every_planned_run_did() {
+        let held = Run::from(&samples::green());
+        let holds = |planned, runs: &[Run]| Summary::new("", planned, &[], runs.to_vec()).held();
+        let partial = Run {
+            outcome: Outcome::Partial,
+            ..held.clone()
+        };
+        assert!(holds(1, std::slice::from_ref(&held)));
+        assert!(!holds(2, std::slice::from_ref(&held)));
+        assert!(!holds(1, &[partial]));
+        assert!(!holds(1, &[Run::failed("a.toml", 1, "squall", "broke")]));
+    }
 }

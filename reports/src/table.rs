@@ -1,6 +1,7 @@
 //! A table, for the terminal and for Markdown.
 
 use crate::{
+    escape,
     layout::{clean, fit, pad_end, pad_start, width},
     style::{Style, Tone},
 };
@@ -9,7 +10,7 @@ use crate::{
 const GAP: usize = 2;
 
 /// Columns that the first, textual column of a terminal table is never cut below.
-const FIRST_COLUMN_MIN: usize = 12;
+const FIRST_COLUMN_MIN: usize = 10;
 
 /// Rows under a head. The first column may be cut to fit a terminal.
 pub(crate) struct Table {
@@ -21,7 +22,8 @@ pub(crate) struct Table {
 pub(crate) struct Column {
     head: &'static str,
     side: Side,
-    optional: bool,
+    /// The higher, the sooner it is left out; 0 is never left out.
+    optional: u8,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,7 +43,7 @@ impl Column {
         Self {
             head,
             side: Side::Left,
-            optional: false,
+            optional: 0,
         }
     }
 
@@ -49,14 +51,15 @@ impl Column {
         Self {
             head,
             side: Side::Right,
-            optional: false,
+            optional: 0,
         }
     }
 
-    /// Leaves the column out where a terminal is too narrow.
-    pub(crate) fn optional(self) -> Self {
+    /// Leaves the column out where a terminal is too narrow, one of a higher
+    /// `rank` before one of a lower.
+    pub(crate) fn optional(self, rank: u8) -> Self {
         Self {
-            optional: true,
+            optional: rank,
             ..self
         }
     }
@@ -118,12 +121,13 @@ impl Table {
             let gaps = GAP * shown.len().saturating_sub(1);
             let excess = (widths.iter().sum::<usize>() + gaps).saturating_sub(columns);
             let spare = widths[0].saturating_sub(FIRST_COLUMN_MIN);
+            let first_to_go =
+                (0..shown.len()).max_by_key(|&index| self.columns[shown[index]].optional);
             if excess > spare
-                && let Some(last) = shown
-                    .iter()
-                    .rposition(|&column| self.columns[column].optional)
+                && let Some(index) = first_to_go
+                && self.columns[shown[index]].optional > 0
             {
-                shown.remove(last);
+                shown.remove(index);
                 continue;
             }
             widths[0] -= excess.min(spare);
@@ -172,7 +176,7 @@ impl Table {
         let escaped: Vec<Vec<String>> = self
             .rows
             .iter()
-            .map(|row| row.iter().map(|cell| escape(&cell.text)).collect())
+            .map(|row| row.iter().map(|cell| escape::inline(&cell.text)).collect())
             .collect();
         let widths: Vec<usize> = self
             .columns
@@ -223,20 +227,4 @@ impl Table {
         }
         text.push_str("|\n");
     }
-}
-
-/// `text` as it must stand in Markdown to read as itself.
-pub(crate) fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\\' | '|' | '`' | '*' | '[' | ']' | '~' => escaped.extend(['\\', c]),
-            '<' => escaped.push_str("&lt;"),
-            '&' => escaped.push_str("&amp;"),
-            // An underscore between letters is safe, and common in names.
-            '_' if !escaped.ends_with(char::is_alphanumeric) => escaped.push_str("\\_"),
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }

@@ -15,27 +15,29 @@ use std::time::Duration;
 
 use crate::{
     figures::{self, percent},
-    layout::{bar, clean, fit, pad_end, width, wrap, wrap_command},
-    model::{Expectation, Guarantee, Report, Verdict, Violation, Weather},
+    layout::{bar, clean, fit, width, wrap, wrap_command},
+    model::Report,
     style::{Style, Tone},
     table::{Cell, Column, Table},
     timeline::Timeline,
     words,
 };
 
+mod checks;
 mod summary;
+mod weather;
 
 pub use summary::render_summary;
 
 /// Columns of the left margin, which holds the sections' names.
 const MARGIN: usize = 12;
 
-/// Violations of one guarantee that are printed in full.
-const VIOLATIONS_SHOWN: usize = 3;
-
 /// Columns of the longest bar, and of the sparklines.
 const BAR: usize = 40;
 const SPARKLINE: usize = 40;
+
+/// Columns that a sparkline leaves to its name and its scale.
+const SCALE: usize = 38;
 
 /// How long it took on the wall clock, which only the terminal shows: it is
 /// not the same twice.
@@ -58,9 +60,12 @@ impl Timing {
 pub fn render(report: &Report, style: Style, timing: Option<Timing>) -> String {
     let mut page = Page::new(style);
     page.header(&header(report, timing));
-    page.section("weather", weather(&report.weather, &page));
-    page.section("guarantees", guarantees(&report.guarantees, &page));
-    page.section("expected", expectations(&report.expectations, &page));
+    page.section("weather", weather::lines(&report.weather, &page));
+    page.section("guarantees", checks::guarantees(&report.guarantees, &page));
+    page.section(
+        "expected",
+        checks::expectations(&report.expectations, &page),
+    );
     page.section("arrived", arrived(report, &page));
     page.section("latency", latency(report, &page));
     page.section("bytes", bytes(report, &page));
@@ -147,8 +152,30 @@ impl Page {
 
     /// `text` wrapped right of `lead`, whose `lead_width` columns may hold colour.
     fn hang(&self, lead: &str, lead_width: usize, tone: Tone, text: &str) -> Vec<String> {
-        let room = self.room().saturating_sub(lead_width).max(20);
-        wrap(text, room)
+        let lines = wrap(text, self.beside(lead_width));
+        self.hang_lines(lead, lead_width, tone, &lines)
+    }
+
+    /// `phrases` set apart by dots, right of `lead`.
+    fn hang_list(
+        &self,
+        lead: &str,
+        lead_width: usize,
+        tone: Tone,
+        phrases: &[String],
+    ) -> Vec<String> {
+        let lines = join(phrases, self.beside(lead_width));
+        self.hang_lines(lead, lead_width, tone, &lines)
+    }
+
+    fn hang_lines(
+        &self,
+        lead: &str,
+        lead_width: usize,
+        tone: Tone,
+        lines: &[String],
+    ) -> Vec<String> {
+        lines
             .iter()
             .enumerate()
             .map(|(index, line)| {
@@ -160,6 +187,11 @@ impl Page {
                 }
             })
             .collect()
+    }
+
+    /// Columns right of a lead.
+    fn beside(&self, lead_width: usize) -> usize {
+        self.room().saturating_sub(lead_width).max(10)
     }
 }
 
@@ -194,158 +226,6 @@ fn header(report: &Report, timing: Option<Timing>) -> Vec<String> {
     ]
 }
 
-fn weather(weather: &Weather, page: &Page) -> Vec<String> {
-    struct Row {
-        when: String,
-        what: String,
-        effect: String,
-        details: Vec<String>,
-    }
-    let faults = weather.faults.iter().map(|fault| Row {
-        when: words::when(fault),
-        what: clean(&format!("{} {}", fault.kind, fault.target)),
-        effect: clean(&fault.effect),
-        details: Vec::new(),
-    });
-    let sites = weather.sites.iter().map(|site| {
-        let (effect, details) = words::link_effect(site);
-        Row {
-            when: "whole run".to_owned(),
-            what: clean(&format!("{}: {}", site.site, site.link)),
-            effect,
-            details,
-        }
-    });
-    let rows: Vec<Row> = faults.chain(sites).collect();
-    let widest = |text: fn(&Row) -> &str, most: usize| {
-        let widths = rows.iter().map(|row| width(text(row)));
-        widths.max().unwrap_or(0).min(most)
-    };
-    let (when, what) = (
-        widest(|row| &row.when, 30),
-        widest(|row| &row.what, page.room() / 3),
-    );
-    rows.iter()
-        .flat_map(|row| {
-            // A description that is too long gets a line of its own.
-            let overlong = width(&row.what) > what;
-            let lead = format!(
-                "{}  {}  ",
-                pad_end(&row.when, when),
-                pad_end(&row.what, what)
-            );
-            let lead_width = when + what + 4;
-            let mut lines = if overlong {
-                let when = format!("{}  ", pad_end(&row.when, when));
-                let mut lines = page.hang(&when, width(&when), Tone::Plain, &row.what);
-                lines.extend(page.hang(
-                    &" ".repeat(lead_width),
-                    lead_width,
-                    Tone::Plain,
-                    &row.effect,
-                ));
-                lines
-            } else {
-                page.hang(&lead, lead_width, Tone::Plain, &row.effect)
-            };
-            if !row.details.is_empty() {
-                let blank = " ".repeat(lead_width);
-                lines.extend(page.hang(&blank, lead_width, Tone::Dim, &row.details.join(" · ")));
-            }
-            lines
-        })
-        .collect()
-}
-
-fn guarantees(guarantees: &[Guarantee], page: &Page) -> Vec<String> {
-    let names = guarantees.iter().map(|guarantee| width(&guarantee.name));
-    let name_width = names.max().unwrap_or(0).min(28);
-    guarantees
-        .iter()
-        .flat_map(|guarantee| guarantee_lines(guarantee, name_width, page))
-        .collect()
-}
-
-fn guarantee_lines(guarantee: &Guarantee, name_width: usize, page: &Page) -> Vec<String> {
-    let (mark, tone) = words::mark(guarantee.verdict);
-    let name = pad_end(&fit(&clean(&guarantee.name), name_width), name_width);
-    let lead = format!("{} {name}  ", page.paint(tone, mark));
-    let lead_width = 2 + name_width + 2;
-    let text_tone = match guarantee.verdict {
-        Verdict::NotApplicable => Tone::Dim,
-        Verdict::Held | Verdict::Violated => Tone::Plain,
-    };
-    let mut lines = page.hang(&lead, lead_width, text_tone, &clean(&guarantee.summary));
-    if guarantee.verdict != Verdict::Violated {
-        return lines;
-    }
-    if let Some(statement) = &guarantee.statement {
-        let blank = " ".repeat(lead_width);
-        lines.extend(page.hang(&blank, lead_width, Tone::Dim, &clean(statement)));
-    }
-    for violation in guarantee.violations.iter().take(VIOLATIONS_SHOWN) {
-        lines.extend(violation_lines(violation, page));
-    }
-    let shown = guarantee.violations.len().min(VIOLATIONS_SHOWN) as u64;
-    let more = guarantee.violations_found.saturating_sub(shown);
-    if more > 0 && shown > 0 {
-        let text = format!("    and {} more", figures::count(more));
-        lines.push(page.paint(Tone::Dim, &text));
-    }
-    lines
-}
-
-fn violation_lines(violation: &Violation, page: &Page) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut block = |indent: usize, tone, text: &str| {
-        lines.extend(page.hang(&" ".repeat(indent), indent, tone, &clean(text)));
-    };
-    for text in &violation.text {
-        block(4, Tone::Plain, text);
-    }
-    if let Some(statement) = &violation.statement {
-        block(4, Tone::Dim, statement);
-    }
-    for event in &violation.trace {
-        block(6, Tone::Dim, event);
-    }
-    if let Some(command) = &violation.command {
-        let command = wrap_command(&clean(command), page.room() - 4);
-        lines.extend(command.iter().map(|line| format!("    {line}")));
-    }
-    lines
-}
-
-fn expectations(expectations: &[Expectation], page: &Page) -> Vec<String> {
-    let widest = |text: fn(&Expectation) -> &str, most: usize| {
-        let widths = expectations
-            .iter()
-            .map(|expectation| width(text(expectation)));
-        widths.max().unwrap_or(0).min(most)
-    };
-    let (name, actual) = (
-        widest(|expectation| &expectation.name, 28),
-        widest(|expectation| &expectation.actual, 28),
-    );
-    expectations
-        .iter()
-        .flat_map(|expectation| {
-            let (mark, tone) = words::held_mark(expectation.held);
-            let lead = format!(
-                "{} {}  ",
-                page.paint(tone, mark),
-                pad_end(&fit(&clean(&expectation.name), name), name)
-            );
-            let text = format!(
-                "{}  bound {}",
-                pad_end(&clean(&expectation.actual), actual),
-                clean(&expectation.bound)
-            );
-            page.hang(&lead, name + 4, Tone::Plain, &text)
-        })
-        .collect()
-}
-
 fn arrived(report: &Report, page: &Page) -> Vec<String> {
     let arrived = &report.arrived;
     let mut lines = if arrived.flows.is_empty() {
@@ -353,11 +233,10 @@ fn arrived(report: &Report, page: &Page) -> Vec<String> {
     } else {
         words::arrived_table(arrived).terminal(page.style, page.room())
     };
-    let receivers = words::receivers(arrived);
-    if !receivers.is_empty() {
-        let mut phrases = vec!["received".to_owned()];
-        phrases.extend(receivers);
-        lines.extend(page.list(Tone::Plain, &phrases));
+    if !arrived.receivers.is_empty() {
+        let lead = "received  ";
+        let receivers = words::receivers(arrived);
+        lines.extend(page.hang_list(lead, width(lead), Tone::Plain, &receivers));
     }
     lines
 }
@@ -370,7 +249,7 @@ fn latency(report: &Report, page: &Page) -> Vec<String> {
     if let Some(timeline) = Timeline::new(
         &report.latency_over_time,
         report.ended_ns,
-        SPARKLINE.min(page.room() / 2),
+        SPARKLINE.min(page.room() - SCALE),
     ) {
         for line in &timeline.lines {
             let drawn = page.paint(Tone::Drawn, &line.drawn);
@@ -416,4 +295,101 @@ fn settings(report: &Report, page: &Page) -> Vec<String> {
         .map(|setting| clean(&format!("{} {}", setting.name, setting.value)))
         .collect();
     page.list(Tone::Dim, &settings)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::samples;
+
+    const WALL: Timing = Timing {
+        wall: Duration::from_millis(1_437),
+    };
+
+    #[rstest]
+    #[case::empty("empty", samples::empty())]
+    #[case::green("green", samples::green())]
+    #[case::red("red", samples::red())]
+    #[case::partial("partial", samples::partial())]
+    #[case::hostile("hostile", samples::hostile())]
+    fn a_report(#[case] name: &str, #[case] report: Report) {
+        insta::assert_snapshot!(
+            format!("terminal_{name}"),
+            render(&report, Style::PLAIN, Some(WALL))
+        );
+    }
+
+    #[test]
+    fn a_summary() {
+        let text = render_summary(&samples::summary(), Style::PLAIN, Some(WALL));
+        insta::assert_snapshot!("terminal_summary", text);
+    }
+
+    fn colored(columns: usize) -> Style {
+        Style {
+            color: true,
+            width: columns,
+        }
+    }
+
+    #[rstest]
+    #[case::green("green", samples::green())]
+    #[case::red("red", samples::red())]
+    fn a_report_in_color(#[case] name: &str, #[case] report: Report) {
+        let text = render(&report, colored(100), None).replace('\u{1b}', "␛");
+        insta::assert_snapshot!(format!("terminal_{name}_color"), text);
+    }
+
+    /// `text` without its escape sequences.
+    fn without_color(text: &str) -> String {
+        let mut parts = text.split('\u{1b}');
+        let mut plain = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let (_, rest) = part.split_once('m').expect("a sequence that sets a color");
+            plain.push_str(rest);
+        }
+        plain
+    }
+
+    #[rstest]
+    fn color_only_adds(
+        #[values(samples::green(), samples::red(), samples::hostile())] report: Report,
+        #[values(60, 80, 100)] columns: usize,
+    ) {
+        let plain = Style {
+            color: false,
+            width: columns,
+        };
+        let color = render(&report, colored(columns), None);
+        assert!(color.contains('\u{1b}'));
+        assert_eq!(without_color(&color), render(&report, plain, None));
+    }
+
+    #[rstest]
+    fn no_line_is_too_wide_or_ends_in_blanks(
+        #[values(
+            samples::empty(),
+            samples::green(),
+            samples::red(),
+            samples::partial(),
+            samples::hostile()
+        )]
+        report: Report,
+        #[values(0, 60, 72, 80, 99, 100, 200)] columns: usize,
+    ) {
+        let style = Style {
+            color: false,
+            width: columns,
+        };
+        let summary = render_summary(&samples::summary(), style, Some(WALL));
+        for line in render(&report, style, Some(WALL))
+            .lines()
+            .chain(summary.lines())
+        {
+            assert!(width(line) <= style.columns(), "too wide: {line}");
+            assert_eq!(line, line.trim_end());
+        }
+    }
 }

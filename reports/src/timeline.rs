@@ -19,7 +19,7 @@ pub(crate) struct Line {
     /// What it shows, of equal width in both lines.
     pub(crate) name: &'static str,
     pub(crate) drawn: String,
-    /// Its highest point, which gives it its scale.
+    /// Its highest point, which gives it its scale, and when that was published.
     pub(crate) highest: String,
 }
 
@@ -56,7 +56,7 @@ impl Timeline {
                 .max_by_key(|bucket| read(bucket))
                 .map(|bucket| {
                     let (value, start) = (duration(read(bucket)), clock(bucket.start_ns));
-                    format!("highest {value}, published from {start}")
+                    format!("highest {value} at {start}")
                 });
             Line {
                 name,
@@ -130,9 +130,6 @@ mod tests {
     #[test]
     fn the_first_of_equal_heights_is_named() {
         let timeline = Timeline::new(&latency(1, &[(2, 7), (3, 7)]), SECOND, 20).unwrap();
-        assert_eq!(
-            timeline.lines[0].highest,
-            "highest 7 s, published from 0:00:02"
-        );
+        assert_eq!(timeline.lines[0].highest, "highest 7 s at 0:00:02");
     }
 }

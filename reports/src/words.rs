@@ -111,7 +111,9 @@ pub(crate) fn when(fault: &FaultSpan) -> String {
 pub(crate) fn link_effect(site: &SiteWeather) -> (String, Vec<String>) {
     let sent = site.up.sent + site.down.sent;
     let lost = site.up.lost_total() + site.down.lost_total();
-    let headline = if lost == 0 {
+    let headline = if sent == 0 {
+        "no packets".to_owned()
+    } else if lost == 0 {
         format!("{}, none lost", counted(sent, "packet"))
     } else {
         format!(
@@ -207,11 +209,11 @@ pub(crate) fn arrived_table(arrived: &Arrived) -> Table {
         Column::text("fleet"),
         Column::figure("QoS"),
         Column::figure("published"),
-        Column::figure("acknowledged"),
-        Column::figure("owed").optional(),
+        Column::figure("acknowledged").optional(1),
+        Column::figure("owed").optional(3),
         Column::figure("delivered"),
         Column::figure("lost"),
-        Column::figure("twice").optional(),
+        Column::figure("twice").optional(2),
     ]);
     let mut row = |name: &str, qos: Option<u8>, counts: &Counts| {
         // At QoS 0 nothing is acknowledged, which is not the same as none.
@@ -249,9 +251,9 @@ pub(crate) fn latency_table(arrived: &Arrived) -> Table {
     let mut table = Table::new([
         Column::text("fleet"),
         Column::figure("QoS"),
-        Column::figure("min").optional(),
+        Column::figure("min").optional(2),
         Column::figure("p50"),
-        Column::figure("p95"),
+        Column::figure("p95").optional(1),
         Column::figure("p99"),
         Column::figure("max"),
     ]);
@@ -319,7 +321,7 @@ pub(crate) fn scenarios_table(summary: &Summary) -> Table {
         Column::figure("runs"),
         Column::figure("held"),
         Column::figure("violated"),
-        Column::figure("interrupted").optional(),
+        Column::figure("interrupted").optional(1),
         Column::figure("error"),
     ]);
     for runs in summary.runs.chunk_by(|a, b| a.scenario == b.scenario) {

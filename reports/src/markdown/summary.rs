@@ -1,10 +1,11 @@
 //! The summary of many runs in GitHub's Markdown.
 
 use crate::{
+    escape,
     layout::clean,
     markdown::code,
     summary::{Outcome, Run, Summary},
-    table::{Cell, Column, Table, escape},
+    table::{Cell, Column, Table},
     words,
 };
 
@@ -20,11 +21,11 @@ pub fn render_summary(summary: &Summary) -> String {
         let seeds: Vec<String> = group.seeds.iter().map(u64::to_string).collect();
         sections.push(format!(
             "## ✘ {}\n\n{}\n\n{}: {}\n\n{}\n",
-            escape(&clean(&group.name)),
-            escape(&clean(&group.scenario)),
+            escape::inline(&clean(&group.name)),
+            escape::block(&clean(&group.scenario)),
             if seeds.len() == 1 { "seed" } else { "seeds" },
             seeds.join(", "),
-            escape(&clean(&group.summary)),
+            escape::block(&clean(&group.summary)),
         ));
         sections.push(code(&clean(&group.command)));
     }
@@ -49,6 +50,9 @@ pub fn render_summary(summary: &Summary) -> String {
         }
         sections.push(table.markdown());
     }
-    sections.push(format!("squall {}\n", escape(&clean(&summary.version))));
+    sections.push(format!(
+        "squall {}\n",
+        escape::inline(&clean(&summary.version))
+    ));
     sections.join("\n")
 }

@@ -14,8 +14,8 @@ pub struct Fleet {
     pub count: u32,
     /// When a device is there.
     pub lifecycle: Lifecycle,
-    /// Devices first wake at a time drawn evenly from zero to this.
-    pub start_spread: Duration,
+    /// When a device first wakes.
+    pub start: Start,
     /// How wrong a device's clock is.
     pub clock: Clock,
     /// How a device speaks MQTT.
@@ -26,6 +26,16 @@ pub struct Fleet {
     pub publish: Option<Publish>,
     /// What a device subscribes to.
     pub subscribe: Vec<Subscription>,
+}
+
+/// When a device first wakes: at a time drawn evenly from `after` to
+/// `after + spread`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Start {
+    /// Earliest.
+    pub after: Duration,
+    /// From the earliest to the latest.
+    pub spread: Duration,
 }
 
 /// When a device is there.
@@ -66,10 +76,8 @@ pub enum Lifecycle {
         /// Whether it says DISCONNECT before going down.
         graceful: bool,
     },
-    /// Up once.
+    /// Up once, from its start.
     Once {
-        /// After its start.
-        after: Duration,
         /// How long; `None` is to the end of the run.
         stay: Option<Duration>,
         /// Whether it says DISCONNECT before going down.
@@ -164,9 +172,11 @@ pub struct Reconnect {
     pub min: Duration,
     /// Longest wait.
     pub max: Duration,
-    /// A wait moves by up to this share, 0 to 1, to either side.
+    /// Share of a wait, 0 to 1, that is random: this much at most is taken off
+    /// each.
     pub jitter: f64,
-    /// How long a device waits for TCP and CONNACK before it gives up.
+    /// How long a device waits for TCP and CONNACK before it gives up; whole
+    /// seconds, at least 1.
     pub timeout: Duration,
 }
 
@@ -179,8 +189,8 @@ pub struct Publish {
     pub qos: Vec<Qos>,
     /// Whether the broker is to retain each reading.
     pub retain: bool,
-    /// From one reading to the next while up; a periodic device has its own
-    /// times, and ignores this.
+    /// From one reading to the next while up; for a periodic device the gap of
+    /// its lifecycle.
     pub every: Duration,
     /// A reading moves by up to this much to either side, at most half of
     /// `every`.
@@ -198,9 +208,11 @@ pub enum Payload {
     Json {
         /// Unit of the value, which is its key too.
         unit: String,
+        /// Digits after the decimal point, at most 9.
+        decimals: u8,
         /// Smallest value.
         min: f64,
-        /// Largest value.
+        /// Largest value, at least `min`.
         max: f64,
     },
     /// Always this many bytes.
@@ -208,12 +220,17 @@ pub enum Payload {
         /// Bytes, the id included; at least [`Payload::BYTES_MIN`].
         bytes: u32,
     },
-    /// A JSON object with a value that walks.
+    /// A JSON object with a value that walks, from a random one, and stays
+    /// within `min` and `max`.
     RandomWalk {
         /// Unit of the value, which is its key too.
         unit: String,
-        /// First value.
-        start: f64,
+        /// Digits after the decimal point, at most 9.
+        decimals: u8,
+        /// Smallest value.
+        min: f64,
+        /// Largest value, at least `min`.
+        max: f64,
         /// Largest step from one reading to the next.
         step: f64,
     },
@@ -221,6 +238,8 @@ pub enum Payload {
     Sine {
         /// Unit of the value, which is its key too.
         unit: String,
+        /// Digits after the decimal point, at most 9.
+        decimals: u8,
         /// Value in the middle.
         mean: f64,
         /// Largest distance from it.
@@ -238,8 +257,8 @@ pub enum Payload {
 }
 
 impl Payload {
-    /// Smallest payload in bytes that has room for an id.
-    pub const BYTES_MIN: u32 = 16;
+    /// Smallest payload in bytes that has room for any id.
+    pub const BYTES_MIN: u32 = 18;
 }
 
 /// A subscription.

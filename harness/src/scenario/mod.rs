@@ -4,20 +4,36 @@
 //! [`Scenario`] is what the simulator runs: durations, bytes and shares in
 //! plain Rust types, every default filled in, nothing left to check.
 
+mod diagnostic;
+mod document;
 mod expect;
 mod fleet;
+mod kind;
 mod link;
+pub mod memory;
+mod overrides;
+mod presets;
+mod resolve;
 mod settings;
+mod text;
+mod topic;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::Deserialize;
+
+use diagnostic::Sources;
+use document::ScenarioTable;
+
+pub use diagnostic::ScenarioError;
 pub use expect::{Expectation, Expectations, Metric, Relation, Unit, Whole};
 pub use fleet::{
-    Clock, Fleet, Lifecycle, Mqtt, MqttVersion, Payload, Publish, Qos, Reconnect, Span,
+    Clock, Fleet, Lifecycle, Mqtt, MqttVersion, Payload, Publish, Qos, Reconnect, Span, Start,
     Subscription, Will,
 };
 pub use link::{Direction, GilbertElliott, Latency, LinkSpec, Reorder};
+pub use presets::PRESETS;
 pub use settings::{BrokerSettings, CongestionControl, NetworkSettings};
 
 /// One story: sites, fleets, a broker, and what is expected of them.
@@ -45,6 +61,46 @@ pub struct Scenario {
 }
 
 impl Scenario {
+    /// Reads the scenario in a file, with changes such as
+    /// `fleet.thermometer.count=10`, in order.
+    ///
+    /// # Errors
+    /// One that names the file when it cannot be read, and otherwise shows the
+    /// first mistake where it stands.
+    pub fn load(path: &Path, overrides: &[String]) -> Result<Self, ScenarioError> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            ScenarioError::nowhere(
+                format!("cannot read {}: {error}", path.display()),
+                Some("give the path of a scenario (a TOML file), or of a directory of them".into()),
+            )
+        })?;
+        Self::parse(path, &text, overrides)
+    }
+
+    /// Reads a scenario from its text; `path` is what errors call it, and what
+    /// paths inside are relative to.
+    ///
+    /// # Errors
+    /// One that shows the first mistake where it stands.
+    pub fn parse(path: &Path, text: &str, overrides: &[String]) -> Result<Self, ScenarioError> {
+        let sources = Sources::new(path, text, overrides);
+        if text.trim().is_empty() {
+            let complaint = text::Complaint::new(
+                "an empty scenario",
+                "nothing here",
+                "`squall new NAME` writes one to start from",
+            );
+            return Err(sources.error(0..0, complaint));
+        }
+        let mut document =
+            toml::de::DeTable::parse(text).map_err(|error| sources.toml_error(&error))?;
+        overrides::apply(document.get_mut(), &sources)?;
+        kind::unfold(document.get_mut(), &sources)?;
+        let table = ScenarioTable::deserialize(toml::de::Deserializer::from(document))
+            .map_err(|error| sources.toml_error(&error))?;
+        resolve::resolve(table, path, &sources)
+    }
+
     /// Devices of all fleets.
     #[must_use]
     pub fn device_count(&self) -> u64 {
@@ -61,4 +117,14 @@ pub struct Site {
     pub link: LinkSpec,
     /// The link in a few words, such as `nb-iot, 10 % loss`.
     pub description: String,
+}
+
+/// The JSON Schema of the language, for editors. Ends with a newline.
+#[must_use]
+pub fn schema() -> String {
+    let schema = schemars::schema_for!(ScenarioTable);
+    // Every key of a schema is a string, and every value plain JSON.
+    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    text.push('\n');
+    text
 }

@@ -1,0 +1,140 @@
+//! The scenario file as it is written: one struct for each table, one field
+//! for each key.
+//!
+//! The doc comments here are the language's reference: the JSON Schema hands
+//! them to editors. Values that are valid by themselves are checked while they
+//! parse; what depends on another value is checked in `resolve`.
+
+pub(crate) mod bound;
+pub(crate) mod fleet;
+pub(crate) mod link;
+pub(crate) mod scalar;
+pub(crate) mod value;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use bound::{Bound, OfBytes, OfShare, OfThings, OfTime, OfWhole};
+use fleet::FleetTable;
+use link::SiteTable;
+use scalar::{Bytes, Count, Line, Size, Time};
+use value::At;
+
+/// A Squall scenario: sites, fleets of MQTT devices, and what is expected of
+/// them.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Squall scenario")]
+pub(crate) struct ScenarioTable {
+    /// What the report is headed with.
+    pub(crate) title: Line,
+    /// How long the run takes in virtual time, `drain` included.
+    pub(crate) duration: At<Time>,
+    /// At the end of `duration`, time without new publishes, so that what is
+    /// owed can arrive. A tenth of `duration` unless given, at most 2 minutes.
+    pub(crate) drain: Option<At<Time>>,
+    /// The network between devices and servers.
+    #[serde(default)]
+    pub(crate) network: NetworkTable,
+    /// The reference broker.
+    #[serde(default)]
+    pub(crate) broker: BrokerTable,
+    /// Places with one kind of access link each.
+    #[serde(default)]
+    pub(crate) site: Vec<SiteTable>,
+    /// Devices of one kind at one site.
+    #[serde(default)]
+    pub(crate) fleet: Vec<FleetTable>,
+    /// Bounds on the run's figures.
+    #[serde(default)]
+    pub(crate) expect: ExpectTable,
+}
+
+/// The network between devices and servers, except the access links.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table of network settings")]
+pub(crate) struct NetworkTable {
+    /// Resolution of time between hosts, 1 ms to 1 s. The smallest one-way
+    /// delay of the scenario's links unless given, within 1 ms to 10 ms.
+    pub(crate) tick: Option<At<Time>>,
+    /// TCP window, which is the size of each of a socket's two buffers; at
+    /// least 512 bytes, 4 KiB unless given.
+    pub(crate) window: Option<At<Size>>,
+    /// Unacknowledged data may stand this long before a connection is given
+    /// up; 924s unless given, as on Linux.
+    pub(crate) user_timeout: Option<At<Time>>,
+    /// A SYN is repeated for this long before a connection attempt is given
+    /// up; 127s unless given, as on Linux.
+    pub(crate) syn_timeout: Option<At<Time>>,
+    /// How long an acknowledgement may be delayed; "0s" sends each at once,
+    /// 10ms unless given.
+    pub(crate) ack_delay: Option<Time>,
+    /// Whether small segments are sent at once (TCP_NODELAY); true unless
+    /// given, as most MQTT clients and brokers set it.
+    pub(crate) nodelay: Option<bool>,
+    /// Congestion control of both ends; "none" unless given, since a window of
+    /// 4 KiB never fills a path.
+    pub(crate) congestion: Option<CongestionName>,
+}
+
+/// Congestion control of TCP.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum CongestionName {
+    /// None but the window.
+    None,
+    /// RFC 5681.
+    Reno,
+    /// RFC 9438.
+    Cubic,
+}
+
+/// Limits of the reference broker; each has the broker's own default unless
+/// given.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table of broker limits")]
+pub(crate) struct BrokerTable {
+    /// QoS 1 and 2 messages on their way to one client at once.
+    pub(crate) inflight_max: Option<Bytes>,
+    /// Messages that may wait for one session.
+    pub(crate) queue_messages_max: Option<Count>,
+    /// Bytes of messages that may wait for one session.
+    pub(crate) queue_bytes_max: Option<Size>,
+    /// Largest packet the broker takes.
+    pub(crate) packet_bytes_max: Option<At<Size>>,
+    /// How long a new connection may take to send CONNECT.
+    pub(crate) connect_timeout: Option<At<Time>>,
+    /// Whether QoS 0 messages wait for a session that is offline.
+    pub(crate) queue_qos0: Option<bool>,
+}
+
+/// Bounds on the run's figures; one that does not hold fails the run.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table of bounds")]
+pub(crate) struct ExpectTable {
+    /// Share of the deliveries owed to subscribers that arrived; "100% of
+    /// acknowledged" leaves out readings the broker never acknowledged.
+    pub(crate) delivered: Option<Bound<OfWhole>>,
+    /// Share of QoS 1 and 2 publishes that were acknowledged.
+    pub(crate) acknowledged: Option<Bound<OfShare>>,
+    /// Share of deliveries that were repeats.
+    pub(crate) duplicated: Option<Bound<OfShare>>,
+    /// Publishes of all fleets.
+    pub(crate) published: Option<Bound<OfThings>>,
+    /// Median time from publish to delivery.
+    pub(crate) latency_p50: Option<Bound<OfTime>>,
+    /// 95th percentile of the time from publish to delivery.
+    pub(crate) latency_p95: Option<Bound<OfTime>>,
+    /// 99th percentile of the time from publish to delivery.
+    pub(crate) latency_p99: Option<Bound<OfTime>>,
+    /// Longest time from publish to delivery.
+    pub(crate) latency_max: Option<Bound<OfTime>>,
+    /// Bytes on the wire, both directions, for each delivered reading.
+    pub(crate) bytes_per_reading: Option<Bound<OfBytes>>,
+    /// Bytes on the wire in all, both directions.
+    pub(crate) bytes_total: Option<Bound<OfBytes>>,
+    /// Connections attempted.
+    pub(crate) connects: Option<Bound<OfThings>>,
+    /// Connection attempts that did not reach a successful CONNACK.
+    pub(crate) connect_failures: Option<Bound<OfThings>>,
+}

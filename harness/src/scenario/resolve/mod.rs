@@ -1,0 +1,290 @@
+//! From the file as it is written to what the simulator runs: defaults filled
+//! in, names looked up, and whatever depends on more than one value checked.
+
+mod fleet;
+mod link;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
+use std::time::Duration;
+
+use super::diagnostic::{ScenarioError, Sources};
+use super::document::scalar::{Name, Time};
+use super::document::value::At;
+use super::document::{BrokerTable, CongestionName, ExpectTable, NetworkTable, ScenarioTable};
+use super::expect::{Expectation, Expectations, Metric};
+use super::settings::{BrokerSettings, CongestionControl, NetworkSettings};
+use super::text::{Complaint, written};
+use super::{Scenario, Site};
+
+/// The tick is never derived outside of these: below, runs idle; above, hosts
+/// see each other too late.
+const TICK_DERIVED: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(10));
+
+/// Resolves a document that came from `sources`; `path` is the scenario's file.
+pub(super) fn resolve(
+    table: ScenarioTable,
+    path: &Path,
+    sources: &Sources,
+) -> Result<Scenario, ScenarioError> {
+    let resolver = Resolver {
+        path,
+        sources,
+        duration: table.duration.value.0,
+    };
+    resolver.scenario(table)
+}
+
+struct Resolver<'a> {
+    path: &'a Path,
+    sources: &'a Sources,
+    duration: Duration,
+}
+
+impl Resolver<'_> {
+    fn error(&self, span: &Range<usize>, complaint: Complaint) -> ScenarioError {
+        self.sources.error(span.clone(), complaint)
+    }
+
+    fn scenario(&self, table: ScenarioTable) -> Result<Scenario, ScenarioError> {
+        self.positive(&table.duration, "a run of no time")?;
+        let drain = match &table.drain {
+            None => (self.duration / 10).min(Duration::from_secs(120)),
+            Some(drain) if drain.value.0 < self.duration => drain.value.0,
+            Some(drain) => {
+                return Err(self.error(
+                    &drain.span,
+                    Complaint::new(
+                        format!(
+                            "a drain as long as the run: nothing could be published in {}",
+                            written(self.duration)
+                        ),
+                        "not less than `duration`",
+                        "`drain` is the end of `duration` in which nothing new is published",
+                    ),
+                ));
+            }
+        };
+        self.no_twins("site", table.site.iter().map(|site| &site.name))?;
+        self.no_twins("fleet", table.fleet.iter().map(|fleet| &fleet.name))?;
+        self.not_empty(
+            "site",
+            "name = \"valley\"\nlink = \"nb-iot\"",
+            table.site.len(),
+        )?;
+        self.not_empty(
+            "fleet",
+            "name = \"thermometer\"\nsite = \"valley\"\ncount = 10",
+            table.fleet.len(),
+        )?;
+        let sites = table
+            .site
+            .into_iter()
+            .map(|site| self.site(site))
+            .collect::<Result<Vec<_>, _>>()?;
+        let fleets = table
+            .fleet
+            .into_iter()
+            .map(|fleet| self.fleet(fleet, &sites))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Scenario {
+            title: table.title.0,
+            path: self.path.to_owned(),
+            duration: self.duration,
+            drain,
+            network: self.network(&table.network, &sites)?,
+            broker: self.broker(&table.broker)?,
+            sites,
+            fleets,
+            expect: expectations(table.expect),
+        })
+    }
+
+    fn network(
+        &self,
+        table: &NetworkTable,
+        sites: &[Site],
+    ) -> Result<NetworkSettings, ScenarioError> {
+        let whole_ms = |time: Duration| time.subsec_nanos() % 1_000_000 == 0;
+        let tick = match &table.tick {
+            None => derived_tick(sites),
+            Some(tick)
+                if (Duration::from_millis(1)..=Duration::from_secs(1)).contains(&tick.value.0)
+                    && whole_ms(tick.value.0) =>
+            {
+                tick.value.0
+            }
+            Some(tick) => {
+                return Err(self.error(
+                    &tick.span,
+                    Complaint::new(
+                        format!("a tick of {}", written(tick.value.0)),
+                        "not 1 ms to 1 s",
+                        "the tick is whole milliseconds, and best no longer than the smallest delay of a link",
+                    ),
+                ));
+            }
+        };
+        let window_bytes = match &table.window {
+            None => 4096,
+            Some(window) => self.within(
+                &window.span,
+                window.value.0,
+                512..=1 << 20,
+                "the TCP window",
+                "from 512 bytes to 1 MiB, such as \"4 KiB\"",
+            )?,
+        };
+        let timeout = |time: &Option<At<Time>>, otherwise: u64| match time {
+            None => Ok(Duration::from_secs(otherwise)),
+            Some(time) => self.positive(time, "a timeout of no time"),
+        };
+        let ack_delay = table
+            .ack_delay
+            .map_or(Duration::from_millis(10), |time| time.0);
+        Ok(NetworkSettings {
+            tick,
+            tick_derived: table.tick.is_none(),
+            window_bytes,
+            user_timeout: timeout(&table.user_timeout, 924)?,
+            syn_timeout: timeout(&table.syn_timeout, 127)?,
+            ack_delay: Some(ack_delay).filter(|delay| !delay.is_zero()),
+            nodelay: table.nodelay.unwrap_or(true),
+            congestion: match table.congestion {
+                None | Some(CongestionName::None) => CongestionControl::None,
+                Some(CongestionName::Reno) => CongestionControl::Reno,
+                Some(CongestionName::Cubic) => CongestionControl::Cubic,
+            },
+        })
+    }
+
+    fn broker(&self, table: &BrokerTable) -> Result<BrokerSettings, ScenarioError> {
+        Ok(BrokerSettings {
+            inflight_max: table.inflight_max.map(|count| count.0),
+            queue_messages_max: table.queue_messages_max.map(|count| count.0),
+            queue_bytes_max: table.queue_bytes_max.map(|size| size.0),
+            packet_bytes_max: match &table.packet_bytes_max {
+                None => None,
+                // [MQTT311-2.2.3] a remaining length has four bytes at most.
+                Some(size) => Some(self.within(
+                    &size.span,
+                    size.value.0,
+                    64..=268_435_455,
+                    "the largest packet",
+                    "from 64 bytes to MQTT's own limit of 268,435,455",
+                )?),
+            },
+            connect_timeout: match &table.connect_timeout {
+                None => None,
+                Some(time) => Some(self.positive(time, "a timeout of no time")?),
+            },
+            queue_qos0: table.queue_qos0,
+        })
+    }
+
+    fn positive(&self, time: &At<Time>, what: &str) -> Result<Duration, ScenarioError> {
+        if time.value.0.is_zero() {
+            return Err(self.error(
+                &time.span,
+                Complaint::new(what, "zero", "write a duration of more than nothing"),
+            ));
+        }
+        Ok(time.value.0)
+    }
+
+    fn within(
+        &self,
+        span: &Range<usize>,
+        value: u64,
+        range: std::ops::RangeInclusive<u32>,
+        what: &str,
+        help: &str,
+    ) -> Result<u32, ScenarioError> {
+        u32::try_from(value)
+            .ok()
+            .filter(|value| range.contains(value))
+            .ok_or_else(|| {
+                let complaint = Complaint::new(
+                    format!("{what} cannot be {value} bytes"),
+                    "out of range",
+                    help,
+                );
+                self.error(span, complaint)
+            })
+    }
+
+    fn no_twins<'t>(
+        &self,
+        kind: &str,
+        names: impl Iterator<Item = &'t At<Name>>,
+    ) -> Result<(), ScenarioError> {
+        let mut seen = BTreeMap::new();
+        for name in names {
+            if seen.insert(name.value.0.as_str(), ()).is_some() {
+                return Err(self.error(
+                    &name.span,
+                    Complaint::new(
+                        format!("two {kind}s called `{}`", name.value.0),
+                        "taken",
+                        format!("give each {kind} a name of its own"),
+                    ),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn not_empty(&self, kind: &str, example: &str, count: usize) -> Result<(), ScenarioError> {
+        if count > 0 {
+            return Ok(());
+        }
+        Err(self.error(
+            &(0..0),
+            Complaint::new(
+                format!("a scenario without a {kind}"),
+                format!("no [[{kind}]] in this file"),
+                format!("add one:\n[[{kind}]]\n{example}"),
+            ),
+        ))
+    }
+}
+
+/// The smallest one-way delay of any link, in whole milliseconds, within
+/// [`TICK_DERIVED`].
+fn derived_tick(sites: &[Site]) -> Duration {
+    let (least, most) = TICK_DERIVED;
+    let smallest = sites
+        .iter()
+        .map(|site| site.link.latency_floor())
+        .min()
+        .unwrap_or(least);
+    let whole_ms = Duration::from_millis(u64::try_from(smallest.as_millis()).unwrap_or(u64::MAX));
+    whole_ms.clamp(least, most)
+}
+
+fn expectations(table: ExpectTable) -> Expectations {
+    let bounds: [Option<Expectation>; Metric::ALL.len()] = [
+        table.delivered.map(|bound| bound.on(Metric::Delivered)),
+        table
+            .acknowledged
+            .map(|bound| bound.on(Metric::Acknowledged)),
+        table.duplicated.map(|bound| bound.on(Metric::Duplicated)),
+        table.published.map(|bound| bound.on(Metric::Published)),
+        table.latency_p50.map(|bound| bound.on(Metric::LatencyP50)),
+        table.latency_p95.map(|bound| bound.on(Metric::LatencyP95)),
+        table.latency_p99.map(|bound| bound.on(Metric::LatencyP99)),
+        table.latency_max.map(|bound| bound.on(Metric::LatencyMax)),
+        table
+            .bytes_per_reading
+            .map(|bound| bound.on(Metric::BytesPerReading)),
+        table.bytes_total.map(|bound| bound.on(Metric::BytesTotal)),
+        table.connects.map(|bound| bound.on(Metric::Connects)),
+        table
+            .connect_failures
+            .map(|bound| bound.on(Metric::ConnectFailures)),
+    ];
+    Expectations {
+        bounds: bounds.into_iter().flatten().collect(),
+    }
+}

@@ -1,0 +1,132 @@
+//! Topics and topic filters of a scenario: MQTT's own rules, plus the
+//! placeholders `{device}` and `{fleet}`.
+
+use super::text::Complaint;
+
+/// What may stand in braces.
+pub(crate) const PLACEHOLDERS: [&str; 2] = ["device", "fleet"];
+
+/// Checks a topic name to publish to.
+pub(crate) fn check_name(topic: &str) -> Result<(), Complaint> {
+    check_common(topic, "topic")?;
+    // [MQTT311-3.3.2-2] A topic name in a PUBLISH has no wildcards.
+    if let Some(wildcard) = topic.chars().find(|c| matches!(c, '+' | '#')) {
+        return Err(Complaint::new(
+            format!("`{topic}` has the wildcard `{wildcard}`: nobody can publish to it"),
+            "a topic, not a filter",
+            "wildcards belong into `subscribe`; for a topic of its own for each device, write `{device}`",
+        ));
+    }
+    Ok(())
+}
+
+/// Checks a topic filter to subscribe to.
+pub(crate) fn check_filter(filter: &str) -> Result<(), Complaint> {
+    check_common(filter, "topic filter")?;
+    let complain = |rule: &str| {
+        Err(Complaint::new(
+            format!("`{filter}` is not a topic filter"),
+            rule,
+            "`+` stands for one whole level, `#` for all that follow: \"valley/+/temperature\", \"valley/#\"",
+        ))
+    };
+    let levels: Vec<&str> = filter.split('/').collect();
+    for (index, level) in levels.iter().enumerate() {
+        // [MQTT311-4.7.1-2]
+        if level.contains('#') && (*level != "#" || index + 1 != levels.len()) {
+            return complain("`#` must be the whole last level");
+        }
+        // [MQTT311-4.7.1-3]
+        if level.contains('+') && *level != "+" {
+            return complain("`+` must be a whole level");
+        }
+    }
+    Ok(())
+}
+
+fn check_common(text: &str, kind: &str) -> Result<(), Complaint> {
+    // [MQTT311-4.7.3-1], [MQTT311-4.7.3-2], [MQTT311-4.7.3-3]
+    if text.is_empty() {
+        return Err(Complaint::new(
+            format!("an empty {kind}"),
+            "empty",
+            format!("a {kind} has at least one character"),
+        ));
+    }
+    if text.contains('\0') {
+        return Err(Complaint::new(
+            format!("a {kind} with a null character"),
+            "U+0000 inside",
+            "leave the null character out",
+        ));
+    }
+    // Placeholders can grow a text; names are short enough for a margin.
+    if text.len() > 60_000 {
+        return Err(Complaint::new(
+            format!("a {kind} of {} bytes", text.len()),
+            "too long",
+            "MQTT carries at most 65,535 bytes, placeholders filled in",
+        ));
+    }
+    check_placeholders(text)
+}
+
+fn check_placeholders(text: &str) -> Result<(), Complaint> {
+    let help = "in braces may stand `{device}` (such as thermometer-17) or `{fleet}`";
+    let mut rest = text;
+    while let Some(start) = rest.find(['{', '}']) {
+        let complain = |found: &str| {
+            Complaint::new(
+                format!("unknown placeholder `{found}` in `{text}`"),
+                "nothing to put in",
+                help,
+            )
+        };
+        let inside = &rest[start..];
+        let end = inside.find('}').ok_or_else(|| complain(inside))?;
+        let found = &inside[..=end];
+        let name = found.trim_start_matches('{').trim_end_matches('}');
+        if found.len() != name.len() + 2 || !PLACEHOLDERS.contains(&name) {
+            return Err(complain(found));
+        }
+        rest = &inside[end + 1..];
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("valley/{device}/temperature", true)]
+    #[case("{fleet}/{device}", true)]
+    #[case("/", true)]
+    #[case("", false)]
+    #[case("valley/+", false)]
+    #[case("valley/#", false)]
+    #[case("a\0b", false)]
+    #[case("{devcie}/x", false)]
+    #[case("{device", false)]
+    #[case("device}", false)]
+    #[case("{{device}}", false)]
+    fn names(#[case] topic: &str, #[case] valid: bool) {
+        assert_eq!(check_name(topic).is_ok(), valid);
+    }
+
+    #[rstest]
+    #[case("#", true)]
+    #[case("+", true)]
+    #[case("valley/+/temperature", true)]
+    #[case("valley/#", true)]
+    #[case("{fleet}/+", true)]
+    #[case("", false)]
+    #[case("valley/#/temperature", false)]
+    #[case("valley#", false)]
+    #[case("valley+/x", false)]
+    #[case("{site}/#", false)]
+    fn filters(#[case] filter: &str, #[case] valid: bool) {
+        assert_eq!(check_filter(filter).is_ok(), valid);
+    }
+}

@@ -203,7 +203,7 @@ fn expected(report: &Report) -> Vec<String> {
     }
     let mut table = Table::new(["", "expectation", "actual", "bound"].map(Column::text));
     for expectation in &report.expectations {
-        let (mark, tone) = words::held_mark(expectation.held);
+        let (mark, tone) = words::mark(report.expectation_verdict(expectation));
         table.row([
             Cell::new(tone, mark),
             Cell::plain(&expectation.name),

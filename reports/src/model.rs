@@ -69,16 +69,31 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether every guarantee that applies and every expectation held.
+    /// Whether nothing that was checked was violated.
     ///
-    /// True of a run that checked nothing, and says nothing of what a partial
-    /// run would still have found.
+    /// True of a run that checked nothing.
     #[must_use]
     pub fn held(&self) -> bool {
-        self.guarantees
+        let guarantees = self.guarantees.iter().map(|guarantee| guarantee.verdict);
+        let expectations = self
+            .expectations
             .iter()
-            .all(|guarantee| guarantee.verdict != Verdict::Violated)
-            && self.expectations.iter().all(|expectation| expectation.held)
+            .map(|expectation| self.expectation_verdict(expectation));
+        guarantees
+            .chain(expectations)
+            .all(|verdict| verdict != Verdict::Violated)
+    }
+
+    /// The verdict on one of the report's expectations. A run that was
+    /// interrupted might still have met its bounds, so one it had not met does
+    /// not apply.
+    #[must_use]
+    pub fn expectation_verdict(&self, expectation: &Expectation) -> Verdict {
+        match (expectation.held, self.partial) {
+            (true, _) => Verdict::Held,
+            (false, false) => Verdict::Violated,
+            (false, true) => Verdict::NotApplicable,
+        }
     }
 
     /// Bytes on the wire, both directions, per delivery that was owed and
@@ -395,10 +410,28 @@ mod tests {
         #[case] met: &[bool],
         #[case] text: &str,
     ) {
-        let mut report = with_verdicts(verdicts, met);
+        let report = with_verdicts(verdicts, met);
         assert_eq!(crate::words::verdict(&report), text);
-        (report.partial, report.ended_ns) = (true, 61_000_000_000);
-        let partial = format!("interrupted at 0:01:01, up to then: {text}");
-        assert_eq!(crate::words::verdict(&report), partial);
+    }
+
+    #[rstest]
+    #[case(&[], &[false], true, "1 expectation not met yet")]
+    #[case(&[Verdict::Held], &[true, false], true, "1 expectation not met yet")]
+    #[case(&[Verdict::Held], &[true], true, "all held: 1 guarantee, 1 expectation")]
+    #[case(&[Verdict::Violated], &[false], false, "1 guarantee violated, 1 expectation not met yet")]
+    fn an_interrupted_run_may_still_have_met_its_bounds(
+        #[case] verdicts: &[Verdict],
+        #[case] met: &[bool],
+        #[case] held: bool,
+        #[case] text: &str,
+    ) {
+        let report = Report {
+            partial: true,
+            ended_ns: 61_000_000_000,
+            ..with_verdicts(verdicts, met)
+        };
+        assert_eq!(report.held(), held);
+        let text = format!("interrupted at 0:01:01, up to then: {text}");
+        assert_eq!(crate::words::verdict(&report), text);
     }
 }

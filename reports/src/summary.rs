@@ -110,11 +110,7 @@ impl From<&Report> for Run {
         let expectations = report.expectations.iter().map(|expectation| Check {
             kind: CheckKind::Expectation,
             name: expectation.name.clone(),
-            verdict: if expectation.held {
-                Verdict::Held
-            } else {
-                Verdict::Violated
-            },
+            verdict: report.expectation_verdict(expectation),
             summary: format!("{}, bound {}", expectation.actual, expectation.bound),
             details: Vec::new(),
         });
@@ -272,7 +268,6 @@ mod tests {
             [
                 ("retained latest", &[2, 9][..]),
                 ("latency_p99", &[2, 9]),
-                ("delivered", &[4]),
                 ("harness error", &[1]),
             ]
         );

@@ -62,10 +62,7 @@ pub fn render(report: &Report, style: Style, timing: Option<Timing>) -> String {
     page.header(&header(report, timing));
     page.section("weather", weather::lines(&report.weather, &page));
     page.section("guarantees", checks::guarantees(&report.guarantees, &page));
-    page.section(
-        "expected",
-        checks::expectations(&report.expectations, &page),
-    );
+    page.section("expected", checks::expectations(report, &page));
     page.section("arrived", arrived(report, &page));
     page.section("latency", latency(report, &page));
     page.section("bytes", bytes(report, &page));
@@ -75,7 +72,11 @@ pub fn render(report: &Report, style: Style, timing: Option<Timing>) -> String {
     let notes = report.notes.iter().flat_map(|note| page.text(note));
     page.section("notes", notes.collect());
     page.section("again", wrap_command(&clean(&report.command), page.room()));
-    let tone = if report.held() { Tone::Good } else { Tone::Bad };
+    let tone = match (report.held(), report.partial) {
+        (false, _) => Tone::Bad,
+        (true, true) => Tone::Strong,
+        (true, false) => Tone::Good,
+    };
     page.footer(tone, &words::verdict(report));
     page.text
 }
@@ -319,6 +320,15 @@ mod tests {
             format!("terminal_{name}"),
             render(&report, Style::PLAIN, Some(WALL))
         );
+    }
+
+    #[test]
+    fn a_report_on_a_narrow_terminal() {
+        let narrow = Style {
+            color: false,
+            width: 60,
+        };
+        insta::assert_snapshot!("terminal_red_narrow", render(&samples::red(), narrow, None));
     }
 
     #[test]

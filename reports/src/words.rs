@@ -50,7 +50,8 @@ pub(crate) fn verdict(report: &Report) -> String {
         violated => wrong.push(format!("{} violated", counted(violated, "guarantee"))),
     }
     if unmet > 0 {
-        wrong.push(format!("{} not met", counted(unmet, "expectation")));
+        let yet = if report.partial { " yet" } else { "" };
+        wrong.push(format!("{} not met{yet}", counted(unmet, "expectation")));
     }
     let verdict = if wrong.is_empty() {
         all_held(guarantees(Verdict::Held), met)
@@ -85,15 +86,6 @@ pub(crate) fn mark(verdict: Verdict) -> (&'static str, Tone) {
         Verdict::Violated => ("✘", Tone::Bad),
         Verdict::NotApplicable => (NONE, Tone::Dim),
     }
-}
-
-/// The mark of something that held or did not, and its tone.
-pub(crate) fn held_mark(held: bool) -> (&'static str, Tone) {
-    mark(if held {
-        Verdict::Held
-    } else {
-        Verdict::Violated
-    })
 }
 
 /// When a fault was.

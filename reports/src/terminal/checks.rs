@@ -4,7 +4,7 @@
 use crate::{
     figures,
     layout::{clean, fit, pad_end, width, wrap_command},
-    model::{Expectation, Guarantee, Verdict, Violation},
+    model::{Expectation, Guarantee, Report, Verdict, Violation},
     style::Tone,
     terminal::Page,
     words,
@@ -86,19 +86,23 @@ fn violation_lines(violation: &Violation, page: &Page) -> Vec<String> {
     lines
 }
 
-pub(super) fn expectations(expectations: &[Expectation], page: &Page) -> Vec<String> {
-    let widest = |text: fn(&Expectation) -> &str, most: usize| {
-        let widths = expectations
+pub(super) fn expectations(report: &Report, page: &Page) -> Vec<String> {
+    let expectations = &report.expectations;
+    let widths = |text: fn(&Expectation) -> &str| {
+        expectations
             .iter()
-            .map(|expectation| width(&clean(text(expectation))));
-        widths.filter(|&width| width <= most).max().unwrap_or(most)
+            .map(move |expectation| width(&clean(text(expectation))))
     };
-    let name_width = widest(|expectation| &expectation.name, page.room() / 3);
-    let actual_width = widest(|expectation| &expectation.actual, page.room() / 5);
+    let names = widths(|expectation| &expectation.name);
+    let name_width = names.max().unwrap_or(0).min(page.room() / 3);
+    // A long text must not push all bounds to the right.
+    let actuals = widths(|expectation| &expectation.actual);
+    let actuals = actuals.filter(|&width| width <= page.room() / 5);
+    let actual_width = actuals.max().unwrap_or(0);
     expectations
         .iter()
         .flat_map(|expectation| {
-            let (mark, tone) = words::held_mark(expectation.held);
+            let (mark, tone) = words::mark(report.expectation_verdict(expectation));
             let name = fit(&clean(&expectation.name), name_width);
             let lead = format!(
                 "{} {}  ",

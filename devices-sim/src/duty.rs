@@ -64,7 +64,7 @@ impl Duty {
             .min()
     }
 
-    /// Takes the readings that are due.
+    /// Takes the readings that are due, but none at the very moment of going down.
     pub(crate) fn perform(
         &mut self,
         world: &World,
@@ -75,6 +75,9 @@ impl Duty {
         let Some(publish) = &world.fleet.publish else {
             return;
         };
+        if self.until.is_some_and(|until| until <= now) {
+            return;
+        }
         while let Some(due) = self.next_reading.filter(|due| *due <= now) {
             take_reading(world, publish, device, topic, now);
             self.next_reading = self.reading_after(due, world, device);

@@ -24,6 +24,7 @@ mod backoff;
 mod device;
 mod duty;
 mod event;
+mod failure;
 mod fleet;
 mod id;
 mod lifecycle;

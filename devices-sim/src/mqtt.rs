@@ -9,6 +9,7 @@
 use crate::device::Device;
 use crate::duty::Duty;
 use crate::event::{DisconnectReason, DropReason, Event};
+use crate::failure::reason;
 use crate::fleet::{Fleet, Qos};
 use crate::id::MessageId;
 use crate::lifecycle::Ending;
@@ -229,8 +230,12 @@ impl Connection<'_> {
         }
     }
 
-    /// Gives the client as many readings as may be on their way.
+    /// Gives the client as many readings as may be on their way. A device that
+    /// listens too has its subscriptions first, so that it misses no answer.
     fn hand_over(&mut self) {
+        if !self.device.subscribed && !self.names.filters.is_empty() {
+            return;
+        }
         let Some(publish) = &self.world.fleet.publish else {
             return;
         };
@@ -274,7 +279,7 @@ impl Connection<'_> {
                     Phase::Online => Outcome::Lost,
                     Phase::Closing { .. } => Outcome::Done,
                 };
-                return self.over(outcome, &error.to_string());
+                return self.over(outcome, &reason(&error));
             }
         }
         self.advance()

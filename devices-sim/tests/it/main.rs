@@ -1,0 +1,5 @@
+//! Fleets against the reference broker over in-memory streams, in virtual time.
+
+mod lifecycles;
+mod sessions;
+mod support;

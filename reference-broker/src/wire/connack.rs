@@ -79,3 +79,42 @@ pub(crate) fn encode(connack: &ConnAck, out: &mut Vec<u8>) {
     out.push(u8::from(connack.session_present));
     out.push(connack.code as u8);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Packet;
+    use crate::wire::Sender::Server;
+    use crate::wire::testing::{check_breaks, check_same};
+    use rstest::rstest;
+
+    #[rstest]
+    #[case(&[0x20, 2, 0, 0], false, ConnectCode::Accepted)]
+    #[case(&[0x20, 2, 1, 0], true, ConnectCode::Accepted)]
+    #[case(&[0x20, 2, 0, 1], false, ConnectCode::UnacceptableProtocolVersion)]
+    #[case(&[0x20, 2, 0, 2], false, ConnectCode::IdentifierRejected)]
+    #[case(&[0x20, 2, 0, 3], false, ConnectCode::ServerUnavailable)]
+    #[case(&[0x20, 2, 0, 4], false, ConnectCode::BadUserNameOrPassword)]
+    #[case(&[0x20, 2, 0, 5], false, ConnectCode::NotAuthorized)]
+    fn good(#[case] bytes: &[u8], #[case] session_present: bool, #[case] code: ConnectCode) {
+        check_same(
+            Server,
+            bytes,
+            &Packet::ConnAck(ConnAck {
+                session_present,
+                code,
+            }),
+        );
+    }
+
+    #[rstest]
+    #[case::flags(&[0x21, 2, 0, 0], "MQTT311-2.2.2-2")]
+    #[case::short(&[0x20, 1, 0], "MQTT311 section 3.2.1")]
+    #[case::long(&[0x20, 3, 0, 0, 0], "MQTT311 section 3.2.1")]
+    #[case::reserved_flag(&[0x20, 2, 2, 0], "MQTT311 section 3.2.2.1")]
+    #[case::reserved_code(&[0x20, 2, 0, 6], "MQTT311-3.2.2-6")]
+    #[case::refused_with_session(&[0x20, 2, 1, 5], "MQTT311-3.2.2-4")]
+    fn malformed(#[case] bytes: &[u8], #[case] rule: &str) {
+        check_breaks(Server, bytes, rule);
+    }
+}

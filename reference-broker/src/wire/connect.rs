@@ -209,3 +209,112 @@ pub(crate) fn encode(connect: &Connect, out: &mut Vec<u8>) {
         write_data(out, password);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Packet;
+    use crate::wire::Sender::Client;
+    use crate::wire::testing::{check_breaks, check_same, decode, framed};
+    use rstest::rstest;
+
+    fn text(text: &'static str) -> Text {
+        Text::new(text).expect("well-formed")
+    }
+
+    #[test]
+    fn the_least() {
+        let connect = Connect {
+            clean_session: true,
+            ..Connect::default()
+        };
+        let bytes = b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x00\x00\x00";
+        check_same(Client, bytes, &Packet::Connect(Box::new(connect)));
+    }
+
+    /// All fields, in the order of [MQTT311-3.1.3-1].
+    #[test]
+    fn everything() {
+        let will = Will {
+            topic: TopicName::new("w").expect("a topic"),
+            message: Bytes::from_static(&[0xff, 0x00]),
+            qos: Qos::ExactlyOnce,
+            retain: true,
+        };
+        let connect = Connect {
+            clean_session: false,
+            keep_alive_s: 0x1234,
+            client_id: text("c"),
+            will: Some(will),
+            user_name: Some(text("u")),
+            password: Some(Bytes::from_static(b"p")),
+        };
+        let bytes = framed(
+            0x10,
+            b"\x00\x04MQTT\x04\xf4\x12\x34\x00\x01c\x00\x01w\x00\x02\xff\x00\x00\x01u\x00\x01p",
+        );
+        check_same(Client, &bytes, &Packet::Connect(Box::new(connect)));
+    }
+
+    #[rstest]
+    #[case::empty(b"", "MQTT311-3.1.2-1")]
+    #[case::another_name(b"\0\x04MQTX\x04\x02\0\0\0\x01c", "MQTT311-3.1.2-1")]
+    #[case::lower_case(b"\0\x04mqtt\x04\x02\0\0\0\x01c", "MQTT311-3.1.2-1")]
+    #[case::mqtt_3_1(b"\0\x06MQIsdp\x03\x02\0\0\0\x01c", "MQTT311-3.1.2-1")]
+    #[case::no_level(b"\0\x04MQTT", "MQTT311 section 3.1.2.2")]
+    #[case::no_flags(b"\0\x04MQTT\x04", "MQTT311 section 3.1.2.3")]
+    #[case::reserved_flag(b"\0\x04MQTT\x04\x03\0\0\0\x01c", "MQTT311-3.1.2-3")]
+    #[case::no_keep_alive(b"\0\x04MQTT\x04\x02\0", "MQTT311 section 3.1.2.10")]
+    #[case::will_missing(b"\0\x04MQTT\x04\x06\0\0\0\x01c", "MQTT311-3.1.2-9")]
+    #[case::will_message_missing(b"\0\x04MQTT\x04\x06\0\0\0\x01c\0\x01w", "MQTT311-3.1.2-9")]
+    #[case::will_not_announced(b"\0\x04MQTT\x04\x02\0\0\0\x01c\0\x01w\0\0", "MQTT311-3.1.2-18")]
+    #[case::will_qos_without_will(b"\0\x04MQTT\x04\x0a\0\0\0\x01c", "MQTT311-3.1.2-13")]
+    #[case::will_qos_3(b"\0\x04MQTT\x04\x1e\0\0\0\x01c\0\x01w\0\0", "MQTT311-3.1.2-14")]
+    #[case::will_retain_without_will(b"\0\x04MQTT\x04\x22\0\0\0\x01c", "MQTT311-3.1.2-15")]
+    #[case::user_not_announced(b"\0\x04MQTT\x04\x02\0\0\0\x01c\0\x01u", "MQTT311-3.1.2-18")]
+    #[case::user_missing(b"\0\x04MQTT\x04\x82\0\0\0\x01c", "MQTT311-3.1.2-19")]
+    #[case::password_not_announced(
+        b"\0\x04MQTT\x04\x82\0\0\0\x01c\0\x01u\0\x01p",
+        "MQTT311-3.1.2-20"
+    )]
+    #[case::password_missing(b"\0\x04MQTT\x04\xc2\0\0\0\x01c\0\x01u", "MQTT311-3.1.2-21")]
+    #[case::password_alone(b"\0\x04MQTT\x04\x42\0\0\0\x01c\0\x01p", "MQTT311-3.1.2-22")]
+    #[case::more(
+        b"\0\x04MQTT\x04\xc2\0\0\0\x01c\0\x01u\0\x01p!",
+        "MQTT311 section 3.1.3"
+    )]
+    #[case::no_client_id(b"\0\x04MQTT\x04\x02\0\0", "MQTT311-3.1.3-3")]
+    #[case::client_id_short(b"\0\x04MQTT\x04\x02\0\0\0\x02c", "MQTT311-3.1.3-3")]
+    // Also [MQTT311-3.1.3-4], [MQTT311-3.1.3-10], [MQTT311-3.1.3-11].
+    #[case::client_id_not_text(b"\0\x04MQTT\x04\x02\0\0\0\x02\xff\xfe", "MQTT311-1.5.3-1")]
+    #[case::client_id_nul(b"\0\x04MQTT\x04\x02\0\0\0\x02a\0", "MQTT311-1.5.3-2")]
+    #[case::will_topic_not_text(
+        b"\0\x04MQTT\x04\x06\0\0\0\x01c\0\x02\xc3\x28\0\0",
+        "MQTT311-1.5.3-1"
+    )]
+    #[case::will_topic_wild(b"\0\x04MQTT\x04\x06\0\0\0\x01c\0\x01#\0\0", "MQTT311-3.3.2-2")]
+    #[case::will_topic_empty(b"\0\x04MQTT\x04\x06\0\0\0\x01c\0\0\0\0", "MQTT311-4.7.3-1")]
+    #[case::user_not_text(b"\0\x04MQTT\x04\x82\0\0\0\x01c\0\x02\xc3\x28", "MQTT311-1.5.3-1")]
+    fn malformed(#[case] body: &[u8], #[case] rule: &str) {
+        check_breaks(Client, &framed(0x10, body), rule);
+    }
+
+    #[test]
+    fn flags_in_the_fixed_header_are_reserved() {
+        let bytes = framed(0x11, b"\0\x04MQTT\x04\x02\0\0\0\x01c");
+        check_breaks(Client, &bytes, "MQTT311-2.2.2-2");
+    }
+
+    /// Whatever follows the level, since it may mean something else there.
+    #[rstest]
+    #[case(0)]
+    #[case(3)]
+    #[case(5)]
+    #[case(0x84)]
+    fn another_level(#[case] level: u8) {
+        let bytes = framed(0x10, &[b"\0\x04MQTT", &[level, 0xff][..]].concat());
+        let error = WireError::UnsupportedProtocolLevel(level);
+        assert_eq!(error.rule(), Some("MQTT311-3.1.2-2"));
+        assert_eq!(decode(Client, &bytes), Err(error));
+    }
+}

@@ -183,3 +183,80 @@ fn packet_3_1_1(first: u8, body: &[u8]) -> Result<Packet, WireError> {
         _ => return Err(Violation::new("MQTT311-4.8.0-1", "the packet type is reserved").into()),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::testing::check_breaks;
+    use rstest::rstest;
+
+    // [MQTT311-4.8.0-1]
+    #[rstest]
+    #[case::reserved_0(Sender::Client, 0x00)]
+    #[case::reserved_15(Sender::Client, 0xf0)]
+    #[case::connack(Sender::Client, 0x20)]
+    #[case::suback(Sender::Client, 0x90)]
+    #[case::unsuback(Sender::Client, 0xb0)]
+    #[case::pingresp(Sender::Client, 0xd0)]
+    #[case::server_reserved_0(Sender::Server, 0x00)]
+    #[case::server_reserved_15(Sender::Server, 0xf0)]
+    #[case::connect(Sender::Server, 0x10)]
+    #[case::subscribe(Sender::Server, 0x82)]
+    #[case::unsubscribe(Sender::Server, 0xa2)]
+    #[case::pingreq(Sender::Server, 0xc0)]
+    #[case::disconnect(Sender::Server, 0xe0)]
+    fn not_for_this_side_to_send(#[case] sender: Sender, #[case] first: u8) {
+        // The first byte is enough.
+        check_breaks(sender, &[first], "MQTT311-4.8.0-1");
+    }
+
+    #[test]
+    fn a_packet_over_the_limit_is_refused_by_its_header() {
+        let mut decoder = Decoder::new(Version::V3_1_1, Sender::Client, 10);
+        assert!(matches!(
+            decoder.decode(&mut &b"\x30\x08\0\x01tabcde"[..]),
+            Ok(Some(_))
+        ));
+        let error = WireError::TooLarge {
+            packet_bytes: 11,
+            limit_bytes: 10,
+        };
+        assert_eq!(decoder.decode(&mut &b"\x30\x09"[..]), Err(error));
+        assert_eq!(error.rule(), None);
+    }
+
+    #[test]
+    fn no_more_is_allocated_than_the_packet_has_bytes_nor_before_they_come() {
+        let mut decoder = Decoder::new(Version::V3_1_1, Sender::Client, usize::MAX);
+        // Claims 256 MiB.
+        assert_eq!(
+            decoder.decode(&mut &[0x30, 0xff, 0xff, 0xff, 0x7f][..]),
+            Ok(None)
+        );
+        assert!(
+            decoder.begun.capacity() <= 16,
+            "{}",
+            decoder.begun.capacity()
+        );
+        for (at, sent) in (5..).zip([0_u8; 1000].chunks(1)) {
+            assert_eq!(decoder.decode(&mut &sent[..]), Ok(None));
+            assert!(decoder.begun.capacity() <= 2 * (at + 1));
+        }
+        // A packet of 100 bytes, byte by byte.
+        let mut decoder = Decoder::new(Version::V3_1_1, Sender::Client, usize::MAX);
+        let packet = [&b"\x30\x62\0\x01t"[..], &[7; 95]].concat();
+        for byte in &packet[..99] {
+            assert_eq!(decoder.decode(&mut std::slice::from_ref(byte)), Ok(None));
+            assert!(
+                decoder.begun.capacity() <= 100,
+                "{}",
+                decoder.begun.capacity()
+            );
+        }
+        assert!(matches!(
+            decoder.decode(&mut &packet[99..]),
+            Ok(Some(Packet::Publish(_)))
+        ));
+        assert_eq!(decoder.begun.capacity(), 0);
+    }
+}

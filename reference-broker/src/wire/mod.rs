@@ -21,6 +21,8 @@ mod primitive;
 pub(crate) mod publish;
 mod suback;
 mod subscribe;
+#[cfg(test)]
+mod testing;
 mod unsuback;
 mod unsubscribe;
 

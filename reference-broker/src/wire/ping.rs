@@ -21,3 +21,23 @@ pub(crate) fn encode_request(out: &mut Vec<u8>) {
 pub(crate) fn encode_response(out: &mut Vec<u8>) {
     write_header(out, 0xd0, 0);
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::wire::Packet;
+    use crate::wire::Sender::{Client, Server};
+    use crate::wire::testing::{check_breaks, check_same};
+
+    #[test]
+    fn good() {
+        check_same(Client, &[0xc0, 0], &Packet::PingReq);
+        check_same(Server, &[0xd0, 0], &Packet::PingResp);
+    }
+
+    #[test]
+    fn malformed() {
+        check_breaks(Client, &[0xc1, 0], "MQTT311-2.2.2-2");
+        check_breaks(Client, &[0xc0, 1, 0], "MQTT311 sections 3.12.1 and 3.13.1");
+        check_breaks(Server, &[0xd2, 0], "MQTT311-2.2.2-2");
+    }
+}

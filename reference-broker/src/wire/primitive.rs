@@ -411,3 +411,84 @@ pub(crate) fn write_data(out: &mut Vec<u8>, data: &[u8]) {
     );
     out.extend_from_slice(data);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    // Table 2.4.
+    #[rstest]
+    #[case(0, &[0x00])]
+    #[case(127, &[0x7f])]
+    #[case(128, &[0x80, 0x01])]
+    #[case(16_383, &[0xff, 0x7f])]
+    #[case(16_384, &[0x80, 0x80, 0x01])]
+    #[case(2_097_151, &[0xff, 0xff, 0x7f])]
+    #[case(2_097_152, &[0x80, 0x80, 0x80, 0x01])]
+    #[case(REMAINING_LENGTH_MAX, &[0xff, 0xff, 0xff, 0x7f])]
+    fn remaining_lengths(#[case] body: usize, #[case] field: &[u8]) {
+        let mut written = Vec::new();
+        write_header(&mut written, 0, body);
+        assert_eq!(&written[1..], field);
+        let known = Length::Known {
+            body,
+            field: field.len(),
+        };
+        assert_eq!(remaining_length(field), Ok(known));
+        assert_eq!(
+            remaining_length(&field[..field.len() - 1]),
+            Ok(Length::Incomplete)
+        );
+    }
+
+    #[rstest]
+    #[case::not_the_shortest(&[0x81, 0x80, 0x00], Ok(Length::Known { body: 1, field: 3 }))]
+    #[case::too_long(&[0x80, 0x80, 0x80, 0x80], Err("MQTT311 section 2.2.3"))]
+    #[case::too_long_and_more(&[0xff, 0xff, 0xff, 0xff, 0x01], Err("MQTT311 section 2.2.3"))]
+    fn odd_remaining_lengths(#[case] field: &[u8], #[case] expected: Result<Length, &str>) {
+        assert_eq!(
+            remaining_length(field).map_err(|violation| violation.rule),
+            expected
+        );
+    }
+
+    /// Section 4.7, with the specification's own examples.
+    #[rstest]
+    #[case("sport/tennis/player1/#", "sport/tennis/player1", true)]
+    #[case("sport/tennis/player1/#", "sport/tennis/player1/ranking", true)]
+    #[case("sport/tennis/player1/#", "sport/tennis/player1/score/wimbledon", true)]
+    #[case("sport/#", "sport", true)]
+    #[case("#", "a/b", true)]
+    #[case("sport/tennis/+", "sport/tennis/player1", true)]
+    #[case("sport/tennis/+", "sport/tennis/player1/ranking", false)]
+    #[case("sport/+", "sport", false)]
+    #[case("sport/+", "sport/", true)]
+    #[case("+/+", "/finance", true)]
+    #[case("/+", "/finance", true)]
+    #[case("+", "/finance", false)]
+    #[case("#", "$SYS/x", false)]
+    #[case("+/monitor/Clients", "$SYS/monitor/Clients", false)]
+    #[case("$SYS/#", "$SYS/x", true)]
+    #[case("$SYS/monitor/+", "$SYS/monitor/Clients", true)]
+    #[case("accounts", "Accounts", false)]
+    #[case("a//b", "a/b", false)]
+    #[case("a/", "a", false)]
+    #[case("\u{e9}", "e\u{301}", false)]
+    #[case("\u{feff}a", "a", false)]
+    fn filters(#[case] filter: &'static str, #[case] topic: &'static str, #[case] matches: bool) {
+        let topic = TopicName::new(topic).expect("a topic");
+        assert_eq!(
+            TopicFilter::new(filter).expect("a filter").matches(&topic),
+            matches
+        );
+    }
+
+    #[test]
+    fn a_topic_may_have_65535_bytes_and_no_more() {
+        // [MQTT311-4.7.3-3]
+        assert!(TopicName::new("x".repeat(65_535)).is_ok());
+        let rule = TopicName::new("x".repeat(65_536)).map_err(|violation| violation.rule);
+        assert_eq!(rule, Err("MQTT311 section 1.5.3"));
+    }
+}

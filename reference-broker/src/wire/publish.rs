@@ -134,3 +134,117 @@ pub(crate) fn write(
     }
     out.extend_from_slice(payload);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Packet;
+    use crate::wire::Sender::{Client, Server};
+    use crate::wire::testing::{check_breaks, check_same, id};
+    use rstest::rstest;
+
+    #[rstest]
+    // [MQTT311-2.3.1-5]: no identifier at QoS 0.
+    #[case::qos_0(b"\x30\x05\0\x01thi", false, Delivery::AtMostOnce, false, b"hi")]
+    #[case::qos_1(
+        b"\x32\x07\0\x01t\0\x07hi",
+        false,
+        Delivery::AtLeastOnce(id(7)),
+        false,
+        b"hi"
+    )]
+    #[case::qos_2(
+        b"\x34\x07\0\x01t\xff\xffhi",
+        false,
+        Delivery::ExactlyOnce(id(0xffff)),
+        false,
+        b"hi"
+    )]
+    #[case::retain(b"\x31\x05\0\x01thi", false, Delivery::AtMostOnce, true, b"hi")]
+    #[case::dup(
+        b"\x3a\x07\0\x01t\0\x07hi",
+        true,
+        Delivery::AtLeastOnce(id(7)),
+        false,
+        b"hi"
+    )]
+    #[case::all_flags(
+        b"\x3d\x05\0\x01t\0\x07",
+        true,
+        Delivery::ExactlyOnce(id(7)),
+        true,
+        b""
+    )]
+    #[case::empty(b"\x30\x03\0\x01t", false, Delivery::AtMostOnce, false, b"")]
+    #[case::any_payload(
+        b"\x30\x05\0\x01t\0\xff",
+        false,
+        Delivery::AtMostOnce,
+        false,
+        b"\0\xff"
+    )]
+    fn good(
+        #[case] bytes: &[u8],
+        #[case] dup: bool,
+        #[case] delivery: Delivery,
+        #[case] retain: bool,
+        #[case] payload: &'static [u8],
+    ) {
+        let topic = TopicName::new("t").expect("a topic");
+        let payload = Bytes::from_static(payload);
+        let packet = Packet::Publish(Publish {
+            dup,
+            delivery,
+            retain,
+            topic,
+            payload,
+        });
+        check_same(Client, bytes, &packet);
+        check_same(Server, bytes, &packet);
+    }
+
+    #[rstest]
+    #[case::qos_3(b"\x36\x05\0\x01t\0\x07", "MQTT311-3.3.1-4")]
+    #[case::qos_3_dup(b"\x3e\x05\0\x01t\0\x07", "MQTT311-3.3.1-4")]
+    #[case::dup_at_qos_0(b"\x38\x03\0\x01t", "MQTT311-3.3.1-2")]
+    #[case::nothing(b"\x30\0", "MQTT311-3.3.2-1")]
+    #[case::topic_short(b"\x30\x03\0\x02t", "MQTT311-3.3.2-1")]
+    #[case::topic_length_short(b"\x30\x01\0", "MQTT311-3.3.2-1")]
+    #[case::topic_empty(b"\x30\x03\0\0x", "MQTT311-4.7.3-1")]
+    #[case::plus(b"\x30\x05\0\x03a/+", "MQTT311-3.3.2-2")]
+    #[case::hash(b"\x30\x05\0\x03a/#", "MQTT311-3.3.2-2")]
+    // Also [MQTT311-4.7.1-1]: a wildcard anywhere in a name.
+    #[case::plus_within(b"\x30\x05\0\x03a+b", "MQTT311-3.3.2-2")]
+    #[case::ill_formed(b"\x30\x04\0\x02\xc3\x28", "MQTT311-1.5.3-1")]
+    #[case::surrogate(b"\x30\x05\0\x03\xed\xa0\x80", "MQTT311-1.5.3-1")]
+    #[case::overlong(b"\x30\x04\0\x02\xc0\xaf", "MQTT311-1.5.3-1")]
+    // Also [MQTT311-4.7.3-2].
+    #[case::nul(b"\x30\x04\0\x02t\0", "MQTT311-1.5.3-2")]
+    #[case::qos_1_no_id(b"\x32\x03\0\x01t", "MQTT311-2.3.1-1")]
+    #[case::qos_1_half_id(b"\x32\x04\0\x01t\0", "MQTT311-2.3.1-1")]
+    #[case::qos_1_id_0(b"\x32\x05\0\x01t\0\0", "MQTT311-2.3.1-1")]
+    #[case::qos_2_id_0(b"\x34\x05\0\x01t\0\0", "MQTT311-2.3.1-1")]
+    fn malformed(#[case] bytes: &[u8], #[case] rule: &str) {
+        check_breaks(Client, bytes, rule);
+        check_breaks(Server, bytes, rule);
+    }
+
+    /// [MQTT311-1.5.3-3]
+    #[test]
+    fn a_byte_order_mark_is_a_character() {
+        let topic = TopicName::new("\u{feff}t").expect("a topic");
+        let delivery = Delivery::AtMostOnce;
+        let publish = Publish {
+            dup: false,
+            delivery,
+            retain: false,
+            topic,
+            payload: Bytes::new(),
+        };
+        check_same(
+            Client,
+            b"\x30\x06\0\x04\xef\xbb\xbft",
+            &Packet::Publish(publish),
+        );
+    }
+}

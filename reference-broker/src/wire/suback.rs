@@ -53,3 +53,37 @@ pub(crate) fn encode(suback: &SubAck, out: &mut Vec<u8>) {
         SubscribeCode::Failure => 0x80,
     }));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Packet;
+    use crate::wire::Sender::Server;
+    use crate::wire::testing::{check_breaks, check_same, id};
+    use rstest::rstest;
+
+    #[test]
+    fn good() {
+        let codes = vec![
+            SubscribeCode::Granted(Qos::ExactlyOnce),
+            SubscribeCode::Failure,
+            SubscribeCode::Granted(Qos::AtMostOnce),
+            SubscribeCode::Granted(Qos::AtLeastOnce),
+        ];
+        let packet = Packet::SubAck(SubAck {
+            packet_id: id(9),
+            codes,
+        });
+        check_same(Server, &[0x90, 6, 0, 9, 2, 0x80, 0, 1], &packet);
+    }
+
+    #[rstest]
+    #[case::flags(&[0x92, 3, 0, 9, 0], "MQTT311-2.2.2-2")]
+    #[case::id_0(&[0x90, 3, 0, 0, 0], "MQTT311-2.3.1-1")]
+    #[case::no_code(&[0x90, 2, 0, 9], "MQTT311-3.8.4-5")]
+    #[case::code_3(&[0x90, 3, 0, 9, 3], "MQTT311-3.9.3-2")]
+    #[case::code_0x81(&[0x90, 4, 0, 9, 0, 0x81], "MQTT311-3.9.3-2")]
+    fn malformed(#[case] bytes: &[u8], #[case] rule: &str) {
+        check_breaks(Server, bytes, rule);
+    }
+}

@@ -40,3 +40,37 @@ pub(crate) fn encode(unsubscribe: &Unsubscribe, out: &mut Vec<u8>) {
         write_data(out, filter.as_bytes());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Packet;
+    use crate::wire::Sender::Client;
+    use crate::wire::testing::{check_breaks, check_same, id};
+    use rstest::rstest;
+
+    #[test]
+    fn good() {
+        let filters = ["a/+", "#"].map(|filter| TopicFilter::new(filter).expect("a filter"));
+        let packet = Packet::Unsubscribe(Unsubscribe {
+            packet_id: id(0xabcd),
+            filters: filters.to_vec(),
+        });
+        check_same(Client, b"\xa2\x0a\xab\xcd\0\x03a/+\0\x01#", &packet);
+    }
+
+    #[rstest]
+    #[case::flags_0(b"\xa0\x05\0\x01\0\x01a", "MQTT311-3.10.1-1")]
+    #[case::flags_3(b"\xa3\x05\0\x01\0\x01a", "MQTT311-3.10.1-1")]
+    #[case::no_id(b"\xa2\0", "MQTT311-2.3.1-1")]
+    #[case::id_0(b"\xa2\x05\0\0\0\x01a", "MQTT311-2.3.1-1")]
+    #[case::no_filter(b"\xa2\x02\0\x01", "MQTT311-3.10.3-2")]
+    #[case::filter_short(b"\xa2\x05\0\x01\0\x02a", "MQTT311-3.10.3-1")]
+    #[case::not_text(b"\xa2\x06\0\x01\0\x02\xc3\x28", "MQTT311-1.5.3-1")]
+    #[case::nul(b"\xa2\x05\0\x01\0\x01\0", "MQTT311-1.5.3-2")]
+    #[case::empty(b"\xa2\x04\0\x01\0\0", "MQTT311-4.7.3-1")]
+    #[case::hash_not_last(b"\xa2\x07\0\x01\0\x03#/a", "MQTT311-4.7.1-2")]
+    fn malformed(#[case] bytes: &[u8], #[case] rule: &str) {
+        check_breaks(Client, bytes, rule);
+    }
+}

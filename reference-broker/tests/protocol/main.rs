@@ -1,0 +1,13 @@
+//! The server side of MQTT 3.1.1, section by section, against the broker
+//! without I/O. Each test names the statements it decides.
+
+mod connecting;
+mod limits;
+mod publishing;
+mod quality;
+mod retained;
+mod sessions;
+mod subscribing;
+mod violations;
+mod wills;
+mod world;

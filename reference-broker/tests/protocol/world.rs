@@ -1,0 +1,480 @@
+//! A broker and its clients, for tests that read like a conversation.
+//!
+//! Clients speak bytes and their inboxes are decoded as strictly as the broker
+//! decodes its own, so every packet the broker sends in any test has to be well
+//! formed: flags `[MQTT311-2.2.2-1]`, identifiers `[MQTT311-2.3.1-1]`, return
+//! codes `[MQTT311-3.9.3-2]` `[MQTT311-3.2.2-6]`, DUP at QoS 0
+//! `[MQTT311-3.3.1-2]` `[MQTT311-4.3.1-1]`.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use squall_broker::wire::{
+    Ack, ConnAck, Connect, ConnectCode, Decoder, Delivery, Packet, PacketId, Publish, Qos, Sender,
+    SubAck, Subscribe, SubscribeCode, Subscription, Text, TopicFilter, TopicName, UnsubAck,
+    Unsubscribe, Version, Will,
+};
+use squall_broker::{
+    Broker, CloseReason, Config, ConnId, DropCause, Input, Message, Observer, SessionEvent,
+    Transmit,
+};
+
+/// A broker, the connections to it, and the time.
+pub(crate) struct World {
+    pub(crate) broker: Broker,
+    pub(crate) now: Duration,
+    clients: BTreeMap<ConnId, Client>,
+    seen: Arc<Mutex<Seen>>,
+}
+
+struct Client {
+    /// What the broker hears.
+    uplink: Decoder,
+    malformed: bool,
+    inbox: Vec<u8>,
+    /// Takes no bytes while set.
+    stalled: bool,
+    /// Bytes taken out of the broker while stalled.
+    untold: usize,
+    gone: bool,
+}
+
+/// What the broker's observer was told.
+#[derive(Default)]
+pub(crate) struct Seen {
+    closed: BTreeMap<ConnId, CloseReason>,
+    pub(crate) sessions: Vec<String>,
+    pub(crate) dropped: Vec<(String, String, DropCause)>,
+    pub(crate) packets: Vec<String>,
+}
+
+struct Recorder(Arc<Mutex<Seen>>);
+
+impl Recorder {
+    fn write(&self, record: impl FnOnce(&mut Seen)) {
+        record(&mut self.0.lock().expect("no panic"));
+    }
+}
+
+impl Observer for Recorder {
+    fn opened(&mut self, _: Duration, conn: ConnId) {
+        self.write(|seen| seen.packets.push(format!("{conn} opened")));
+    }
+    fn received(&mut self, _: Duration, conn: ConnId, packet: &Packet) {
+        self.write(|seen| seen.packets.push(format!("{conn} > {}", packet.name())));
+    }
+    fn sent(&mut self, _: Duration, conn: ConnId, packet: &Packet) {
+        self.write(|seen| seen.packets.push(format!("{conn} < {}", packet.name())));
+    }
+    fn closed(&mut self, _: Duration, conn: ConnId, reason: &CloseReason) {
+        self.write(|seen| {
+            seen.packets.push(format!("{conn} closed"));
+            let before = seen.closed.insert(conn, reason.clone());
+            assert_eq!(before, None, "closed twice");
+        });
+    }
+    fn session(&mut self, _: Duration, client_id: &str, event: SessionEvent) {
+        let event = match event {
+            SessionEvent::Created { .. } => "created".to_owned(),
+            SessionEvent::Resumed { .. } => "resumed".to_owned(),
+            SessionEvent::Discarded { undelivered } => format!("discarded {undelivered}"),
+        };
+        self.write(|seen| seen.sessions.push(format!("{client_id} {event}")));
+    }
+    fn dropped(&mut self, _: Duration, client_id: &str, message: &Message, cause: DropCause) {
+        let payload = String::from_utf8_lossy(&message.payload).into_owned();
+        self.write(|seen| seen.dropped.push((client_id.to_owned(), payload, cause)));
+    }
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::with(Config::default())
+    }
+
+    pub(crate) fn with(config: Config) -> Self {
+        let seen = Arc::<Mutex<Seen>>::default();
+        let observer = Box::new(Recorder(Arc::clone(&seen)));
+        let broker = Broker::new(config, Some(observer));
+        Self {
+            broker,
+            now: Duration::ZERO,
+            clients: BTreeMap::new(),
+            seen,
+        }
+    }
+
+    pub(crate) fn seen<R>(&self, look: impl FnOnce(&Seen) -> R) -> R {
+        look(&self.seen.lock().expect("no panic"))
+    }
+
+    /// Opens a connection and says nothing.
+    pub(crate) fn open(&mut self) -> ConnId {
+        let conn = self.broker.open(self.now);
+        let most = self.broker.config().limits.packet_bytes;
+        let client = Client {
+            uplink: Decoder::new(Version::V3_1_1, Sender::Client, most),
+            malformed: false,
+            inbox: Vec::new(),
+            stalled: false,
+            untold: 0,
+            gone: false,
+        };
+        self.clients.insert(conn, client);
+        conn
+    }
+
+    /// Sends bytes.
+    pub(crate) fn raw(&mut self, conn: ConnId, mut bytes: &[u8]) {
+        let client = self.clients.get_mut(&conn).expect("opened");
+        assert!(!client.malformed, "sends after it broke off");
+        loop {
+            match client.uplink.decode(&mut bytes) {
+                Ok(Some(packet)) => self.broker.handle(self.now, Input::Packet(conn, packet)),
+                Ok(None) => break,
+                Err(error) => {
+                    client.malformed = true;
+                    self.broker.handle(self.now, Input::Malformed(conn, error));
+                    break;
+                }
+            }
+        }
+        self.settle();
+    }
+
+    pub(crate) fn send(&mut self, conn: ConnId, packet: &Packet) {
+        let mut bytes = Vec::new();
+        packet.encode(Version::V3_1_1, &mut bytes);
+        self.raw(conn, &bytes);
+    }
+
+    /// Opens a connection, sends this CONNECT and expects this answer.
+    #[track_caller]
+    pub(crate) fn connect(&mut self, connect: Connect, session_present: bool) -> ConnId {
+        let conn = self.open();
+        self.send(conn, &Packet::Connect(Box::new(connect)));
+        let accepted = ConnAck {
+            session_present,
+            code: ConnectCode::Accepted,
+        };
+        let inbox = self.inbox(conn);
+        assert_eq!(inbox.first(), Some(&Packet::ConnAck(accepted)));
+        // What came behind the CONNACK is left for the test to look at.
+        let client = self.clients.get_mut(&conn).expect("opened");
+        inbox[1..]
+            .iter()
+            .for_each(|packet| packet.encode(Version::V3_1_1, &mut client.inbox));
+        conn
+    }
+
+    /// A client that starts afresh.
+    #[track_caller]
+    pub(crate) fn clean(&mut self, client_id: &str) -> ConnId {
+        self.connect(clean(client_id), false)
+    }
+
+    /// A client with a session that stays.
+    #[track_caller]
+    pub(crate) fn persistent(&mut self, client_id: &str, session_present: bool) -> ConnId {
+        self.connect(persistent(client_id), session_present)
+    }
+
+    /// Subscribes and expects it to be granted; retained messages are left in
+    /// the inbox.
+    #[track_caller]
+    pub(crate) fn subscribed(&mut self, conn: ConnId, filter: &str, qos: u8) {
+        self.send(conn, &subscribe(0x5b, &[(filter, qos)]));
+        let inbox = self.inbox(conn);
+        assert_eq!(inbox.first(), Some(&suback(0x5b, &[qos])));
+        let client = self.clients.get_mut(&conn).expect("opened");
+        inbox[1..]
+            .iter()
+            .for_each(|packet| packet.encode(Version::V3_1_1, &mut client.inbox));
+    }
+
+    /// Publishes and goes through the exchange to its end.
+    #[track_caller]
+    pub(crate) fn published(&mut self, conn: ConnId, topic: &str, payload: &str, qos: u8) {
+        self.publish_all(conn, publish(topic, payload, qos, 0x77));
+    }
+
+    /// The same with RETAIN.
+    #[track_caller]
+    pub(crate) fn retained(&mut self, conn: ConnId, topic: &str, payload: &str, qos: u8) {
+        self.publish_all(conn, retain(publish(topic, payload, qos, 0x77)));
+    }
+
+    #[track_caller]
+    fn publish_all(&mut self, conn: ConnId, publish: Packet) {
+        let Packet::Publish(Publish { delivery, .. }) = &publish else {
+            panic!("not a PUBLISH");
+        };
+        let (delivery, id) = (*delivery, 0x77);
+        self.send(conn, &publish);
+        match delivery.qos() {
+            Qos::AtMostOnce => {}
+            Qos::AtLeastOnce => self.expect_last(conn, &puback(id)),
+            Qos::ExactlyOnce => {
+                self.expect_last(conn, &pubrec(id));
+                self.send(conn, &pubrel(id));
+                self.expect_last(conn, &pubcomp(id));
+            }
+        }
+    }
+
+    /// The newest packet in the inbox is this, and is taken out.
+    #[track_caller]
+    fn expect_last(&mut self, conn: ConnId, packet: &Packet) {
+        let inbox = self.inbox(conn);
+        let (last, rest) = inbox.split_last().expect("an answer");
+        assert_eq!(last, packet);
+        let client = self.clients.get_mut(&conn).expect("opened");
+        rest.iter()
+            .for_each(|packet| packet.encode(Version::V3_1_1, &mut client.inbox));
+    }
+
+    /// The stream breaks.
+    pub(crate) fn cut(&mut self, conn: ConnId) {
+        self.clients.get_mut(&conn).expect("opened").gone = true;
+        self.broker.handle(self.now, Input::Closed(conn));
+        self.settle();
+    }
+
+    /// DISCONNECT.
+    pub(crate) fn disconnect(&mut self, conn: ConnId) {
+        self.send(conn, &Packet::Disconnect);
+    }
+
+    /// Takes no more bytes from the broker.
+    pub(crate) fn stall(&mut self, conn: ConnId) {
+        self.clients.get_mut(&conn).expect("opened").stalled = true;
+    }
+
+    /// Takes what is there, and everything to come.
+    pub(crate) fn unstall(&mut self, conn: ConnId) {
+        let client = self.clients.get_mut(&conn).expect("opened");
+        client.stalled = false;
+        let untold = std::mem::take(&mut client.untold);
+        self.broker.handle(self.now, Input::Written(conn, untold));
+        self.settle();
+    }
+
+    /// Time passes; the broker is told as often as it asks to be.
+    pub(crate) fn pass(&mut self, span: Duration) {
+        let until = self.now + span;
+        while let Some(at) = self.broker.next_timeout().filter(|at| *at <= until) {
+            self.now = self.now.max(at);
+            self.broker.handle(self.now, Input::Timeout);
+            self.settle();
+        }
+        self.now = until;
+    }
+
+    /// Moves bytes until nothing moves.
+    fn settle(&mut self) {
+        while let Some(conn) = self.broker.next_woken() {
+            let Some(client) = self.clients.get_mut(&conn).filter(|client| !client.gone) else {
+                continue;
+            };
+            let mut bytes = Vec::new();
+            self.broker.take_output(conn, &mut bytes);
+            client.inbox.extend_from_slice(&bytes);
+            if client.stalled {
+                client.untold += bytes.len();
+            } else if !bytes.is_empty() {
+                self.broker
+                    .handle(self.now, Input::Written(conn, bytes.len()));
+            }
+            if !matches!(self.broker.transmit(conn), Transmit::Open { .. }) {
+                client.gone = true;
+                self.broker.handle(self.now, Input::Closed(conn));
+            }
+        }
+    }
+
+    /// What has come since it was last asked.
+    #[track_caller]
+    pub(crate) fn inbox(&mut self, conn: ConnId) -> Vec<Packet> {
+        let bytes = std::mem::take(&mut self.clients.get_mut(&conn).expect("opened").inbox);
+        let mut input = &bytes[..];
+        let mut downlink = Decoder::new(Version::V3_1_1, Sender::Server, usize::MAX);
+        let mut packets = Vec::new();
+        while let Some(packet) = downlink.decode(&mut input).expect("the broker is strict") {
+            packets.push(packet);
+        }
+        packets
+    }
+
+    /// Exactly these have come since it was last asked, and it is connected.
+    #[track_caller]
+    pub(crate) fn expect(&mut self, conn: ConnId, packets: &[Packet]) {
+        assert_eq!(self.inbox(conn), packets);
+        let reason = self.seen(|seen| seen.closed.get(&conn).cloned());
+        assert_eq!(reason, None, "is still connected");
+    }
+
+    /// These have come, and then the connection was closed for this reason.
+    #[track_caller]
+    pub(crate) fn expect_closed(&mut self, conn: ConnId, packets: &[Packet], reason: &CloseReason) {
+        assert_eq!(self.inbox(conn), packets);
+        let actual = self.seen(|seen| seen.closed.get(&conn).cloned());
+        assert_eq!(actual.as_ref(), Some(reason));
+        assert!(self.clients[&conn].gone, "the stream is to be closed");
+    }
+
+    /// Nothing has come but a close for a breach of this rule.
+    #[track_caller]
+    pub(crate) fn expect_breach(&mut self, conn: ConnId, rule: &str) {
+        assert_eq!(self.inbox(conn), []);
+        match self.seen(|seen| seen.closed.get(&conn).cloned()) {
+            Some(CloseReason::Wire(error)) => assert_eq!(error.rule(), Some(rule)),
+            other => panic!("expected a close for {rule}, found {other:?}"),
+        }
+        assert!(self.clients[&conn].gone, "the stream is to be closed");
+    }
+}
+
+pub(crate) fn id(number: u16) -> PacketId {
+    PacketId::new(number).expect("not zero")
+}
+
+pub(crate) fn text(text: &str) -> Text {
+    Text::new(text.to_owned()).expect("well-formed")
+}
+
+pub(crate) fn clean(client_id: &str) -> Connect {
+    Connect {
+        clean_session: true,
+        client_id: text(client_id),
+        ..Connect::default()
+    }
+}
+
+pub(crate) fn persistent(client_id: &str) -> Connect {
+    Connect {
+        clean_session: false,
+        client_id: text(client_id),
+        ..Connect::default()
+    }
+}
+
+pub(crate) fn will(topic: &str, message: &str, qos: u8, retain: bool) -> Option<Will> {
+    Some(Will {
+        topic: TopicName::new(topic.to_owned()).expect("a topic"),
+        message: Bytes::from(message.to_owned()),
+        qos: Qos::from_level(qos).expect("a level"),
+        retain,
+    })
+}
+
+/// PUBLISH, first copy, RETAIN 0; the identifier counts above QoS 0 only.
+pub(crate) fn publish(topic: &str, payload: &str, qos: u8, packet_id: u16) -> Packet {
+    let delivery = match Qos::from_level(qos).expect("a level") {
+        Qos::AtMostOnce => Delivery::AtMostOnce,
+        Qos::AtLeastOnce => Delivery::AtLeastOnce(id(packet_id)),
+        Qos::ExactlyOnce => Delivery::ExactlyOnce(id(packet_id)),
+    };
+    Packet::Publish(Publish {
+        dup: false,
+        delivery,
+        retain: false,
+        topic: TopicName::new(topic.to_owned()).expect("a topic"),
+        payload: Bytes::from(payload.to_owned()),
+    })
+}
+
+/// The same with DUP 1.
+pub(crate) fn dup(packet: Packet) -> Packet {
+    match packet {
+        Packet::Publish(publish) => Packet::Publish(Publish {
+            dup: true,
+            ..publish
+        }),
+        other => panic!("{other:?} has no DUP"),
+    }
+}
+
+/// The same with RETAIN 1.
+pub(crate) fn retain(packet: Packet) -> Packet {
+    match packet {
+        Packet::Publish(publish) => Packet::Publish(Publish {
+            retain: true,
+            ..publish
+        }),
+        other => panic!("{other:?} has no RETAIN"),
+    }
+}
+
+pub(crate) fn puback(packet_id: u16) -> Packet {
+    Packet::PubAck(Ack {
+        packet_id: id(packet_id),
+    })
+}
+
+pub(crate) fn pubrec(packet_id: u16) -> Packet {
+    Packet::PubRec(Ack {
+        packet_id: id(packet_id),
+    })
+}
+
+pub(crate) fn pubrel(packet_id: u16) -> Packet {
+    Packet::PubRel(Ack {
+        packet_id: id(packet_id),
+    })
+}
+
+pub(crate) fn pubcomp(packet_id: u16) -> Packet {
+    Packet::PubComp(Ack {
+        packet_id: id(packet_id),
+    })
+}
+
+pub(crate) fn subscribe(packet_id: u16, filters: &[(&str, u8)]) -> Packet {
+    let one = |&(filter, qos): &(&str, u8)| Subscription {
+        filter: TopicFilter::new(filter.to_owned()).expect("a filter"),
+        qos: Qos::from_level(qos).expect("a level"),
+    };
+    let subscriptions = filters.iter().map(one).collect();
+    Packet::Subscribe(Subscribe {
+        packet_id: id(packet_id),
+        subscriptions,
+    })
+}
+
+/// 0x80 stands for a failure.
+pub(crate) fn suback(packet_id: u16, codes: &[u8]) -> Packet {
+    let code =
+        |code: &u8| Qos::from_level(*code).map_or(SubscribeCode::Failure, SubscribeCode::Granted);
+    Packet::SubAck(SubAck {
+        packet_id: id(packet_id),
+        codes: codes.iter().map(code).collect(),
+    })
+}
+
+pub(crate) fn unsubscribe(packet_id: u16, filters: &[&str]) -> Packet {
+    let one = |filter: &&str| TopicFilter::new((*filter).to_owned()).expect("a filter");
+    let filters = filters.iter().map(one).collect();
+    Packet::Unsubscribe(Unsubscribe {
+        packet_id: id(packet_id),
+        filters,
+    })
+}
+
+pub(crate) fn unsuback(packet_id: u16) -> Packet {
+    Packet::UnsubAck(UnsubAck {
+        packet_id: id(packet_id),
+    })
+}
+
+pub(crate) fn refusal(code: ConnectCode) -> Packet {
+    Packet::ConnAck(ConnAck {
+        session_present: false,
+        code,
+    })
+}
+
+pub(crate) fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}

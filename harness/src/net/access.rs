@@ -1,0 +1,115 @@
+//! The access links of a site's devices, and the packets under way on them.
+//!
+//! Both directions of a device's link are modelled here, at the site, whichever
+//! end sent: going up, a packet crosses the access link and then the tunnel to
+//! the server; coming down, it crosses the tunnel first. So a partition between
+//! site and server cuts both ways, and a site without power loses what is on
+//! the air.
+
+use super::link::{Fate, Lane};
+use super::tap::{PacketKey, Tap, Way};
+use super::time::Nanos;
+use crate::random;
+use crate::scenario::{Direction, LinkSpec};
+use bytes::Bytes;
+use rustc_hash::FxHashMap;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+/// Packets on the air, the next to arrive first.
+#[derive(Default)]
+pub(crate) struct Air {
+    packets: BinaryHeap<Reverse<OnAir>>,
+    launched: u64,
+}
+
+/// Ordered by arrival, and by launch among those that arrive together.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct OnAir {
+    at: Nanos,
+    launch: u64,
+    packet: Bytes,
+}
+
+impl Air {
+    pub(crate) fn launch(&mut self, at: Nanos, packet: Bytes) {
+        self.packets.push(Reverse(OnAir { at, launch: self.launched, packet }));
+        self.launched += 1;
+    }
+
+    /// When the next packet arrives.
+    pub(crate) fn next(&self) -> Option<Nanos> {
+        self.packets.peek().map(|Reverse(next)| next.at)
+    }
+
+    /// The next packet that has arrived by `now`.
+    pub(crate) fn land(&mut self, now: Nanos) -> Option<(Nanos, Bytes)> {
+        if self.next()? > now {
+            return None;
+        }
+        self.packets.pop().map(|Reverse(landed)| (landed.at, landed.packet))
+    }
+}
+
+/// The access links of one site.
+pub(crate) struct Access {
+    site: usize,
+    seed: u64,
+    up: Arc<Direction>,
+    down: Arc<Direction>,
+    lanes: FxHashMap<u32, Lanes>,
+    /// Going up: their arrival at the server's end of the access link.
+    pub(crate) rising: Air,
+    /// Coming down: their arrival at the device.
+    pub(crate) falling: Air,
+}
+
+struct Lanes {
+    up: Lane,
+    down: Lane,
+}
+
+impl Access {
+    pub(crate) fn new(site: usize, seed: u64, link: &LinkSpec) -> Access {
+        Access {
+            site,
+            seed,
+            up: Arc::new(link.up.clone()),
+            down: Arc::new(link.down.clone()),
+            lanes: FxHashMap::default(),
+            rising: Air::default(),
+            falling: Air::default(),
+        }
+    }
+
+    /// Offers a packet to the link of `device`. `key` says when it was sent.
+    pub(crate) fn offer(
+        &mut self,
+        way: Way,
+        device: u32,
+        key: PacketKey,
+        packet: Bytes,
+        tap: &mut Tap,
+    ) {
+        let (seed, up, down) = (self.seed, &self.up, &self.down);
+        let lanes = self.lanes.entry(device).or_insert_with(|| Lanes {
+            up: Lane::new(Arc::clone(up), random::stream(seed, "link up", device.into())),
+            down: Lane::new(Arc::clone(down), random::stream(seed, "link down", device.into())),
+        });
+        let (lane, air) = match way {
+            Way::Up => (&mut lanes.up, &mut self.rising),
+            Way::Down => (&mut lanes.down, &mut self.falling),
+        };
+        match lane.offer(key.at, packet.len()) {
+            Fate::Lost(cause) => tap.lost(way, self.site, key, cause),
+            Fate::Arrives { at, again_at, held_back } => {
+                tap.passed(way, self.site, key, again_at.is_some(), held_back);
+                if let Some(again_at) = again_at {
+                    air.launch(again_at, packet.clone());
+                }
+                air.launch(at, packet);
+            }
+        }
+    }
+}

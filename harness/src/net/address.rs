@@ -1,0 +1,79 @@
+//! Who has which address in the simulated Internet.
+//!
+//! Devices count through `10.0.0.0/8` (16 million of them), servers through
+//! the documentation prefix `192.0.2.0/24` (RFC 5737), so that a capture shows
+//! at a glance which end is which. Addresses depend on nothing but the index:
+//! device 7 has the same address in every run.
+
+use std::net::Ipv4Addr;
+
+/// The port an MQTT server listens on (IANA: `mqtt`, 1883/tcp).
+pub const MQTT_PORT: u16 = 1883;
+
+/// First port of the dynamic range a device dials from (RFC 6335, section 6).
+pub(crate) const EPHEMERAL_PORT_FIRST: u16 = 49_152;
+
+/// More devices than this do not fit into `10.0.0.0/8`.
+pub const DEVICES_MAX: u32 = (1 << 24) - 2;
+
+/// Servers beyond this do not fit into `192.0.2.0/24`.
+pub const SERVERS_MAX: u16 = 253;
+
+const DEVICE_PREFIX: u32 = u32::from_be_bytes([10, 0, 0, 0]);
+const SERVER_PREFIX: u32 = u32::from_be_bytes([192, 0, 2, 0]);
+
+/// The address of the device with this index.
+///
+/// # Panics
+/// When `device` is beyond [`DEVICES_MAX`]: a scenario of that size is refused
+/// long before.
+pub fn of_device(device: u32) -> Ipv4Addr {
+    assert!(device < DEVICES_MAX, "device {device} is beyond 10.0.0.0/8");
+    Ipv4Addr::from(DEVICE_PREFIX + device + 1)
+}
+
+/// The device that has this address, if one can.
+pub fn device_of(address: Ipv4Addr) -> Option<u32> {
+    let offset = u32::from(address).checked_sub(DEVICE_PREFIX + 1)?;
+    (offset < DEVICES_MAX).then_some(offset)
+}
+
+/// The address of the server with this index.
+///
+/// # Panics
+/// When `server` is beyond [`SERVERS_MAX`].
+pub fn of_server(server: u16) -> Ipv4Addr {
+    assert!(server < SERVERS_MAX, "server {server} is beyond 192.0.2.0/24");
+    Ipv4Addr::from(SERVER_PREFIX + u32::from(server) + 1)
+}
+
+/// The server that has this address, if one can.
+pub fn server_of(address: Ipv4Addr) -> Option<u16> {
+    let offset = u32::from(address).checked_sub(SERVER_PREFIX + 1)?;
+    (offset < u32::from(SERVERS_MAX)).then_some(offset as u16)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_and_indices_are_each_others_inverse() {
+        for device in [0, 1, 254, 255, 65_535, DEVICES_MAX - 1] {
+            assert_eq!(device_of(of_device(device)), Some(device));
+            assert_eq!(server_of(of_device(device)), None);
+        }
+        for server in [0, 1, SERVERS_MAX - 1] {
+            assert_eq!(server_of(of_server(server)), Some(server));
+            assert_eq!(device_of(of_server(server)), None);
+        }
+    }
+
+    #[test]
+    fn the_network_and_broadcast_addresses_are_nobodys() {
+        assert_eq!(device_of(Ipv4Addr::new(10, 0, 0, 0)), None);
+        assert_eq!(device_of(Ipv4Addr::new(10, 255, 255, 255)), None);
+        assert_eq!(device_of(Ipv4Addr::new(9, 255, 255, 255)), None);
+        assert_eq!(server_of(Ipv4Addr::new(192, 0, 2, 255)), None);
+    }
+}

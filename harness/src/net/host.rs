@@ -1,0 +1,182 @@
+//! What runs on a turmoil host: a network card, its end of the tunnel and, at a
+//! site, the access links of its devices.
+//!
+//! Time is exact across hosts as long as no link is faster than a tick: a
+//! packet enters the tunnel one tick before it is due, carries its due time,
+//! and waits at the other end for it.
+
+use super::access::{Access, Air};
+use super::account::SendAccount;
+use super::address;
+use super::nic::Nic;
+use super::segment::Segment;
+use super::tap::{PacketKey, Tap, Way};
+use super::time::{Clock, MILLISECOND, Nanos};
+use super::tunnel::Tunnel;
+use bytes::Bytes;
+use parking_lot::Mutex;
+use squall_reports::Layer;
+use std::io;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+/// Who is where: servers first, then sites, each a turmoil host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Map {
+    /// The names of all hosts.
+    pub(crate) hosts: Vec<String>,
+    /// How many of them are servers.
+    pub(crate) servers: usize,
+    /// First device and site of each fleet; fleets follow one another.
+    pub(crate) fleets: Vec<(u32, usize)>,
+}
+
+impl Map {
+    fn fleet_of(&self, device: u32) -> usize {
+        self.fleets.partition_point(|(first, _)| *first <= device).saturating_sub(1)
+    }
+
+    /// The fleet and site of a device.
+    fn place_of(&self, device: u32) -> (usize, usize) {
+        let fleet = self.fleet_of(device);
+        (fleet, self.fleets[fleet].1)
+    }
+
+    /// The host of a site.
+    pub(crate) fn host_of_site(&self, site: usize) -> u16 {
+        (self.servers + site) as u16
+    }
+}
+
+/// What the network parts of one host share.
+pub(crate) struct Host {
+    pub(crate) index: u16,
+    pub(crate) map: Arc<Map>,
+    pub(crate) nic: Arc<Nic>,
+    pub(crate) tap: Arc<Mutex<Tap>>,
+    pub(crate) clock: Clock,
+    /// Packets this host has sent before, when it was bounced.
+    pub(crate) number: u32,
+}
+
+impl Host {
+    /// Runs a site's network until the host ends.
+    ///
+    /// # Errors
+    /// What opening the tunnel answers.
+    pub(crate) async fn run_site(mut self, mut access: Access, tick: Nanos) -> io::Result<()> {
+        let mut tunnel = Tunnel::open(&self.map.hosts).await?;
+        loop {
+            // Rounded down to tokio's resolution, so that no packet is late.
+            let depart = |at: Nanos| at.saturating_sub(tick) / MILLISECOND * MILLISECOND;
+            let rising = access.rising.next().map(depart);
+            let due = [rising, access.falling.next(), self.nic.next_timer()];
+            self.wait(&tunnel, due).await?;
+            let now = self.clock.now();
+            let tap = Arc::clone(&self.tap);
+            let mut tap = tap.lock();
+            while let Some(frames) = tunnel.receive() {
+                for frame in frames {
+                    if let Some(device) = destination(&frame.packet).and_then(address::device_of) {
+                        access.offer(Way::Down, device, frame.key, frame.packet, &mut tap);
+                    }
+                }
+            }
+            let landed = std::iter::from_fn(|| access.falling.land(now)).map(|(_, packet)| packet);
+            let landed: Vec<Bytes> = landed.collect();
+            let nic = Arc::clone(&self.nic);
+            nic.turn(now, landed, |account, packet| {
+                if let Some((key, device)) = self.sent(Way::Up, now, account, &packet, &mut tap) {
+                    access.offer(Way::Up, device, key, packet.into(), &mut tap);
+                }
+            });
+            drop(tap);
+            while let Some((at, packet)) = access.rising.land(now + tick + MILLISECOND) {
+                if let Some(server) = destination(&packet).and_then(address::server_of) {
+                    tunnel.push(server, at, 0, &packet);
+                }
+            }
+            tunnel.flush();
+        }
+    }
+
+    /// Runs a server's network until the host ends.
+    ///
+    /// # Errors
+    /// What opening the tunnel answers.
+    pub(crate) async fn run_server(mut self) -> io::Result<()> {
+        let mut tunnel = Tunnel::open(&self.map.hosts).await?;
+        let mut arriving = Air::default();
+        loop {
+            let due = [arriving.next(), self.nic.next_timer(), None];
+            self.wait(&tunnel, due).await?;
+            let now = self.clock.now();
+            while let Some(frames) = tunnel.receive() {
+                for frame in frames {
+                    arriving.launch(frame.key.at, frame.packet);
+                }
+            }
+            let landed: Vec<Bytes> =
+                std::iter::from_fn(|| arriving.land(now)).map(|(_, packet)| packet).collect();
+            let nic = Arc::clone(&self.nic);
+            let tap = Arc::clone(&self.tap);
+            let mut tap = tap.lock();
+            nic.turn(now, landed, |account, packet| {
+                if let Some((key, device)) = self.sent(Way::Down, now, account, &packet, &mut tap) {
+                    let (_, site) = self.map.place_of(device);
+                    tunnel.push(self.map.host_of_site(site), key.at, key.number, &packet);
+                }
+            });
+            drop(tap);
+            tunnel.flush();
+        }
+    }
+
+    /// Waits for the card, the tunnel, or the earliest of what is due.
+    async fn wait(&self, tunnel: &Tunnel, due: [Option<Nanos>; 3]) -> io::Result<()> {
+        let due = due.into_iter().flatten().min();
+        let timer = async {
+            match due {
+                Some(at) => tokio::time::sleep_until(self.clock.instant(at)).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = self.nic.wait() => Ok(()),
+            readable = tunnel.readable() => readable,
+            () = timer => Ok(()),
+        }
+    }
+
+    /// Counts a packet that this host sends, and names it and its device.
+    fn sent(
+        &mut self,
+        way: Way,
+        now: Nanos,
+        account: Option<&mut SendAccount>,
+        packet: &[u8],
+        tap: &mut Tap,
+    ) -> Option<(PacketKey, u32)> {
+        let segment = Segment::parse(packet)?;
+        let device = address::device_of(match way {
+            Way::Up => *segment.source.ip(),
+            Way::Down => *segment.destination.ip(),
+        })?;
+        let (fleet, site) = self.map.place_of(device);
+        let key = PacketKey { at: now, host: self.index, number: self.number };
+        self.number += 1;
+        tap.sent(way, fleet, site, key, packet, |layers| match account {
+            Some(account) => account.count(&segment, packet, layers),
+            // Only the RST for a segment that nobody owns has no account.
+            None => layers[Layer::TcpHandshake] += packet.len() as u64,
+        });
+        Some((key, device))
+    }
+}
+
+/// The destination address of an IPv4 packet.
+fn destination(packet: &[u8]) -> Option<Ipv4Addr> {
+    let address: [u8; 4] = packet.get(16..20)?.try_into().ok()?;
+    Some(address.into())
+}

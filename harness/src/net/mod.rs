@@ -1,0 +1,43 @@
+//! The virtual network: real TCP/IP in virtual time.
+//!
+//! Every TCP connection is a smoltcp socket at both ends, and its IP packets
+//! travel: device stream, network card of the site, the device's own access
+//! link (loss, delay, rate, queue), the tunnel between turmoil hosts, network
+//! card of the server, server stream; and back. Loss, reordering, duplication
+//! and partitions hit packets, and TCP recovers, or times out, as it would in
+//! the field.
+//!
+//! - [`address`]: who has which address
+//! - [`segment`]: the fields of a packet the network looks at, and RST
+//! - [`connection`], [`nic`], [`stream`]: TCP at one host
+//! - [`link`], [`access`]: the access links of a site
+//! - [`tunnel`], [`host`]: between hosts, and what drives a host
+//! - [`tap`], [`account`], [`capture`]: every packet counted, and written down
+//!
+//! How this TCP differs from Linux's: its minimum RTO is 1 s (Linux: 200 ms),
+//! it retransmits without SACK, it acknowledges after 10 ms (Linux: up to
+//! 40 ms), and its windows are small and fixed, where Linux's grow.
+
+mod access;
+mod account;
+pub mod address;
+mod capture;
+mod connection;
+mod host;
+mod link;
+mod nic;
+mod segment;
+mod stream;
+mod tap;
+mod time;
+mod tunnel;
+
+pub(crate) use access::Access;
+pub(crate) use capture::Capture;
+pub(crate) use host::{Host, Map};
+pub(crate) use tap::Tap;
+
+pub use address::MQTT_PORT;
+pub use nic::Nic;
+pub use stream::{TcpListener, TcpStream};
+pub use time::{Clock, Nanos, nanos};

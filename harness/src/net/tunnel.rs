@@ -1,0 +1,119 @@
+//! The tunnel between hosts: IP packets in UDP datagrams of turmoil's.
+//!
+//! turmoil walks all messages in flight on a link at every send, so packets go
+//! in batches: one datagram per destination and turn. Each packet carries the
+//! time it is for, so that nothing depends on when within a tick turmoil
+//! delivers.
+
+use super::tap::PacketKey;
+use super::time::Nanos;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use turmoil::net::UdpSocket;
+
+/// The UDP port of every host's end of the tunnel.
+const PORT: u16 = 4789;
+
+/// A datagram is sent when it has grown to this many bytes.
+const DATAGRAM_BYTES: usize = 48 * 1024;
+
+/// Room for the largest datagram: one more packet may have fitted in.
+const RECEIVE_BYTES: usize = DATAGRAM_BYTES + 64 * 1024;
+
+/// Bytes before each packet: time, number, length.
+const FRAME_HEADER_BYTES: usize = 8 + 4 + 2;
+
+/// A packet out of the tunnel.
+pub(crate) struct Frame {
+    /// Whose packet it is among all of the run. Its `at` is when it is due at
+    /// a server, or when a server sent it.
+    pub(crate) key: PacketKey,
+    pub(crate) packet: Bytes,
+}
+
+/// One host's end of the tunnel.
+pub(crate) struct Tunnel {
+    socket: UdpSocket,
+    peers: Vec<Peer>,
+    buffer: Vec<u8>,
+}
+
+struct Peer {
+    host: u16,
+    address: SocketAddr,
+    batch: BytesMut,
+}
+
+impl Tunnel {
+    /// Opens the end of the host that calls this; `hosts` are the names of all
+    /// hosts in the order of their index.
+    ///
+    /// # Errors
+    /// What turmoil's UDP answers.
+    pub(crate) async fn open(hosts: &[String]) -> io::Result<Tunnel> {
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, PORT)).await?;
+        let peers = hosts
+            .iter()
+            .enumerate()
+            .map(|(host, name)| Peer {
+                host: host as u16,
+                address: SocketAddr::new(turmoil::lookup(name.as_str()), PORT),
+                batch: BytesMut::new(),
+            })
+            .collect();
+        Ok(Tunnel { socket, peers, buffer: vec![0; RECEIVE_BYTES] })
+    }
+
+    /// Adds a packet to the batch for `host`.
+    pub(crate) fn push(&mut self, host: u16, at: Nanos, number: u32, packet: &[u8]) {
+        let batch = &mut self.peers[usize::from(host)].batch;
+        batch.reserve(FRAME_HEADER_BYTES + packet.len());
+        batch.put_u64(at);
+        batch.put_u32(number);
+        batch.put_u16(packet.len() as u16);
+        batch.put_slice(packet);
+        if batch.len() >= DATAGRAM_BYTES {
+            self.send(usize::from(host));
+        }
+    }
+
+    /// Sends what has been pushed.
+    pub(crate) fn flush(&mut self) {
+        for host in 0..self.peers.len() {
+            if !self.peers[host].batch.is_empty() {
+                self.send(host);
+            }
+        }
+    }
+
+    fn send(&mut self, host: usize) {
+        let peer = &mut self.peers[host];
+        if let Err(error) = self.socket.try_send_to(&peer.batch, peer.address) {
+            // A host that does not exist or is down: its packets are lost.
+            tracing::debug!(%error, address = %peer.address, "the tunnel lost a datagram");
+        }
+        peer.batch.clear();
+    }
+
+    /// Completes when there is something to receive.
+    pub(crate) async fn readable(&self) -> io::Result<()> {
+        self.socket.readable().await
+    }
+
+    /// The packets of the next datagram, if there is one.
+    pub(crate) fn receive(&mut self) -> Option<Vec<Frame>> {
+        let (length, origin) = self.socket.try_recv_from(&mut self.buffer).ok()?;
+        let host = self.peers.iter().find(|peer| peer.address == origin)?.host;
+        let mut datagram = Bytes::copy_from_slice(&self.buffer[..length]);
+        let mut frames = Vec::new();
+        while datagram.len() >= FRAME_HEADER_BYTES {
+            let at = datagram.get_u64();
+            let number = datagram.get_u32();
+            let length = usize::from(datagram.get_u16());
+            let packet = datagram.split_to(length.min(datagram.len()));
+            frames.push(Frame { key: PacketKey { at, host, number }, packet });
+        }
+        Some(frames)
+    }
+}

@@ -1,0 +1,595 @@
+//! The figures of a run, counted from its trace as it goes by.
+//!
+//! A delivery is *owed* for every reading and every subscription that was in
+//! force, as its subscriber saw it, when the reading was published: from the
+//! SUBACK on, until the connection ends (clean session) or the server says that
+//! it has no session (otherwise). Arrivals that nobody was owed, such as a
+//! retained value at subscribing, count as received and nowhere else.
+//!
+//! Memory is linear in what was published and owed.
+
+use crate::net::Nanos;
+use crate::trace::{ClientEvent, ClosedBy, Entry, Event, Message, ServerEvent, TextId, Texts};
+use hdrhistogram::Histogram;
+use rustc_hash::FxHashMap;
+use squall_devices::{DeviceId, MessageId, Qos};
+use squall_reports::{
+    Arrived, Connections, Counts, Flow, Latency, LatencyBucket, LatencyOverTime, Receiver,
+};
+
+/// Stretches of the run that latency is shown for.
+const BUCKETS: u64 = 60;
+
+/// What the metrics need to know of a fleet.
+#[derive(Debug, Clone)]
+pub(crate) struct FleetInfo {
+    pub(crate) name: String,
+    pub(crate) first_device: u32,
+    pub(crate) clean_session: bool,
+    /// The filters of each device, in the order of devices; empty for a fleet
+    /// without subscriptions.
+    pub(crate) filters: Vec<Vec<String>>,
+}
+
+/// Counts.
+pub(crate) struct Metrics {
+    fleets: Vec<FleetInfo>,
+    subscribers: Vec<Subscriber>,
+    by_device: FxHashMap<u32, usize>,
+    /// Which subscribers have a filter that matches a topic.
+    interested: FxHashMap<TextId, Vec<usize>>,
+    flows: Vec<FlowCount>,
+    readings: FxHashMap<u64, Reading>,
+    /// Owed deliveries by reading and subscriber: whether each has arrived.
+    owed: FxHashMap<(u64, u32), bool>,
+    received: Vec<Receiver>,
+    latency: Distribution,
+    over_time: Vec<Distribution>,
+    bucket: Nanos,
+    connections: Connections,
+    connect_failures: u64,
+    acknowledged_owed: u64,
+    acknowledged_delivered: u64,
+}
+
+/// A device that subscribes.
+struct Subscriber {
+    device: u32,
+    filters: Vec<String>,
+    /// Which filters the server has granted and, as far as the device knows,
+    /// still holds.
+    granted: Vec<bool>,
+}
+
+struct FlowCount {
+    fleet: usize,
+    qos: Qos,
+    counts: Counts,
+    latency: Distribution,
+}
+
+/// A published reading.
+struct Reading {
+    at: Nanos,
+    flow: u32,
+    owed: u32,
+    delivered: u32,
+    acknowledged: bool,
+}
+
+impl Metrics {
+    /// Metrics for a run of `duration` nanoseconds.
+    pub(crate) fn new(fleets: Vec<FleetInfo>, duration: Nanos) -> Metrics {
+        let mut subscribers = Vec::new();
+        let mut by_device = FxHashMap::default();
+        for info in &fleets {
+            for (index, filters) in info.filters.iter().enumerate() {
+                let device = info.first_device + index as u32;
+                by_device.insert(device, subscribers.len());
+                let (filters, granted) = (filters.clone(), vec![false; filters.len()]);
+                subscribers.push(Subscriber { device, filters, granted });
+            }
+        }
+        let received = fleets
+            .iter()
+            .map(|info| Receiver {
+                fleet: info.name.clone(),
+                received: 0,
+                retained: 0,
+                duplicated: 0,
+            })
+            .collect();
+        let bucket = duration.div_ceil(BUCKETS).max(1);
+        Metrics {
+            fleets,
+            subscribers,
+            by_device,
+            interested: FxHashMap::default(),
+            flows: Vec::new(),
+            readings: FxHashMap::default(),
+            owed: FxHashMap::default(),
+            received,
+            latency: Distribution::new(),
+            over_time: Vec::new(),
+            bucket,
+            connections: Connections::default(),
+            connect_failures: 0,
+            acknowledged_owed: 0,
+            acknowledged_delivered: 0,
+        }
+    }
+
+    /// Takes the next entry of the trace.
+    pub(crate) fn see(&mut self, entry: &Entry, texts: &Texts) {
+        match &entry.event {
+            Event::Client(device, event) => self.see_client(entry.at, *device, event, texts),
+            Event::Server(_, ServerEvent::Closed { kind, .. }) => match kind {
+                ClosedBy::TakeOver => self.connections.taken_over += 1,
+                ClosedBy::KeepAlive => self.connections.closed_by_keep_alive += 1,
+                _ => {}
+            },
+            Event::Server(..) | Event::Session(..) => {}
+        }
+    }
+
+    fn see_client(&mut self, at: Nanos, device: DeviceId, event: &ClientEvent, texts: &Texts) {
+        match *event {
+            ClientEvent::Connecting { .. } => self.connections.attempts += 1,
+            ClientEvent::Connected { session_present } => {
+                self.connections.established += 1;
+                self.connections.sessions_resumed += u64::from(session_present);
+                if !session_present {
+                    self.forget_subscriptions(device);
+                }
+            }
+            ClientEvent::ConnectFailed { reason } => self.connect_failed(texts.text(reason)),
+            ClientEvent::DisconnectedLost { reason } => {
+                *self.connections.failed.entry(texts.text(reason).to_owned()).or_default() += 1;
+                self.disconnected(device);
+            }
+            ClientEvent::DisconnectedClean | ClientEvent::DisconnectedVanished => {
+                self.disconnected(device);
+            }
+            ClientEvent::Subscribed { filter, granted } => {
+                self.subscribed(device, texts.text(filter), granted.is_some());
+            }
+            ClientEvent::Published { id, message } => {
+                self.published(at, device, id, &message, texts);
+            }
+            ClientEvent::Acknowledged { id } => self.acknowledged(id),
+            ClientEvent::Delivered { id, message, .. } => self.delivered(at, device, id, &message),
+            ClientEvent::Woke
+            | ClientEvent::Sent { .. }
+            | ClientEvent::Dropped { .. }
+            | ClientEvent::Slept { .. } => {}
+        }
+    }
+
+    fn connect_failed(&mut self, reason: &str) {
+        self.connect_failures += 1;
+        if reason.contains("refused") {
+            self.connections.refused += 1;
+        } else {
+            *self.connections.failed.entry(reason.to_owned()).or_default() += 1;
+        }
+    }
+
+    fn fleet_of(&self, device: DeviceId) -> usize {
+        self.fleets.partition_point(|fleet| fleet.first_device <= device.0).saturating_sub(1)
+    }
+
+    fn disconnected(&mut self, device: DeviceId) {
+        if self.fleets[self.fleet_of(device)].clean_session {
+            self.forget_subscriptions(device);
+        }
+    }
+
+    fn forget_subscriptions(&mut self, device: DeviceId) {
+        if let Some(index) = self.by_device.get(&device.0) {
+            self.subscribers[*index].granted.fill(false);
+        }
+    }
+
+    fn subscribed(&mut self, device: DeviceId, filter: &str, granted: bool) {
+        if let Some(index) = self.by_device.get(&device.0) {
+            let subscriber = &mut self.subscribers[*index];
+            for (known, state) in subscriber.filters.iter().zip(&mut subscriber.granted) {
+                if known == filter {
+                    *state = granted;
+                }
+            }
+        }
+    }
+
+    fn published(
+        &mut self,
+        at: Nanos,
+        device: DeviceId,
+        id: MessageId,
+        message: &Message,
+        texts: &Texts,
+    ) {
+        let flow = self.flow(device, message.qos);
+        let subscribers = &self.subscribers;
+        let interested = self.interested.entry(message.topic).or_insert_with(|| {
+            let topic = texts.text(message.topic);
+            let matches = |subscriber: &Subscriber| {
+                subscriber.filters.iter().any(|filter| filter_matches(filter, topic))
+            };
+            (0..subscribers.len()).filter(|index| matches(&subscribers[*index])).collect()
+        });
+        let mut owed = 0;
+        for index in interested.iter() {
+            let subscriber = &self.subscribers[*index];
+            let topic = texts.text(message.topic);
+            let mut filters = subscriber.filters.iter().zip(&subscriber.granted);
+            if filters.any(|(filter, granted)| *granted && filter_matches(filter, topic)) {
+                self.owed.insert((id.0, subscriber.device), false);
+                owed += 1;
+            }
+        }
+        let counts = &mut self.flows[flow].counts;
+        counts.published += 1;
+        counts.owed += u64::from(owed);
+        let reading = Reading { at, flow: flow as u32, owed, delivered: 0, acknowledged: false };
+        self.readings.insert(id.0, reading);
+    }
+
+    /// The flow of a fleet at one QoS.
+    fn flow(&mut self, device: DeviceId, qos: Qos) -> usize {
+        let fleet = self.fleet_of(device);
+        let found = self.flows.iter().position(|flow| flow.fleet == fleet && flow.qos == qos);
+        found.unwrap_or_else(|| {
+            let latency = Distribution::new();
+            self.flows.push(FlowCount { fleet, qos, counts: Counts::default(), latency });
+            self.flows.len() - 1
+        })
+    }
+
+    fn acknowledged(&mut self, id: MessageId) {
+        if let Some(reading) = self.readings.get_mut(&id.0)
+            && !reading.acknowledged
+        {
+            reading.acknowledged = true;
+            self.flows[reading.flow as usize].counts.acknowledged += 1;
+            self.acknowledged_owed += u64::from(reading.owed);
+            self.acknowledged_delivered += u64::from(reading.delivered);
+        }
+    }
+
+    fn delivered(&mut self, at: Nanos, device: DeviceId, id: Option<MessageId>, message: &Message) {
+        let fleet = self.fleet_of(device);
+        let receiver = &mut self.received[fleet];
+        receiver.received += 1;
+        receiver.retained += u64::from(message.retain);
+        let Some(id) = id else { return };
+        let Some(arrived) = self.owed.get_mut(&(id.0, device.0)) else { return };
+        let Some(reading) = self.readings.get_mut(&id.0) else { return };
+        let flow = &mut self.flows[reading.flow as usize];
+        if std::mem::replace(arrived, true) {
+            // A retained value at a new subscription is no second delivery.
+            if !message.retain {
+                flow.counts.duplicated += 1;
+                receiver.duplicated += 1;
+            }
+            return;
+        }
+        reading.delivered += 1;
+        flow.counts.delivered += 1;
+        self.acknowledged_delivered += u64::from(reading.acknowledged);
+        let latency = at.saturating_sub(reading.at);
+        flow.latency.record(latency);
+        self.latency.record(latency);
+        let bucket = (reading.at / self.bucket) as usize;
+        if self.over_time.len() <= bucket {
+            self.over_time.resize_with(bucket + 1, Distribution::coarse);
+        }
+        self.over_time[bucket].record(latency);
+    }
+
+    /// Owed deliveries of acknowledged readings, and how many of them arrived.
+    pub(crate) fn acknowledged_share(&self) -> (u64, u64) {
+        (self.acknowledged_delivered, self.acknowledged_owed)
+    }
+
+    /// Readings published above QoS 0, which ask for an acknowledgement.
+    pub(crate) fn published_for_acknowledgement(&self) -> u64 {
+        let flows = self.flows.iter().filter(|flow| flow.qos != Qos::AtMostOnce);
+        flows.map(|flow| flow.counts.published).sum()
+    }
+
+    /// What was published and what arrived.
+    pub(crate) fn arrived(&mut self) -> Arrived {
+        self.flows.sort_by_key(|flow| (flow.fleet, flow.qos));
+        let mut total = Counts::default();
+        let mut flows = Vec::new();
+        for flow in &mut self.flows {
+            flow.counts.lost = flow.counts.owed - flow.counts.delivered;
+            total += flow.counts;
+            flows.push(Flow {
+                fleet: self.fleets[flow.fleet].name.clone(),
+                qos: flow.qos as u8,
+                counts: flow.counts,
+                latency: flow.latency.summary(),
+            });
+        }
+        let receives = |fleet: &FleetInfo| !fleet.filters.is_empty();
+        let receivers = self.fleets.iter().zip(&self.received).filter(|(fleet, _)| receives(fleet));
+        Arrived {
+            flows,
+            total,
+            latency: self.latency.summary(),
+            receivers: receivers.map(|(_, receiver)| receiver.clone()).collect(),
+        }
+    }
+
+    /// How latency went over the run.
+    pub(crate) fn latency_over_time(&self) -> LatencyOverTime {
+        let buckets = self.over_time.iter().enumerate().map(|(index, distribution)| {
+            let summary = distribution.summary();
+            LatencyBucket {
+                start_ns: index as u64 * self.bucket,
+                count: distribution.count,
+                latency_ns_p50: summary.map_or(0, |latency| latency.latency_ns_p50),
+                latency_ns_max: summary.map_or(0, |latency| latency.latency_ns_max),
+            }
+        });
+        LatencyOverTime { bucket_ns: self.bucket, buckets: buckets.collect() }
+    }
+
+    /// Attempts that ended without an accepting CONNACK.
+    pub(crate) fn connect_failures(&self) -> u64 {
+        self.connect_failures
+    }
+
+    /// How connecting went.
+    pub(crate) fn connections(&self) -> Connections {
+        self.connections.clone()
+    }
+}
+
+/// Latencies: exact at both ends, to three figures (or two) in between.
+struct Distribution {
+    histogram: Histogram<u64>,
+    count: u64,
+    min: Nanos,
+    max: Nanos,
+}
+
+impl Distribution {
+    fn new() -> Distribution {
+        Distribution::with_figures(3)
+    }
+
+    fn coarse() -> Distribution {
+        Distribution::with_figures(2)
+    }
+
+    fn with_figures(figures: u8) -> Distribution {
+        // Refused for more than five figures only.
+        let histogram = Histogram::new(figures).unwrap_or_else(|_| unreachable!("{figures} <= 5"));
+        Distribution { histogram, count: 0, min: Nanos::MAX, max: 0 }
+    }
+
+    fn record(&mut self, latency: Nanos) {
+        // In microseconds: a millisecond is the finest that there is. The
+        // histogram grows by itself, so it takes every value.
+        if self.histogram.record(latency / 1_000).is_err() {
+            unreachable!("a histogram that resizes takes any value");
+        }
+        self.count += 1;
+        self.min = self.min.min(latency);
+        self.max = self.max.max(latency);
+    }
+
+    fn summary(&self) -> Option<Latency> {
+        if self.count == 0 {
+            return None;
+        }
+        let quantile = |share| {
+            (self.histogram.value_at_quantile(share) * 1_000).clamp(self.min, self.max)
+        };
+        Some(Latency {
+            count: self.count,
+            latency_ns_min: self.min,
+            latency_ns_p50: quantile(0.5),
+            latency_ns_p95: quantile(0.95),
+            latency_ns_p99: quantile(0.99),
+            latency_ns_max: self.max,
+        })
+    }
+}
+
+/// Whether a topic filter matches a topic [MQTT311-4.7.1-2] [MQTT311-4.7.1-3]
+/// [MQTT311-4.7.2-1]. Written apart from the broker's trie, which it judges.
+fn filter_matches(filter: &str, topic: &str) -> bool {
+    if topic.starts_with('$') && !filter.starts_with('$') {
+        return false;
+    }
+    let mut filter = filter.split('/');
+    let mut topic = topic.split('/');
+    loop {
+        match (filter.next(), topic.next()) {
+            (Some("#"), _) => return true,
+            (Some("+"), Some(_)) => {}
+            (Some(level), Some(name)) if level == name => {}
+            (None, None) => return true,
+            _ => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("a/b", "a/b", true)]
+    #[case("a/b", "a/c", false)]
+    #[case("a/b", "a/b/c", false)]
+    #[case("a/+", "a/b", true)]
+    #[case("a/+", "a", false)]
+    #[case("a/+", "a/", true)]
+    #[case("+", "a/b", false)]
+    #[case("a/#", "a", true)]
+    #[case("a/#", "a/b/c", true)]
+    #[case("a/#", "ab", false)]
+    #[case("#", "a/b", true)]
+    #[case("#", "$SYS/x", false)]
+    #[case("+/x", "$SYS/x", false)]
+    #[case("$SYS/#", "$SYS/x", true)]
+    #[case("/+", "/x", true)]
+    #[case("+/+", "/x", true)]
+    fn filters_match_as_section_4_7_says(
+        #[case] filter: &str,
+        #[case] topic: &str,
+        #[case] matches: bool,
+    ) {
+        assert_eq!(filter_matches(filter, topic), matches);
+    }
+
+    const SENSOR: DeviceId = DeviceId(0);
+    const RECORDER: DeviceId = DeviceId(1);
+
+    /// A sensor and a recorder of `t`; feeds events at one second each.
+    struct Story {
+        metrics: Metrics,
+        texts: Texts,
+        now: Nanos,
+    }
+
+    impl Story {
+        fn new(clean_session: bool) -> Story {
+            let fleet = |name: &str, first_device, filters| FleetInfo {
+                name: name.to_owned(),
+                first_device,
+                clean_session,
+                filters,
+            };
+            let fleets = vec![
+                fleet("sensor", 0, Vec::new()),
+                fleet("recorder", 1, vec![vec!["t".to_owned()]]),
+            ];
+            let metrics = Metrics::new(fleets, 60_000_000_000);
+            Story { metrics, texts: Texts::default(), now: 0 }
+        }
+
+        fn then(mut self, device: DeviceId, event: ClientEvent) -> Story {
+            self.now += 1_000_000_000;
+            let event = Event::Client(device, event);
+            self.metrics.see(&Entry { at: self.now, host: 0, event }, &self.texts);
+            self
+        }
+
+        fn subscribe(mut self) -> Story {
+            let filter = self.texts.id("t");
+            let granted = Some(Qos::AtLeastOnce);
+            self.then(RECORDER, ClientEvent::Subscribed { filter, granted })
+        }
+
+        fn message(&mut self, retain: bool) -> Message {
+            let topic = self.texts.id("t");
+            Message { topic, qos: Qos::AtLeastOnce, retain, payload_bytes: 3, payload_hash: 1 }
+        }
+
+        fn publish(mut self, sequence: u32) -> Story {
+            let message = self.message(false);
+            let id = MessageId::new(SENSOR, sequence);
+            self.then(SENSOR, ClientEvent::Published { id, message })
+        }
+
+        fn acknowledge(self, sequence: u32) -> Story {
+            let id = MessageId::new(SENSOR, sequence);
+            self.then(SENSOR, ClientEvent::Acknowledged { id })
+        }
+
+        fn deliver(mut self, sequence: u32, retain: bool) -> Story {
+            let message = self.message(retain);
+            let id = Some(MessageId::new(SENSOR, sequence));
+            self.then(RECORDER, ClientEvent::Delivered { id, dup: false, message })
+        }
+
+        fn total(mut self) -> Counts {
+            self.metrics.arrived().total
+        }
+    }
+
+    fn counts(published: u64, acknowledged: u64, owed: u64, delivered: u64) -> Counts {
+        let lost = owed - delivered;
+        Counts { published, acknowledged, owed, delivered, lost, duplicated: 0 }
+    }
+
+    #[test]
+    fn a_reading_is_owed_from_the_suback_on() {
+        let story = Story::new(true).publish(1).subscribe().publish(2).acknowledge(2).deliver(2, false);
+        assert_eq!(story.total(), counts(2, 1, 1, 1));
+    }
+
+    #[test]
+    fn a_clean_session_is_owed_nothing_while_away() {
+        let story =
+            Story::new(true).subscribe().then(RECORDER, ClientEvent::DisconnectedClean).publish(1);
+        assert_eq!(story.total(), counts(1, 0, 0, 0));
+    }
+
+    #[test]
+    fn a_persistent_session_is_owed_what_comes_while_away() {
+        let story =
+            Story::new(false).subscribe().then(RECORDER, ClientEvent::DisconnectedClean).publish(1);
+        assert_eq!(story.total(), counts(1, 0, 1, 0));
+    }
+
+    #[test]
+    fn a_session_the_server_lost_is_owed_nothing_more() {
+        let story = Story::new(false)
+            .subscribe()
+            .then(RECORDER, ClientEvent::Connected { session_present: false })
+            .publish(1);
+        assert_eq!(story.total(), counts(1, 0, 0, 0));
+    }
+
+    #[test]
+    fn a_second_arrival_is_a_duplicate_and_a_retained_one_is_not() {
+        let story = Story::new(true).subscribe().publish(1).deliver(1, false);
+        let story = story.deliver(1, true).deliver(1, false);
+        assert_eq!(story.total(), Counts { duplicated: 1, ..counts(1, 0, 1, 1) });
+    }
+
+    #[test]
+    fn what_nobody_was_owed_is_received_and_not_delivered() {
+        let mut story = Story::new(true).publish(1).subscribe().deliver(1, true);
+        let arrived = story.metrics.arrived();
+        assert_eq!(arrived.total, counts(1, 0, 0, 0));
+        assert_eq!((arrived.receivers[0].received, arrived.receivers[0].retained), (1, 1));
+    }
+
+    #[test]
+    fn latency_is_from_publish_to_first_arrival() {
+        let mut story = Story::new(true).subscribe().publish(1).deliver(1, false).deliver(1, false);
+        let latency = story.metrics.arrived().latency.expect("one delivery");
+        assert_eq!((latency.count, latency.latency_ns_p50, latency.latency_ns_max), (1, 1_000_000_000, 1_000_000_000));
+        let over_time = story.metrics.latency_over_time();
+        assert_eq!(over_time.buckets.last().map(|bucket| (bucket.start_ns, bucket.count)), Some((2_000_000_000, 1)));
+    }
+
+    #[test]
+    fn quantiles_tell_fast_from_slow() {
+        let mut distribution = Distribution::new();
+        for second in 1..=100 {
+            distribution.record(second * 1_000_000_000);
+        }
+        let latency = distribution.summary().expect("a hundred");
+        let near = |figure: u64, seconds: u64| figure.abs_diff(seconds * 1_000_000_000) < 100_000_000;
+        assert!(near(latency.latency_ns_p50, 50), "{latency:?}");
+        assert!(near(latency.latency_ns_p99, 99), "{latency:?}");
+    }
+
+    #[test]
+    fn the_share_of_the_acknowledged_counts_whichever_came_first() {
+        let story = Story::new(true).subscribe().publish(1).publish(2).publish(3);
+        let story = story.deliver(1, false).acknowledge(1).acknowledge(2).deliver(2, false);
+        let story = story.acknowledge(3);
+        assert_eq!(story.metrics.acknowledged_share(), (2, 3));
+    }
+}

@@ -1,0 +1,139 @@
+//! One run: scenario x seed -> turmoil world -> trace -> report.
+//!
+//! The world has one turmoil host for the broker and one for each site; a
+//! site's devices are tasks in it. The run advances tick by tick, and between
+//! ticks everything that was seen goes, in order, to the metrics and the trace
+//! file: memory does not grow with the length of the trace.
+
+mod fleets;
+mod outcome;
+mod world;
+
+use crate::metrics::Metrics;
+use crate::net::{Capture, Tap, nanos};
+use crate::scenario::Scenario;
+use crate::trace::{Recorder, Writer};
+use parking_lot::Mutex;
+use squall_reports::Report;
+use std::fs::File;
+use std::io::{self, BufWriter};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use world::World;
+
+/// What a run is given besides its scenario.
+#[derive(Debug, Clone, Default)]
+pub struct RunOptions {
+    /// What decides every random choice.
+    pub seed: u64,
+    /// Where to write the packets, as pcapng; overwritten.
+    pub pcap: Option<PathBuf>,
+    /// Where to write the trace, as JSON Lines; overwritten.
+    pub trace: Option<PathBuf>,
+    /// The command that runs this again, for the report.
+    pub command: String,
+    /// Set from outside to end the run early; the report is then partial.
+    pub stop: Arc<AtomicBool>,
+    /// Virtual time done so far, in nanoseconds, for whoever watches.
+    pub progress: Arc<AtomicU64>,
+}
+
+/// A run that could not be carried through.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A fleet that the devices package refuses.
+    #[error(transparent)]
+    Fleet(#[from] squall_devices::FleetError),
+    /// A file that could not be written.
+    #[error("cannot write {path}")]
+    Output {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The simulated world failed: a defect of Squall's.
+    #[error("the simulation failed: {0}")]
+    World(String),
+    /// The layers of the bytes do not add up: a defect of Squall's.
+    #[error("the simulation miscounted")]
+    Bytes(#[from] squall_reports::BytesMismatch),
+}
+
+/// Runs a scenario from beginning to end.
+///
+/// The same scenario and seed give the same report, trace and capture, byte
+/// for byte, on any machine.
+///
+/// # Errors
+/// When the run cannot be carried through; bounds and guarantees that do not
+/// hold are in the report.
+pub fn run(scenario: &Scenario, options: &RunOptions) -> Result<Report, Error> {
+    let cast = fleets::Cast::new(scenario, options.seed)?;
+    let capture = options.pcap.as_deref().map(|path| capture(path, &cast.host_names)).transpose()?;
+    let mut trace = options
+        .trace
+        .as_deref()
+        .map(|path| trace(path, scenario, options.seed))
+        .transpose()?;
+    let tap = Tap::new(scenario.fleets.len(), scenario.sites.len(), capture);
+    let tap = Arc::new(Mutex::new(tap));
+    let recorder = Arc::new(Mutex::new(Recorder::default()));
+    let mut metrics = Metrics::new(cast.fleet_infos(), nanos(scenario.duration));
+
+    let mut world = World::build(scenario, options.seed, &cast, &tap, &recorder);
+    let duration = nanos(scenario.duration);
+    while world.now() < duration && !options.stop.load(Ordering::Relaxed) {
+        world.step().map_err(Error::World)?;
+        let now = world.now();
+        options.progress.store(now, Ordering::Relaxed);
+        tap.lock().advance(now);
+        let mut recorder = recorder.lock();
+        for entry in recorder.take() {
+            metrics.see(&entry, &recorder.texts);
+            if let Some((path, writer)) = &mut trace {
+                writer
+                    .write(&entry, &recorder.texts, &cast.host_names, |device| {
+                        cast.device_name(device)
+                    })
+                    .map_err(|source| Error::Output { path: path.clone(), source })?;
+            }
+        }
+    }
+    let ended = world.now();
+    drop(world);
+
+    if let Some((path, writer)) = trace {
+        writer.finish().map_err(|source| Error::Output { path, source })?;
+    }
+    let mut tap = tap.lock();
+    if let (Some(capture), Some(path)) = (tap.take_capture(), &options.pcap) {
+        capture.finish().map_err(|source| Error::Output { path: path.clone(), source })?;
+    }
+    let report = outcome::report(scenario, options, ended, &tap, &mut metrics);
+    report.bytes.check()?;
+    Ok(report)
+}
+
+fn create(path: &Path) -> Result<BufWriter<File>, Error> {
+    let file = File::create(path);
+    file.map(BufWriter::new).map_err(|source| Error::Output { path: path.to_owned(), source })
+}
+
+fn capture(path: &Path, hosts: &[String]) -> Result<Capture, Error> {
+    let file = Box::new(create(path)?);
+    Capture::new(file, hosts).map_err(|source| Error::Output { path: path.to_owned(), source })
+}
+
+fn trace(
+    path: &Path,
+    scenario: &Scenario,
+    seed: u64,
+) -> Result<(PathBuf, Writer<BufWriter<File>>), Error> {
+    let file = create(path)?;
+    let name = scenario.path.display().to_string();
+    let writer = Writer::new(file, &name, &scenario.title, seed);
+    let writer = writer.map_err(|source| Error::Output { path: path.to_owned(), source })?;
+    Ok((path.to_owned(), writer))
+}

@@ -1,0 +1,200 @@
+//! Who takes part: the scenario's fleets as devices, numbered through.
+
+use crate::metrics::FleetInfo;
+use crate::net::Map;
+use crate::scenario::{self, Scenario};
+use squall_devices as devices;
+use squall_devices::{DeviceId, FleetError};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Readings a device keeps while it cannot send them: a day of one a minute.
+const OUTBOX_READINGS: usize = 1440;
+
+/// Who takes part in a run.
+pub(crate) struct Cast {
+    pub(crate) fleets: Vec<Arc<devices::Fleet>>,
+    /// Names of all hosts, servers first, as people know them.
+    pub(crate) host_names: Vec<String>,
+    pub(crate) map: Arc<Map>,
+}
+
+impl Cast {
+    pub(crate) fn new(scenario: &Scenario, seed: u64) -> Result<Cast, FleetError> {
+        let mut fleets = Vec::new();
+        let mut places = Vec::new();
+        let mut first_device = 0;
+        for fleet in &scenario.fleets {
+            let device_fleet = device_fleet(fleet, first_device, seed, scenario);
+            device_fleet.check()?;
+            fleets.push(Arc::new(device_fleet));
+            places.push((first_device, fleet.site));
+            first_device += fleet.count;
+        }
+        let mut host_names = vec!["broker".to_owned()];
+        host_names.extend(scenario.sites.iter().map(|site| site.name.clone()));
+        // What turmoil calls them: a site may be named like a server, or like
+        // an address.
+        let mut hosts = vec!["server/broker".to_owned()];
+        hosts.extend(scenario.sites.iter().map(|site| format!("site/{}", site.name)));
+        let map = Map { hosts, servers: 1, fleets: places };
+        Ok(Cast { fleets, host_names, map: Arc::new(map) })
+    }
+
+    /// A device's name, which is its client identifier.
+    pub(crate) fn device_name(&self, device: DeviceId) -> String {
+        let after = self.fleets.partition_point(|fleet| fleet.first_device <= device);
+        let fleet = &self.fleets[after.saturating_sub(1)];
+        fleet.device_name(device.0 - fleet.first_device.0)
+    }
+
+    pub(crate) fn fleet_infos(&self) -> Vec<FleetInfo> {
+        let info = |fleet: &Arc<devices::Fleet>| FleetInfo {
+            name: fleet.name.clone(),
+            first_device: fleet.first_device.0,
+            clean_session: fleet.mqtt.clean_session,
+            filters: if fleet.subscribe.is_empty() {
+                Vec::new()
+            } else {
+                (0..fleet.count).map(|index| filters(fleet, index)).collect()
+            },
+        };
+        self.fleets.iter().map(info).collect()
+    }
+}
+
+fn filters(fleet: &devices::Fleet, index: u32) -> Vec<String> {
+    fleet.subscribe.iter().map(|subscribe| fleet.expand(&subscribe.filter, index)).collect()
+}
+
+fn device_fleet(
+    fleet: &scenario::Fleet,
+    first_device: u32,
+    seed: u64,
+    scenario: &Scenario,
+) -> devices::Fleet {
+    let mqtt = &fleet.mqtt;
+    devices::Fleet {
+        name: fleet.name.clone(),
+        first_device: DeviceId(first_device),
+        count: fleet.count,
+        seed,
+        start_after: fleet.start.after,
+        start_spread: fleet.start.spread,
+        // Parts per billion: the scenario's parts per million may have decimals.
+        clock_drift_ppb: libm::round(fleet.clock.drift_ppm * 1e3) as u32,
+        lifecycle: lifecycle(fleet),
+        mqtt: devices::MqttSettings {
+            keep_alive_s: mqtt.keep_alive.as_secs() as u16,
+            clean_session: mqtt.clean_session,
+            username: mqtt.username.clone(),
+            password: mqtt.password.clone().map(String::into_bytes),
+            will: mqtt.will.as_ref().map(|will| devices::Will {
+                topic: will.topic.clone(),
+                payload: will.payload.clone(),
+                qos: qos(will.qos),
+                retain: will.retain,
+            }),
+            connect_timeout: fleet.reconnect.timeout,
+            in_flight_max: mqtt.inflight,
+            backoff: devices::Backoff {
+                first: fleet.reconnect.min,
+                factor: 2.0,
+                max: fleet.reconnect.max,
+                jitter: fleet.reconnect.jitter,
+            },
+            ..devices::MqttSettings::default()
+        },
+        publish: fleet.publish.as_ref().map(|publish| devices::Publish {
+            topic: publish.topic.clone(),
+            qos: publish.qos.iter().copied().map(qos).collect(),
+            retain: publish.retain,
+            payload: payload(&publish.payload),
+            every: publish.every,
+            jitter: publish.jitter,
+            readings_max: publish.readings,
+            outbox_max: OUTBOX_READINGS,
+        }),
+        subscribe: fleet
+            .subscribe
+            .iter()
+            .map(|subscription| devices::Subscribe {
+                filter: subscription.filter.clone(),
+                qos: qos(subscription.qos),
+            })
+            .collect(),
+        quiet_after: Some(scenario.duration.saturating_sub(scenario.drain)),
+    }
+}
+
+fn lifecycle(fleet: &scenario::Fleet) -> devices::Lifecycle {
+    use scenario::Lifecycle;
+    let ending = |graceful: bool| match graceful {
+        true => devices::Ending::Clean,
+        false => devices::Ending::Vanish,
+    };
+    match fleet.lifecycle {
+        Lifecycle::AlwaysOn => devices::Lifecycle::AlwaysOn,
+        Lifecycle::Periodic { every, jitter, readings, gap, awake_max } => {
+            devices::Lifecycle::Periodic {
+                every,
+                jitter,
+                visit: devices::Visit { readings, gap, linger: Duration::ZERO, patience: awake_max },
+            }
+        }
+        Lifecycle::Random { up, down, graceful } => {
+            devices::Lifecycle::UpDown { up: spread(up), down: spread(down), ending: ending(graceful) }
+        }
+        Lifecycle::Flapping { up, down, graceful } => devices::Lifecycle::UpDown {
+            up: devices::Spread::Fixed(up),
+            down: devices::Spread::Fixed(down),
+            ending: ending(graceful),
+        },
+        Lifecycle::Once { stay, graceful } => match stay {
+            Some(stay) => devices::Lifecycle::Once {
+                up: devices::Spread::Fixed(stay),
+                ending: ending(graceful),
+            },
+            None => devices::Lifecycle::AlwaysOn,
+        },
+    }
+}
+
+fn spread(span: scenario::Span) -> devices::Spread {
+    match span {
+        scenario::Span::Fixed(time) => devices::Spread::Fixed(time),
+        scenario::Span::Uniform { min, max } => devices::Spread::Uniform { min, max },
+        scenario::Span::Exponential { mean } => devices::Spread::Exponential { mean },
+    }
+}
+
+fn qos(qos: scenario::Qos) -> devices::Qos {
+    match qos {
+        scenario::Qos::AtMostOnce => devices::Qos::AtMostOnce,
+        scenario::Qos::AtLeastOnce => devices::Qos::AtLeastOnce,
+        scenario::Qos::ExactlyOnce => devices::Qos::ExactlyOnce,
+    }
+}
+
+fn payload(payload: &scenario::Payload) -> devices::Payload {
+    let json = |unit: &str, decimals: u8, signal| devices::Payload::Json {
+        unit: unit.to_owned(),
+        decimals,
+        signal,
+    };
+    match *payload {
+        scenario::Payload::Json { ref unit, decimals, min, max } => {
+            json(unit, decimals, devices::Signal::Uniform { min, max })
+        }
+        scenario::Payload::RandomWalk { ref unit, decimals, min, max, step } => {
+            json(unit, decimals, devices::Signal::RandomWalk { min, max, step })
+        }
+        scenario::Payload::Sine { ref unit, decimals, mean, amplitude, period } => {
+            json(unit, decimals, devices::Signal::Sine { mean, amplitude, period })
+        }
+        scenario::Payload::Fixed { bytes } => devices::Payload::Fixed { bytes: bytes as usize },
+        scenario::Payload::File { ref lines, .. } => {
+            devices::Payload::Lines(lines.iter().map(|line| line.as_str().into()).collect())
+        }
+    }
+}

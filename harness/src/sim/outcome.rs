@@ -1,0 +1,196 @@
+//! What a run found, put into the report's model.
+
+use super::RunOptions;
+use crate::metrics::Metrics;
+use crate::net::{Nanos, Tap, nanos};
+use crate::scenario::{self, CongestionControl, Metric, Scenario, Unit, Whole};
+use squall_reports::{
+    Arrived, Expectation, FORMAT, Report, Setting, SiteWeather, Weather,
+};
+use squall_reports::{Bytes, Layer, figures};
+
+/// The report of a run that ended at `ended`.
+pub(super) fn report(
+    scenario: &Scenario,
+    options: &RunOptions,
+    ended: Nanos,
+    tap: &Tap,
+    metrics: &mut Metrics,
+) -> Report {
+    let duration = nanos(scenario.duration);
+    let mut report = Report {
+        format: FORMAT,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        title: scenario.title.clone(),
+        scenario: scenario.path.display().to_string(),
+        seed: options.seed,
+        duration_ns: duration,
+        ended_ns: ended,
+        partial: ended < duration,
+        devices: scenario.device_count(),
+        sites: scenario.sites.len() as u64,
+        servers: 1,
+        settings: settings(scenario),
+        weather: weather(scenario, tap),
+        guarantees: Vec::new(),
+        expectations: Vec::new(),
+        arrived: metrics.arrived(),
+        latency_over_time: metrics.latency_over_time(),
+        bytes: bytes(scenario, tap),
+        connections: metrics.connections(),
+        notes: notes(scenario, ended),
+        command: options.command.clone(),
+    };
+    let judged = scenario.expect.bounds.iter().map(|bound| judge(bound, &report, metrics));
+    report.expectations = judged.collect();
+    report
+}
+
+fn settings(scenario: &Scenario) -> Vec<Setting> {
+    let network = &scenario.network;
+    let setting = |name: &str, value: String| Setting { name: name.to_owned(), value };
+    let time = |duration| figures::exact_duration(nanos(duration));
+    let derived = if network.tick_derived { " (from the fastest link)" } else { "" };
+    let congestion = match network.congestion {
+        CongestionControl::None => "none",
+        CongestionControl::Reno => "Reno",
+        CongestionControl::Cubic => "CUBIC",
+    };
+    vec![
+        setting("tick", format!("{}{derived}", time(network.tick))),
+        setting("TCP window", figures::bytes(u64::from(network.window_bytes))),
+        setting("TCP user timeout", time(network.user_timeout)),
+        setting("TCP SYN timeout", time(network.syn_timeout)),
+        setting("TCP ACK delay", network.ack_delay.map_or("none".to_owned(), time)),
+        setting("TCP no delay", if network.nodelay { "on" } else { "off" }.to_owned()),
+        setting("congestion control", congestion.to_owned()),
+    ]
+}
+
+fn weather(scenario: &Scenario, tap: &Tap) -> Weather {
+    let sites = scenario.sites.iter().enumerate().map(|(index, site)| {
+        let (up, down) = tap.site_counts(index);
+        SiteWeather { site: site.name.clone(), link: site.description.clone(), up, down }
+    });
+    Weather { sites: sites.collect(), faults: Vec::new() }
+}
+
+fn bytes(scenario: &Scenario, tap: &Tap) -> Bytes {
+    let mut total = Bytes::default();
+    for fleet in 0..scenario.fleets.len() {
+        let bytes = tap.fleet_bytes(fleet);
+        for layer in Layer::ALL {
+            total.up[layer] += bytes.up[layer];
+            total.down[layer] += bytes.down[layer];
+        }
+        total.on_wire_up += bytes.on_wire_up;
+        total.on_wire_down += bytes.on_wire_down;
+        total.packets_up += bytes.packets_up;
+        total.packets_down += bytes.packets_down;
+    }
+    total
+}
+
+fn notes(scenario: &Scenario, ended: Nanos) -> Vec<String> {
+    let mut notes = Vec::new();
+    if scenario.sites.iter().any(|site| site.link.is_lossy()) {
+        notes.push(
+            "TCP here is smoltcp's: its retransmission timeout is at least 1 s (Linux: 200 ms), \
+             and it retransmits without SACK, so recovery from loss is slower than Linux's."
+                .to_owned(),
+        );
+    }
+    if cfg!(not(tokio_unstable)) {
+        notes.push(
+            "Built without `--cfg tokio_unstable`: the figures are right, but only a build with \
+             it promises the same ones for the same seed."
+                .to_owned(),
+        );
+    }
+    if ended < nanos(scenario.duration) {
+        notes.push(format!(
+            "Interrupted at {}: the figures are those up to then.",
+            figures::duration(ended)
+        ));
+    }
+    notes
+}
+
+/// A bound, and what was measured.
+fn judge(bound: &scenario::Expectation, report: &Report, metrics: &Metrics) -> Expectation {
+    let actual = measured(bound, report, metrics);
+    Expectation {
+        name: bound.metric.key().to_owned(),
+        bound: bound.text.clone(),
+        // A bound on something that never happened has not been kept: who asks
+        // for a latency wants readings to arrive.
+        held: actual
+            .as_ref()
+            .is_some_and(|actual| bound.relation.holds(actual.value, bound.limit)),
+        actual: actual.map_or("nothing to measure".to_owned(), |actual| actual.text),
+    }
+}
+
+/// A figure in its metric's base unit, and in words.
+#[derive(Clone)]
+struct Measured {
+    value: f64,
+    text: String,
+}
+
+fn measured(
+    bound: &scenario::Expectation,
+    report: &Report,
+    metrics: &Metrics,
+) -> Option<Measured> {
+    let Arrived { total, latency, .. } = &report.arrived;
+    let connections = &report.connections;
+    match bound.metric {
+        Metric::Delivered => match bound.of {
+            Whole::Published => share(total.delivered, total.owed),
+            Whole::Acknowledged => {
+                let (delivered, owed) = metrics.acknowledged_share();
+                share(delivered, owed)
+            }
+        },
+        Metric::Acknowledged => {
+            share(total.acknowledged, metrics.published_for_acknowledgement())
+        }
+        Metric::Duplicated => share(total.duplicated, total.delivered + total.duplicated),
+        Metric::Published => Some(integer(total.published, Unit::Count)),
+        Metric::LatencyP50 => latency.map(|latency| integer(latency.latency_ns_p50, Unit::Nanoseconds)),
+        Metric::LatencyP95 => latency.map(|latency| integer(latency.latency_ns_p95, Unit::Nanoseconds)),
+        Metric::LatencyP99 => latency.map(|latency| integer(latency.latency_ns_p99, Unit::Nanoseconds)),
+        Metric::LatencyMax => latency.map(|latency| integer(latency.latency_ns_max, Unit::Nanoseconds)),
+        Metric::BytesPerReading => {
+            let text = figures::bytes(report.bytes_per_reading()?);
+            let value = report.bytes.on_wire() as f64 / total.delivered as f64;
+            Some(Measured { value, text })
+        }
+        Metric::BytesTotal => Some(integer(report.bytes.on_wire(), Unit::Bytes)),
+        Metric::Connects => Some(integer(connections.attempts, Unit::Count)),
+        Metric::ConnectFailures => Some(integer(metrics.connect_failures(), Unit::Count)),
+    }
+}
+
+fn share(part: u64, whole: u64) -> Option<Measured> {
+    if whole == 0 {
+        return None;
+    }
+    let text = format!(
+        "{} ({} of {})",
+        figures::percent(part, whole),
+        figures::count(part),
+        figures::count(whole)
+    );
+    Some(Measured { value: part as f64 / whole as f64, text })
+}
+
+fn integer(value: u64, unit: Unit) -> Measured {
+    let text = match unit {
+        Unit::Nanoseconds => figures::duration(value),
+        Unit::Bytes => figures::bytes(value),
+        Unit::Count | Unit::Share => figures::count(value),
+    };
+    Measured { value: value as f64, text }
+}

@@ -1,0 +1,110 @@
+//! The `squall` command: one file for each verb.
+
+mod exit;
+mod files;
+mod list;
+mod new;
+mod output;
+mod plan;
+mod progress;
+mod run;
+mod schema;
+mod seeds;
+
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use exit::{Exit, Failure};
+use output::Output;
+
+/// Weather for MQTT: simulates fleets of sensors behind bad networks, and says
+/// what arrived and what it cost.
+#[derive(Debug, Parser)]
+#[command(
+    name = "squall",
+    version,
+    max_term_width = 100,
+    after_help = exit::HELP,
+    arg_required_else_help = true
+)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run scenarios, and report on each.
+    Run(run::Arguments),
+    /// List the scenarios of a directory.
+    List(list::Arguments),
+    /// Print the JSON Schema of the scenario language, for editors.
+    Schema,
+    /// Write a commented scenario to start from.
+    New(new::Arguments),
+}
+
+/// Does what the command line says.
+pub(crate) fn main() -> ExitCode {
+    log_to_stderr();
+    let exit = match Arguments::try_parse() {
+        Ok(arguments) => dispatch(arguments.verb),
+        Err(error) => {
+            // Help and version are no mistakes, and go to stdout; clap knows.
+            let asked_for = error.exit_code() == 0;
+            match error.print() {
+                _ if !asked_for => Exit::Usage,
+                Ok(()) => Exit::Held,
+                Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Exit::Held,
+                Err(_) => Exit::Environment,
+            }
+        }
+    };
+    exit.into()
+}
+
+fn dispatch(verb: Verb) -> Exit {
+    let mut output = Output::new();
+    let result = match verb {
+        Verb::Run(arguments) => run::run(&arguments, &mut output),
+        Verb::List(arguments) => list::run(&arguments, &mut output),
+        Verb::Schema => schema::run(&mut output),
+        Verb::New(arguments) => new::run(&arguments, &mut output),
+    };
+    match result {
+        Ok(exit) => exit,
+        Err(Failure::PipeClosed) => Exit::Held,
+        Err(failure) => {
+            output.failure(&failure);
+            failure.exit()
+        }
+    }
+}
+
+/// What the libraries log, if `SQUALL_LOG` asks for it, such as
+/// `SQUALL_LOG=squall=debug`.
+fn log_to_stderr() {
+    let Ok(filter) = tracing_subscriber::EnvFilter::try_from_env("SQUALL_LOG") else {
+        return;
+    };
+    // Fails only if there is a subscriber already, and there is none before.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal() && output::color_wanted())
+        .without_time()
+        .try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,158 @@
+//! What a command line asks to run: scenarios times seeds, all of it checked
+//! before anything starts.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use squall::scenario::{Scenario, memory};
+
+use super::exit::Failure;
+use super::files;
+use super::run::Arguments;
+
+/// The seed of a run that was given none: the same for everybody, so that a
+/// figure can be quoted without it.
+const SEED_DEFAULT: u64 = 1;
+
+/// One run to do.
+#[derive(Clone, Debug)]
+pub(crate) struct Job {
+    pub(crate) scenario: Arc<Scenario>,
+    pub(crate) seed: u64,
+    /// The one command that does it again.
+    pub(crate) command: String,
+}
+
+/// Everything to do, in the order it is reported: scenarios as given, seeds
+/// ascending.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) scenarios: Vec<Arc<Scenario>>,
+    pub(crate) jobs: Vec<Job>,
+    /// How many may run at once.
+    pub(crate) parallel: usize,
+    /// The seeds in words.
+    pub(crate) seeds: String,
+}
+
+impl Plan {
+    pub(crate) fn new(arguments: &Arguments) -> Result<Self, Failure> {
+        let mut paths: Vec<PathBuf> = Vec::new();
+        for path in &arguments.scenarios {
+            for found in files::scenarios(path)? {
+                // A file that is named twice, or in two ways, runs once.
+                if !paths.contains(&found) {
+                    paths.push(found);
+                }
+            }
+        }
+        let scenarios = paths
+            .iter()
+            .map(|path| Scenario::load(path, &arguments.set).map(Arc::new))
+            .collect::<Result<Vec<_>, _>>()?;
+        let seeds = match (&arguments.seeds, arguments.seed) {
+            (Some(range), _) => range.0.clone(),
+            (None, seed) => {
+                let seed = seed.unwrap_or(SEED_DEFAULT);
+                seed..=seed
+            }
+        };
+        let seed_count = (seeds.end() - seeds.start()).saturating_add(1);
+        let runs = seed_count.saturating_mul(scenarios.len() as u64);
+        if runs > 1_000_000 {
+            return Err(Failure::usage(
+                format!("{runs} runs are more than anyone waits for"),
+                "give at most a million: fewer --seeds",
+            ));
+        }
+        if runs > 1 && (arguments.pcap.is_some() || arguments.trace.is_some()) {
+            return Err(Failure::usage(
+                format!("--pcap and --trace write one run, and this is {runs}"),
+                "give one scenario and one --seed",
+            ));
+        }
+        let words = if seed_count == 1 {
+            format!("seed {}", seeds.start())
+        } else {
+            format!("seeds {} to {}", seeds.start(), seeds.end())
+        };
+        let jobs: Vec<Job> = scenarios
+            .iter()
+            .flat_map(|scenario| {
+                seeds.clone().map(|seed| Job {
+                    scenario: Arc::clone(scenario),
+                    seed,
+                    command: command(scenario, seed, &arguments.set),
+                })
+            })
+            .collect();
+        let parallel = parallel(arguments, jobs.len());
+        if let Some(available) = available_bytes() {
+            for scenario in &scenarios {
+                memory::check(scenario, parallel as u64, available)?;
+            }
+        }
+        Ok(Self {
+            scenarios,
+            jobs,
+            parallel,
+            seeds: words,
+        })
+    }
+}
+
+/// How many runs go at once: as many as there are cores, unless said.
+fn parallel(arguments: &Arguments, jobs: usize) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    arguments
+        .jobs
+        .map_or(cores, usize::from)
+        .clamp(1, jobs.max(1))
+}
+
+/// What the machine has, or what a test says it has.
+fn available_bytes() -> Option<u64> {
+    match std::env::var("SQUALL_MEMORY_AVAILABLE_BYTES") {
+        Ok(bytes) => bytes.parse().ok(),
+        Err(_) => memory::available_bytes(),
+    }
+}
+
+/// The one command that runs this again, as a shell takes it.
+fn command(scenario: &Scenario, seed: u64, set: &[String]) -> String {
+    let mut command = format!(
+        "squall run {} --seed {seed}",
+        quoted(&scenario.path.display().to_string())
+    );
+    for set in set {
+        command.push_str(" --set ");
+        command.push_str(&quoted(set));
+    }
+    command
+}
+
+/// A word as a POSIX shell reads it back.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+%@".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("scenarios/a.toml", "scenarios/a.toml")]
+    #[case("fleet.x.count=10", "fleet.x.count=10")]
+    #[case("link.rate=20 kbit/s", "'link.rate=20 kbit/s'")]
+    #[case("it's", r"'it'\''s'")]
+    #[case("", "''")]
+    fn words_are_quoted_where_a_shell_needs_it(#[case] word: &str, #[case] expected: &str) {
+        assert_eq!(quoted(word), expected);
+    }
+}

@@ -1,0 +1,382 @@
+//! `squall run`: scenarios in, reports out.
+
+mod pool;
+
+use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use squall::scenario::{Scenario, memory};
+use squall_reports::{Outcome, Report, Run, Summary, figures, json, junit, markdown, terminal};
+
+use super::exit::{Exit, Failure};
+use super::files::{self, Staged};
+use super::output::Output;
+use super::plan::{Job, Plan};
+use super::seeds::SeedRange;
+use pool::Watched;
+
+const EXAMPLES: &str = "\
+Examples:
+  squall run scenarios/faults/lossy-cell.toml
+  squall run scenarios/smoke                      every scenario of a directory
+  squall run cell.toml --seed 7 --pcap cell.pcapng
+  squall run cell.toml --seeds 1..101             100 seeds on all cores
+  squall run cell.toml --set fleet.thermometer.count=10 --set site.valley.link.loss=20%
+  squall run cell.toml --format junit --out reports";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// Scenario files, or directories of them.
+    #[arg(required = true, value_name = "SCENARIO|DIR")]
+    pub(crate) scenarios: Vec<PathBuf>,
+    /// What decides every random choice; 1 unless given.
+    #[arg(long, value_name = "N", conflicts_with = "seeds")]
+    pub(crate) seed: Option<u64>,
+    /// Run with every seed of a range: A..B without B, A..=B with it.
+    #[arg(long, value_name = "A..B")]
+    pub(crate) seeds: Option<SeedRange>,
+    /// Runs at once; as many as there are cores unless given.
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<NonZeroUsize>,
+    /// Change a value of the scenario: fleet.NAME.count=10, duration=5m.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// What reports look like.
+    #[arg(long, value_enum, default_value_t = Format::Terminal)]
+    pub(crate) format: Format,
+    /// Write the report of each run to a file in this directory, too.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Write every packet to this file, for Wireshark; one run only.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pcap: Option<PathBuf>,
+    /// Write what every client and server saw to this file, as JSON Lines; one run only.
+    #[arg(long, value_name = "FILE.jsonl")]
+    pub(crate) trace: Option<PathBuf>,
+    /// Only the report: no notes, no progress.
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    /// Check the scenarios and say what would run.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// What reports look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// For a person at a terminal.
+    Terminal,
+    /// For a page or a review.
+    Markdown,
+    /// For a program.
+    Json,
+    /// For CI.
+    Junit,
+}
+
+impl Format {
+    fn extension(self) -> &'static str {
+        match self {
+            Self::Terminal => "txt",
+            Self::Markdown => "md",
+            Self::Json => "json",
+            Self::Junit => "xml",
+        }
+    }
+
+    fn report(
+        self,
+        report: &Report,
+        style: squall_reports::Style,
+        wall: Option<Duration>,
+    ) -> String {
+        match self {
+            Self::Terminal => {
+                terminal::render(report, style, wall.map(|wall| terminal::Timing { wall }))
+            }
+            Self::Markdown => markdown::render(report),
+            Self::Json => json::render(report),
+            Self::Junit => junit::render(report),
+        }
+    }
+
+    fn summary(
+        self,
+        summary: &Summary,
+        style: squall_reports::Style,
+        wall: Option<Duration>,
+    ) -> String {
+        match self {
+            Self::Terminal => {
+                terminal::render_summary(summary, style, wall.map(|wall| terminal::Timing { wall }))
+            }
+            Self::Markdown => markdown::render_summary(summary),
+            Self::Json => json::render_summary(summary),
+            Self::Junit => junit::render_summary(summary),
+        }
+    }
+}
+
+pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> {
+    if arguments.quiet {
+        output.silence_notes();
+    }
+    let plan = Plan::new(arguments)?;
+    output.note(&plan.seeds);
+    if arguments.dry_run {
+        for scenario in &plan.scenarios {
+            output.print(&intention(scenario))?;
+        }
+        return Ok(Exit::Held);
+    }
+    let destinations = Destinations::new(arguments, &plan.jobs)?;
+    for scenario in &plan.scenarios {
+        output.note(&tick_note(scenario));
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    listen_for_interrupts(&stop)?;
+    let began = now();
+    let runs = match plan.jobs.as_slice() {
+        [job] => vec![one(job, arguments, &stop, destinations, began, output)?],
+        _ => many(&plan, arguments, &stop, &destinations, began, output)?,
+    };
+    Ok(exit(&runs, stop.load(Ordering::Relaxed)))
+}
+
+/// The exit code that the worst of the runs deserves.
+fn exit(runs: &[Run], interrupted: bool) -> Exit {
+    let any = |outcome| runs.iter().any(|run| run.outcome == outcome);
+    if interrupted {
+        Exit::Interrupted
+    } else if any(Outcome::Error) {
+        Exit::Environment
+    } else if any(Outcome::Violated) {
+        Exit::Violated
+    } else {
+        Exit::Held
+    }
+}
+
+/// One run: its whole report.
+fn one(
+    job: &Job,
+    arguments: &Arguments,
+    stop: &Arc<AtomicBool>,
+    destinations: Destinations,
+    began: Instant,
+    output: &Output,
+) -> Result<Run, Failure> {
+    let watched = Watched {
+        stop: Arc::clone(stop),
+        pcap: destinations
+            .pcap
+            .as_ref()
+            .map(|staged| staged.path().to_owned()),
+        trace: destinations
+            .trace
+            .as_ref()
+            .map(|staged| staged.path().to_owned()),
+    };
+    let report = pool::one(job, watched, output.draws_progress()).map_err(Failure::Environment)?;
+    destinations.report(0, &report, arguments.format)?;
+    for staged in [destinations.pcap, destinations.trace]
+        .into_iter()
+        .flatten()
+    {
+        let path = staged.path().to_owned();
+        staged.finish().map_err(|error| lost(&path, &error))?;
+    }
+    let text = arguments
+        .format
+        .report(&report, output.style(), Some(began.elapsed()));
+    match output.print(&text) {
+        Err(Failure::PipeClosed) | Ok(()) => Ok(Run::from(&report)),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Many runs: a summary, in which each failing one has its command.
+fn many(
+    plan: &Plan,
+    arguments: &Arguments,
+    stop: &Arc<AtomicBool>,
+    destinations: &Destinations,
+    began: Instant,
+    output: &Output,
+) -> Result<Vec<Run>, Failure> {
+    let mut runs = Vec::with_capacity(plan.jobs.len());
+    let mut unwritten = None;
+    pool::many(
+        &plan.jobs,
+        plan.parallel,
+        stop,
+        output.draws_progress(),
+        |index, result| {
+            let job = &plan.jobs[index];
+            match result {
+                Ok(report) => {
+                    if let Err(failure) = destinations.report(index, &report, arguments.format) {
+                        unwritten.get_or_insert(failure);
+                        stop.store(true, Ordering::Relaxed);
+                    }
+                    runs.push(Run::from(&report));
+                }
+                Err(error) => {
+                    let path = job.scenario.path.display().to_string();
+                    runs.push(Run::failed(&path, job.seed, &job.command, &error));
+                }
+            }
+        },
+    );
+    if let Some(failure) = unwritten {
+        return Err(failure);
+    }
+    let paths: Vec<String> = plan
+        .scenarios
+        .iter()
+        .map(|scenario| scenario.path.display().to_string())
+        .collect();
+    let version = env!("CARGO_PKG_VERSION");
+    let summary = Summary::new(version, plan.jobs.len() as u64, &paths, runs);
+    destinations.summary(&summary, arguments.format)?;
+    let text = arguments
+        .format
+        .summary(&summary, output.style(), Some(began.elapsed()));
+    match output.print(&text) {
+        Err(Failure::PipeClosed) | Ok(()) => Ok(summary.runs),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Where results go, known to be writable.
+struct Destinations {
+    pcap: Option<Staged>,
+    trace: Option<Staged>,
+    directory: Option<PathBuf>,
+    /// The name of each job's report, without its extension.
+    names: Vec<String>,
+}
+
+impl Destinations {
+    fn new(arguments: &Arguments, jobs: &[Job]) -> Result<Self, Failure> {
+        let staged = |path: &Option<PathBuf>| match path {
+            None => Ok(None),
+            Some(path) => Staged::new(path)
+                .map(Some)
+                .map_err(|error| Failure::unwritable(path, &error)),
+        };
+        if let Some(directory) = &arguments.out {
+            std::fs::create_dir_all(directory)
+                .and_then(|()| Staged::new(&directory.join("report")).map(drop))
+                .map_err(|error| Failure::unwritable(directory, &error))?;
+        }
+        Ok(Self {
+            pcap: staged(&arguments.pcap)?,
+            trace: staged(&arguments.trace)?,
+            directory: arguments.out.clone(),
+            names: names(jobs),
+        })
+    }
+
+    fn report(&self, index: usize, report: &Report, format: Format) -> Result<(), Failure> {
+        let text = || format.report(report, squall_reports::Style::PLAIN, None);
+        self.write(&self.names[index], format, text)
+    }
+
+    fn summary(&self, summary: &Summary, format: Format) -> Result<(), Failure> {
+        let text = || format.summary(summary, squall_reports::Style::PLAIN, None);
+        self.write("summary", format, text)
+    }
+
+    fn write(
+        &self,
+        name: &str,
+        format: Format,
+        text: impl FnOnce() -> String,
+    ) -> Result<(), Failure> {
+        let Some(directory) = &self.directory else {
+            return Ok(());
+        };
+        let path = directory.join(format!("{name}.{}", format.extension()));
+        files::write(&path, &text()).map_err(|error| lost(&path, &error))
+    }
+}
+
+/// What could be written before the run, and cannot be after it.
+fn lost(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::Environment(format!("cannot write {}: {error}", path.display()))
+}
+
+/// A file name for each job's report: the scenario's path in one word, and the
+/// seed.
+fn names(jobs: &[Job]) -> Vec<String> {
+    let mut taken = BTreeSet::new();
+    jobs.iter()
+        .map(|job| {
+            let words: Vec<String> = job
+                .scenario
+                .path
+                .with_extension("")
+                .components()
+                .filter_map(|component| match component {
+                    std::path::Component::Normal(word) => Some(word.to_string_lossy().into_owned()),
+                    _ => None,
+                })
+                .collect();
+            let mut name = format!("{}-seed-{}", words.join("-"), job.seed);
+            // `a-b/c.toml` and `a/b-c.toml` are the same word.
+            while !taken.insert(name.clone()) {
+                name.push('_');
+            }
+            name
+        })
+        .collect()
+}
+
+/// What `--dry-run` says of a scenario.
+fn intention(scenario: &Scenario) -> String {
+    let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+    format!(
+        "{}\n    {}: {}, {}, {}\n    {}, about {} of memory\n",
+        scenario.path.display(),
+        scenario.title,
+        figures::counted(scenario.device_count(), "device"),
+        figures::counted(scenario.sites.len() as u64, "site"),
+        figures::duration(nanoseconds(scenario.duration)),
+        tick_note(scenario),
+        figures::bytes(memory::estimate_bytes(scenario)),
+    )
+}
+
+fn tick_note(scenario: &Scenario) -> String {
+    let from = if scenario.network.tick_derived {
+        "from the smallest delay of a link"
+    } else {
+        "as given"
+    };
+    format!("tick {} ms, {from}", scenario.network.tick.as_millis())
+}
+
+/// The first Ctrl-C or SIGTERM ends the runs; a second one ends the program.
+fn listen_for_interrupts(stop: &Arc<AtomicBool>) -> Result<(), Failure> {
+    let stop = Arc::clone(stop);
+    ctrlc::set_handler(move || {
+        if stop.swap(true, Ordering::Relaxed) {
+            std::process::exit(Exit::Interrupted as i32);
+        }
+    })
+    .map_err(|error| Failure::Environment(format!("cannot listen for Ctrl-C: {error}")))
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long a run took on the wall clock is shown to whoever waited, and goes nowhere else"
+)]
+fn now() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,134 @@
+//! Runs on threads of their own, one simulation each, while this thread watches.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+
+use squall::sim::{self, RunOptions};
+use squall_reports::Report;
+
+use super::super::plan::Job;
+use super::super::progress::{INTERVAL, Progress};
+
+/// What a single run has that many have not.
+pub(super) struct Watched {
+    pub(super) stop: Arc<AtomicBool>,
+    pub(super) pcap: Option<PathBuf>,
+    pub(super) trace: Option<PathBuf>,
+}
+
+/// Does one run and shows how far it has come in virtual time. The error is
+/// why the harness failed.
+pub(super) fn one(job: &Job, watched: Watched, drawn: bool) -> Result<Report, String> {
+    let progress = Arc::new(AtomicU64::new(0));
+    let options = RunOptions {
+        seed: job.seed,
+        pcap: watched.pcap,
+        trace: watched.trace,
+        command: job.command.clone(),
+        stop: watched.stop,
+        progress: Arc::clone(&progress),
+    };
+    let virtual_ms = u64::try_from(job.scenario.duration.as_millis()).unwrap_or(u64::MAX);
+    let mut bar = Progress::of_one(drawn, virtual_ms);
+    let (done, result) = mpsc::channel();
+    let report = thread::scope(|scope| {
+        scope.spawn(move || done.send(simulate(job, &options)));
+        loop {
+            match result.recv_timeout(INTERVAL) {
+                Ok(report) => break report,
+                Err(RecvTimeoutError::Timeout) => {
+                    bar.tick(progress.load(Ordering::Relaxed) / 1_000_000);
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    break Err("the run ended without a result".to_owned());
+                }
+            }
+        }
+    });
+    bar.finish();
+    report
+}
+
+/// Does many runs, `parallel` at once, and hands over each as it ends, by its
+/// index in `jobs`. Once `stop` is set, those under way end early and no other
+/// begins.
+pub(super) fn many(
+    jobs: &[Job],
+    parallel: usize,
+    stop: &Arc<AtomicBool>,
+    drawn: bool,
+    mut ended: impl FnMut(usize, Result<Report, String>),
+) {
+    let next = AtomicUsize::new(0);
+    let mut bar = Progress::of_many(drawn, jobs.len() as u64);
+    let (done, results) = mpsc::channel();
+    thread::scope(|scope| {
+        for _ in 0..parallel {
+            let (done, next, stop) = (done.clone(), &next, Arc::clone(stop));
+            scope.spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(job) = jobs.get(index) else { break };
+                    let options = RunOptions {
+                        seed: job.seed,
+                        pcap: None,
+                        trace: None,
+                        command: job.command.clone(),
+                        stop: Arc::clone(&stop),
+                        progress: Arc::default(),
+                    };
+                    if done.send((index, simulate(job, &options))).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(done);
+        let mut count = 0;
+        loop {
+            match results.recv_timeout(INTERVAL) {
+                Ok((index, result)) => {
+                    count += 1;
+                    ended(index, result);
+                }
+                Err(RecvTimeoutError::Timeout) => bar.tick(count),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+    });
+    bar.finish();
+}
+
+/// Runs a job; a panic is a defect of ours, and must not take the other runs
+/// with it.
+fn simulate(job: &Job, options: &RunOptions) -> Result<Report, String> {
+    match catch_unwind(AssertUnwindSafe(|| sim::run(&job.scenario, options))) {
+        Ok(Ok(report)) => Ok(report),
+        Ok(Err(error)) => Err(with_causes(&error)),
+        Err(panic) => Err(format!("squall panicked: {}", message(&*panic))),
+    }
+}
+
+/// An error and everything behind it.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message")
+}

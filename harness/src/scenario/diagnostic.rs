@@ -29,8 +29,10 @@ struct Details {
 }
 
 impl ScenarioError {
-    /// A mistake that stands in no text, such as a file that cannot be read.
-    pub(crate) fn nowhere(message: impl Into<String>, help: Option<String>) -> Self {
+    /// A mistake that stands in no text, such as a file that cannot be read,
+    /// and the way out.
+    #[must_use]
+    pub fn new(message: impl Into<String>, help: Option<String>) -> Self {
         Self(Box::new(Details {
             message: message.into(),
             label: String::new(),

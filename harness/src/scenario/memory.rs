@@ -66,7 +66,7 @@ pub fn check(scenario: &Scenario, parallel: u64, available: u64) -> Result<(), S
     } else {
         String::new()
     };
-    Err(ScenarioError::nowhere(
+    Err(ScenarioError::new(
         format!(
             "{} needs about {} of memory{runs}, and this machine has {} left",
             scenario.path.display(),

@@ -69,7 +69,7 @@ impl Scenario {
     /// first mistake where it stands.
     pub fn load(path: &Path, overrides: &[String]) -> Result<Self, ScenarioError> {
         let text = std::fs::read_to_string(path).map_err(|error| {
-            ScenarioError::nowhere(
+            ScenarioError::new(
                 format!("cannot read {}: {error}", path.display()),
                 Some("give the path of a scenario (a TOML file), or of a directory of them".into()),
             )
@@ -117,6 +117,17 @@ pub struct Site {
     pub link: LinkSpec,
     /// The link in a few words, such as `nb-iot, 10 % loss`.
     pub description: String,
+}
+
+/// The lines of a scenario's first comment, which says why it exists; empty if
+/// it has none.
+#[must_use]
+pub fn story(text: &str) -> Vec<&str> {
+    text.lines()
+        .filter(|line| !line.starts_with("#:schema"))
+        .skip_while(|line| line.trim().is_empty())
+        .map_while(|line| line.strip_prefix('#').map(str::trim))
+        .collect()
 }
 
 /// The JSON Schema of the language, for editors. Ends with a newline.

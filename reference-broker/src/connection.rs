@@ -101,9 +101,9 @@ impl Connection {
         self.output.len() + self.in_transit
     }
 
-    /// Whether another message may be written.
+    /// Whether another message may be written; always, if nothing waits.
     pub(crate) fn has_room(&self, limits: &Limits) -> bool {
-        self.outstanding() < limits.outbound_bytes
+        self.outstanding() < limits.outbound_bytes.max(1)
     }
 
     /// Whether its peer takes the replies to what it sends; if not, it is not

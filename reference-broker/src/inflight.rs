@@ -82,6 +82,11 @@ impl Inflight {
         self.released_sent = 0;
     }
 
+    /// Whether there is a packet to be sent again.
+    pub(crate) fn must_resend(&self) -> bool {
+        self.released_sent < self.released.len() || self.sent < self.unacknowledged.len()
+    }
+
     /// The next packet to be sent again: the PUBRELs first, then the PUBLISH
     /// packets, each in its order, with its original packet identifier.
     pub(crate) fn next_resend(&mut self) -> Option<Resend> {

@@ -161,9 +161,9 @@ impl Shared {
         let mut core = self.lock();
         let result = act(&mut core, now);
         let next = core.broker.next_timeout();
-        if next.is_some_and(|next| core.timer.is_none_or(|timer| next < timer)) {
+        let earlier = next.is_some_and(|next| core.timer.is_none_or(|timer| next < timer));
+        if earlier {
             core.timer = next;
-            self.earlier.notify_one();
         }
         loop {
             let mut wakers = [const { None::<Waker> }; WAKE_BATCH];
@@ -175,6 +175,9 @@ impl Shared {
                 count += 1;
             }
             drop(core);
+            if earlier {
+                self.earlier.notify_one();
+            }
             wakers.into_iter().flatten().for_each(Waker::wake);
             if count < WAKE_BATCH {
                 return result;

@@ -72,7 +72,9 @@ impl Session {
         }
     }
 
-    /// Sends a message that matched a subscription to the connected client.
+    /// Sends a message that matched a subscription to the connected client, or
+    /// has it wait its turn. What must wait is sent by [`pump`](Self::pump),
+    /// which runs whenever there is room again or an acknowledgement comes.
     pub(crate) fn send(
         &mut self,
         outgoing: Outgoing,
@@ -81,17 +83,14 @@ impl Session {
         watch: &mut Watch,
         woken: &mut VecDeque<ConnId>,
     ) {
-        if outgoing.qos > Qos::AtMostOnce || self.must_wait(&outgoing) {
-            self.enqueue(outgoing, limits, watch);
-            self.pump(connection, limits, watch, woken);
-        } else if connection.has_room(limits) {
-            let Outgoing {
-                message, retain, ..
-            } = outgoing;
-            // [MQTT311-4.3.1-1]
-            connection.publish(false, Delivery::AtMostOnce, retain, &message, watch, woken);
-        } else {
+        let room = connection.has_room(limits);
+        let overtakes = outgoing.qos == Qos::AtMostOnce && !self.must_wait(&outgoing);
+        if room && (overtakes || (self.queue.is_empty() && self.may_begin(&outgoing, limits))) {
+            self.transmit(outgoing, connection, watch, woken);
+        } else if overtakes {
             self.report(&outgoing.message, DropCause::SlowSubscriber, watch);
+        } else {
+            self.enqueue(outgoing, limits, watch);
         }
     }
 
@@ -101,6 +100,14 @@ impl Session {
     fn must_wait(&self, outgoing: &Outgoing) -> bool {
         !self.queue.is_empty()
             && (outgoing.message.qos > Qos::AtMostOnce || self.queue.holds_qos0())
+    }
+
+    /// Whether the window has room for a message, if it needs any, and nothing
+    /// older has to be sent again first.
+    fn may_begin(&self, outgoing: &Outgoing, limits: &Limits) -> bool {
+        let window = limits.inflight.clamp(1, usize::from(u16::MAX));
+        outgoing.qos == Qos::AtMostOnce
+            || (self.inflight.len() < window && !self.inflight.must_resend())
     }
 
     /// Sends what is owed, in order, as far as the connection has room and the
@@ -129,24 +136,31 @@ impl Session {
                 }
                 None => {}
             }
-            let window = limits.inflight.clamp(1, usize::from(u16::MAX));
-            let waits_for_window =
-                |next: &Outgoing| next.qos > Qos::AtMostOnce && self.inflight.len() >= window;
-            if self.queue.front().is_some_and(waits_for_window) {
-                return;
+            match self.queue.front() {
+                Some(next) if self.may_begin(next, limits) => {}
+                _ => return,
             }
-            let Some(outgoing) = self.queue.pop() else {
-                return;
-            };
-            let (message, retain) = (Arc::clone(&outgoing.message), outgoing.retain);
-            let delivery = match outgoing.qos {
-                Qos::AtMostOnce => Delivery::AtMostOnce,
-                Qos::AtLeastOnce | Qos::ExactlyOnce => self.inflight.begin(outgoing),
-            };
-            // A first sending, whatever the publisher's DUP was.
-            // [MQTT311-3.3.1-3]
-            connection.publish(false, delivery, retain, &message, watch, woken);
+            if let Some(outgoing) = self.queue.pop() {
+                self.transmit(outgoing, connection, watch, woken);
+            }
         }
+    }
+
+    /// Sends a message for the first time.
+    fn transmit(
+        &mut self,
+        outgoing: Outgoing,
+        connection: &mut Connection,
+        watch: &mut Watch,
+        woken: &mut VecDeque<ConnId>,
+    ) {
+        let (message, retain) = (Arc::clone(&outgoing.message), outgoing.retain);
+        let delivery = match outgoing.qos {
+            Qos::AtMostOnce => Delivery::AtMostOnce,
+            Qos::AtLeastOnce | Qos::ExactlyOnce => self.inflight.begin(outgoing),
+        };
+        // Whatever the publisher's DUP was. [MQTT311-3.3.1-3]
+        connection.publish(false, delivery, retain, &message, watch, woken);
     }
 
     fn report(&self, message: &Message, cause: DropCause, watch: &mut Watch) {

@@ -125,6 +125,30 @@ fn a_message_that_no_queue_can_hold_is_dropped() {
     assert_eq!(drops(&world), [full("short"), full("far too long")]);
 }
 
+/// Without a queue, a client that is there is served all the same.
+#[test]
+fn a_queue_of_nothing_only_matters_to_the_absent() {
+    let mut world = world(|limits| {
+        limits.queue_messages = 0;
+        limits.outbound_bytes = 0;
+    });
+    let publisher = world.clean("p");
+    let conn = world.persistent("c", false);
+    world.subscribed(conn, "t", 2);
+    for qos in 0..=2 {
+        world.published(publisher, "t", "hi", qos);
+    }
+    let expected = [
+        publish("t", "hi", 0, 1),
+        publish("t", "hi", 1, 1),
+        publish("t", "hi", 2, 2),
+    ];
+    world.expect(conn, &expected);
+    world.cut(conn);
+    world.published(publisher, "t", "lost", 1);
+    assert_eq!(drops(&world), [("lost".to_owned(), DropCause::QueueFull)]);
+}
+
 /// Section 3.1.2.4 leaves it open.
 #[test]
 fn qos_0_is_queued_for_absent_clients_if_so_set() {

@@ -5,6 +5,7 @@
 //! answered, and prints the resident bytes that each adds once connected, after
 //! publishing, and asleep, and the processor time of a reading. The server's
 //! ends and the streams are part of it: two 128-byte pipes and a small task.
+//! Once asleep again all of it has been freed, but the allocator keeps the pages.
 
 use squall_devices::{
     BoxFuture, DeviceId, Dial, Ending, Event, Fleet, Lifecycle, MqttSettings, Observer, Payload,

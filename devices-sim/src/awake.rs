@@ -72,3 +72,41 @@ async fn back_off(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Observer;
+    use crate::fleet::Fleet;
+    use crate::id::DeviceId;
+    use crate::network::{BoxFuture, Dial, Stream};
+    use std::io;
+
+    struct Nowhere;
+
+    impl Dial for Nowhere {
+        fn dial(&self, _: DeviceId) -> BoxFuture<'_, io::Result<Box<dyn Stream>>> {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    impl Observer for Nowhere {
+        fn record(&self, _: DeviceId, _: Event<'_>) {}
+    }
+
+    /// Tens of thousands of these are alive at once. Of a device awake, 3.1 KB
+    /// are rumqttc's event loop and its pending poll.
+    #[tokio::test]
+    async fn a_device_is_small() {
+        let world = World {
+            fleet: Arc::new(Fleet::sample()),
+            network: Arc::new(Nowhere),
+            observer: Arc::new(Nowhere),
+            epoch: Instant::now(),
+        };
+        let asleep = size_of::<Device>();
+        let task = size_of_val(&awake(Arc::new(world), Device::new(0)));
+        assert!(asleep <= 160, "{asleep} bytes asleep");
+        assert!(task <= 4_000, "{task} bytes awake");
+    }
+}

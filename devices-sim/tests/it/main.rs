@@ -1,5 +1,7 @@
 //! Fleets against the reference broker over in-memory streams, in virtual time.
 
+mod determinism;
 mod lifecycles;
+mod offline;
 mod sessions;
 mod support;

@@ -29,15 +29,20 @@ pub(crate) struct Wire(Arc<Mutex<State>>);
 struct State {
     end: Option<DuplexStream>,
     cut: Option<Cut>,
+    /// What the broker sends is lost from this packet type on.
+    mute: Option<u8>,
+    muted: bool,
     open: bool,
     reader: Option<Waker>,
 }
 
 impl Wire {
-    pub(crate) fn new(end: DuplexStream, cut: Option<Cut>) -> Self {
+    pub(crate) fn new(end: DuplexStream, cut: Option<Cut>, mute: Option<u8>) -> Self {
         Self(Arc::new(Mutex::new(State {
             end: Some(end),
             cut,
+            mute,
+            muted: false,
             open: true,
             reader: None,
         })))
@@ -125,6 +130,13 @@ impl AsyncRead for CutStream {
             other => return other,
         }
         let bytes = buf.filled()[before..].to_vec();
+        state.muted |= state
+            .mute
+            .is_some_and(|mute| bytes.first().map(|b| b >> 4) == Some(mute));
+        if state.muted {
+            buf.set_filled(before);
+            return Poll::Pending;
+        }
         let passed = state.pass(Way::ToDevice, &bytes);
         if passed < bytes.len() {
             state.end = None;

@@ -39,6 +39,9 @@ pub(crate) struct Faults {
     pub(crate) refused: Vec<std::ops::Range<Duration>>,
     /// Connections that are cut, by their number over all devices, from 1.
     pub(crate) cuts: Vec<(usize, Cut)>,
+    /// The broker's packets of this type, and all after the first one, are lost
+    /// in silence on every connection.
+    pub(crate) mute: Option<u8>,
     /// All connections end, and the broker forgets everything.
     pub(crate) restart: Option<Duration>,
 }
@@ -64,14 +67,15 @@ impl Net {
             .count()
     }
 
-    pub(crate) fn dialled(&self) -> usize {
-        self.wires.lock().unwrap().len()
-    }
-
-    async fn restart(&self, at: Duration) {
-        tokio::time::sleep_until(self.epoch + at).await;
-        *self.server.lock().unwrap() = fresh_server();
-        self.wires.lock().unwrap().iter().for_each(Wire::sever);
+    /// Restarts the broker when it is time.
+    async fn restart(&self) {
+        let at = self.faults.lock().unwrap().restart;
+        if let Some(at) = at {
+            tokio::time::sleep_until(self.epoch + at).await;
+            *self.server.lock().unwrap() = fresh_server();
+            self.wires.lock().unwrap().iter().for_each(Wire::sever);
+        }
+        std::future::pending().await
     }
 }
 
@@ -98,7 +102,7 @@ impl Dial for Net {
             .iter()
             .find(|(at, _)| *at == number)
             .map(|(_, cut)| *cut);
-        let wire = Wire::new(near, cut);
+        let wire = Wire::new(near, cut, faults.mute);
         wires.push(wire.clone());
         tokio::spawn(self.server.lock().unwrap().serve(far));
         Box::pin(std::future::ready(Ok(
@@ -266,26 +270,25 @@ pub(crate) fn thermometer() -> Fleet {
 
 /// Runs a fleet for `time`, alone with its broker.
 pub(crate) async fn observe(fleet: Fleet, faults: Faults, time: Duration) -> (Arc<Log>, Arc<Net>) {
-    let restart = faults.restart;
     let net = Net::new(faults);
-    let log = Log::starting_at(fleet.first_device);
-    fleet.check().unwrap();
-    let dial: Arc<dyn Dial> = Arc::<Net>::clone(&net);
-    let devices = run(Arc::new(fleet), dial, Arc::<Log>::clone(&log));
-    let broker = async {
-        match restart {
-            Some(at) => net.restart(at).await,
-            None => std::future::pending().await,
+    (net.observe(fleet, time).await, net)
+}
+
+impl Net {
+    /// Runs a fleet for `time`, perhaps beside others.
+    pub(crate) async fn observe(self: &Arc<Self>, fleet: Fleet, time: Duration) -> Arc<Log> {
+        let log = Log::starting_at(fleet.first_device);
+        fleet.check().unwrap();
+        let dial: Arc<dyn Dial> = Arc::<Self>::clone(self);
+        tokio::select! {
+            biased;
+            () = run(Arc::new(fleet), dial, Arc::<Log>::clone(&log)) => {
+                unreachable!("a fleet runs until it is dropped")
+            }
+            () = self.restart() => unreachable!("a broker runs on"),
+            () = tokio::time::sleep(time) => log,
         }
-        std::future::pending::<()>().await;
-    };
-    tokio::select! {
-        biased;
-        () = devices => unreachable!("a fleet runs until it is dropped"),
-        () = broker => unreachable!("a broker too"),
-        () = tokio::time::sleep(time) => {}
     }
-    (log, net)
 }
 
 /// Compares a log with the lines expected, indentation aside.

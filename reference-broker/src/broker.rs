@@ -166,6 +166,8 @@ impl Broker {
         self.watch.now = now;
         match input {
             Input::Packet(conn, packet) => {
+                // Nothing counts after a refusal, a violation or a DISCONNECT.
+                // [MQTT311-3.1.4-5]
                 if self.is_open(conn) {
                     self.packet(conn.slot(), packet);
                 }
@@ -386,6 +388,8 @@ impl Broker {
             Phase::Connected(session) => Some(session),
             Phase::Finishing | Phase::Aborted => return,
         };
+        // It belongs to this connection only. [MQTT311-3.1.2-10],
+        // [MQTT311-3.1.2-12]
         let will = connection.will.take();
         // Whoever does not answer will not take what is still to be written
         // either; and after a takeover it is the new connection's to send.

@@ -52,7 +52,8 @@ impl Inflight {
     }
 
     /// Takes a message in for its first sending, which is now, and gives it a
-    /// packet identifier that is not in use [MQTT311-2.3.1-4]. At most 65,535
+    /// packet identifier that is not in use [MQTT311-2.3.1-4]. It stays here
+    /// until it is acknowledged [MQTT311-4.3.2-1] [MQTT311-4.3.3-1]. At most 65,535
     /// are in flight at once, so there is one; nothing is to be resent.
     pub(crate) fn begin(&mut self, outgoing: Outgoing) -> Delivery {
         let id = self.unused_id();

@@ -1,4 +1,5 @@
-//! The broker behind real or simulated streams: a thin asynchronous shim.
+//! The broker behind real or simulated streams: a thin asynchronous shim. A
+//! stream is any ordered, lossless one, such as TCP [MQTT311-7.1.1-1].
 
 use std::future::Future;
 use std::mem::MaybeUninit;

@@ -1,4 +1,6 @@
 //! A client's session: what outlives its connections (sections 3.1.2.4, 4.1).
+//! It lasts at least as long as each of them [MQTT311-4.1.0-1]
+//! [MQTT311-4.1.0-2].
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -156,6 +158,7 @@ impl Session {
     ) {
         let (message, retain) = (Arc::clone(&outgoing.message), outgoing.retain);
         let delivery = match outgoing.qos {
+            // [MQTT311-4.3.1-1]
             Qos::AtMostOnce => Delivery::AtMostOnce,
             Qos::AtLeastOnce | Qos::ExactlyOnce => self.inflight.begin(outgoing),
         };

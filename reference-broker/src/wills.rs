@@ -7,7 +7,8 @@ use crate::message::Message;
 use crate::observer::CloseReason;
 use crate::wire::Will;
 
-/// The message that a will becomes.
+/// The message that a will becomes, retained only if it says so
+/// [MQTT311-3.1.2-16] [MQTT311-3.1.2-17].
 pub(crate) fn message(will: Will) -> Arc<Message> {
     let Will {
         topic,

@@ -50,7 +50,7 @@ impl Broker {
             return Err(ConnectCode::IdentifierRejected);
         }
         if given.is_empty() && !connect.clean_session {
-            // [MQTT311-3.1.3-8]
+            // [MQTT311-3.1.3-7], [MQTT311-3.1.3-8]
             return Err(ConnectCode::IdentifierRejected);
         }
         let known = self.by_client.get(given.as_str()).copied();
@@ -78,7 +78,7 @@ impl Broker {
         }
     }
 
-    /// The session to use, and whether it was there already
+    /// The session to use, and whether it was there already [MQTT311-3.1.4-3]
     /// [MQTT311-3.1.2-4] [MQTT311-3.1.2-6] [MQTT311-3.2.2-1] [MQTT311-3.2.2-2]
     /// [MQTT311-3.2.2-3].
     fn session_for(&mut self, slot: usize, client_id: Arc<str>, clean: bool) -> (SessionKey, bool) {

@@ -66,7 +66,8 @@ impl Broker {
         self.route(&message);
     }
 
-    /// Adds a message to every session that has a matching subscription
+    /// Adds a message to every session, in the order of arrival whatever the
+    /// topic [MQTT311-4.6.0-5] [MQTT311-4.6.0-6], that has a matching subscription
     /// [MQTT311-4.5.0-1] [MQTT311-3.3.2-3], once each: of overlapping
     /// subscriptions the highest granted QoS counts [MQTT311-3.3.5-1]. The
     /// specification allows a copy for each as well; one is what most

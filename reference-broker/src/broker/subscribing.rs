@@ -8,7 +8,8 @@ use crate::wire::{UnsubAck, Unsubscribe};
 
 impl Broker {
     /// One after the other, as if each filter had come alone, but with one
-    /// answer for all [MQTT311-3.8.4-4]. The answer goes out before the
+    /// answer for all [MQTT311-3.8.4-4]. Wildcards are supported
+    /// [MQTT311-3.8.3-2]. The answer goes out before the
     /// retained messages, and before anything the new subscriptions match.
     pub(super) fn subscribe(&mut self, slot: usize, session: SessionKey, subscribe: Subscribe) {
         let Subscribe {
@@ -20,7 +21,7 @@ impl Broker {
             .iter()
             .map(|one| self.grant(session, one))
             .collect();
-        // [MQTT311-3.8.4-1], [MQTT311-3.8.4-2]
+        // [MQTT311-3.8.4-1], [MQTT311-3.8.4-2], [MQTT311-2.3.1-7]
         self.reply(
             slot,
             &Packet::SubAck(SubAck {
@@ -71,7 +72,7 @@ impl Broker {
     }
 
     /// Deletes what is identical [MQTT311-3.10.4-1] and answers in any case
-    /// [MQTT311-3.10.4-4] [MQTT311-3.10.4-5] [MQTT311-3.10.4-6]. Messages that
+    /// [MQTT311-2.3.1-7] [MQTT311-3.10.4-4] [MQTT311-3.10.4-5] [MQTT311-3.10.4-6]. Messages that
     /// are in the session already are still delivered [MQTT311-3.10.4-3]; no
     /// more are added [MQTT311-3.10.4-2].
     pub(super) fn unsubscribe(&mut self, slot: usize, key: SessionKey, unsubscribe: Unsubscribe) {

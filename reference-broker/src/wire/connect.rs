@@ -108,6 +108,7 @@ fn check_flags(flags: u8) -> Result<(), Violation> {
 
 /// The payload's fields, in the order of [MQTT311-3.1.3-1].
 fn payload(reader: &mut Reader<'_>, flags: u8, keep_alive_s: u16) -> Result<Connect, Violation> {
+    // [MQTT311-3.1.3-4] is what `text` checks.
     let client_id = reader.text(broken(
         "MQTT311-3.1.3-3",
         "the client identifier is missing",
@@ -117,6 +118,7 @@ fn payload(reader: &mut Reader<'_>, flags: u8, keep_alive_s: u16) -> Result<Conn
     } else {
         None
     };
+    // [MQTT311-3.1.3-11] likewise.
     let user_name = if flags & USER_NAME != 0 {
         Some(reader.text(broken("MQTT311-3.1.2-19", "the user name is missing"))?)
     } else {
@@ -267,6 +269,7 @@ mod tests {
     #[case::no_keep_alive(b"\0\x04MQTT\x04\x02\0", "MQTT311 section 3.1.2.10")]
     #[case::will_missing(b"\0\x04MQTT\x04\x06\0\0\0\x01c", "MQTT311-3.1.2-9")]
     #[case::will_message_missing(b"\0\x04MQTT\x04\x06\0\0\0\x01c\0\x01w", "MQTT311-3.1.2-9")]
+    // Also [MQTT311-3.1.2-11].
     #[case::will_not_announced(b"\0\x04MQTT\x04\x02\0\0\0\x01c\0\x01w\0\0", "MQTT311-3.1.2-18")]
     #[case::will_qos_without_will(b"\0\x04MQTT\x04\x0a\0\0\0\x01c", "MQTT311-3.1.2-13")]
     #[case::will_qos_3(b"\0\x04MQTT\x04\x1e\0\0\0\x01c\0\x01w\0\0", "MQTT311-3.1.2-14")]

@@ -263,6 +263,7 @@ fn check_text(bytes: &[u8]) -> Result<(), Violation> {
             "a string is not well-formed UTF-8",
         ));
     }
+    // [MQTT311-1.5.3-2], and for topics [MQTT311-4.7.3-2].
     if bytes.contains(&0) {
         return Err(Violation::new(
             "MQTT311-1.5.3-2",

@@ -3,6 +3,7 @@
 
 mod connecting;
 mod limits;
+mod model;
 mod publishing;
 mod quality;
 mod retained;

@@ -87,7 +87,11 @@ impl Metrics {
                 let device = info.first_device + index as u32;
                 by_device.insert(device, subscribers.len());
                 let (filters, granted) = (filters.clone(), vec![false; filters.len()]);
-                subscribers.push(Subscriber { device, filters, granted });
+                subscribers.push(Subscriber {
+                    device,
+                    filters,
+                    granted,
+                });
             }
         }
         let received = fleets
@@ -144,7 +148,11 @@ impl Metrics {
             }
             ClientEvent::ConnectFailed { reason } => self.connect_failed(texts.text(reason)),
             ClientEvent::DisconnectedLost { reason } => {
-                *self.connections.failed.entry(texts.text(reason).to_owned()).or_default() += 1;
+                *self
+                    .connections
+                    .failed
+                    .entry(texts.text(reason).to_owned())
+                    .or_default() += 1;
                 self.disconnected(device);
             }
             ClientEvent::DisconnectedClean | ClientEvent::DisconnectedVanished => {
@@ -170,12 +178,18 @@ impl Metrics {
         if reason.contains("refused") {
             self.connections.refused += 1;
         } else {
-            *self.connections.failed.entry(reason.to_owned()).or_default() += 1;
+            *self
+                .connections
+                .failed
+                .entry(reason.to_owned())
+                .or_default() += 1;
         }
     }
 
     fn fleet_of(&self, device: DeviceId) -> usize {
-        self.fleets.partition_point(|fleet| fleet.first_device <= device.0).saturating_sub(1)
+        self.fleets
+            .partition_point(|fleet| fleet.first_device <= device.0)
+            .saturating_sub(1)
     }
 
     fn disconnected(&mut self, device: DeviceId) {
@@ -214,9 +228,14 @@ impl Metrics {
         let interested = self.interested.entry(message.topic).or_insert_with(|| {
             let topic = texts.text(message.topic);
             let matches = |subscriber: &Subscriber| {
-                subscriber.filters.iter().any(|filter| filter_matches(filter, topic))
+                subscriber
+                    .filters
+                    .iter()
+                    .any(|filter| filter_matches(filter, topic))
             };
-            (0..subscribers.len()).filter(|index| matches(&subscribers[*index])).collect()
+            (0..subscribers.len())
+                .filter(|index| matches(&subscribers[*index]))
+                .collect()
         });
         let mut owed = 0;
         for index in interested.iter() {
@@ -231,17 +250,31 @@ impl Metrics {
         let counts = &mut self.flows[flow].counts;
         counts.published += 1;
         counts.owed += u64::from(owed);
-        let reading = Reading { at, flow: flow as u32, owed, delivered: 0, acknowledged: false };
+        let reading = Reading {
+            at,
+            flow: flow as u32,
+            owed,
+            delivered: 0,
+            acknowledged: false,
+        };
         self.readings.insert(id.0, reading);
     }
 
     /// The flow of a fleet at one QoS.
     fn flow(&mut self, device: DeviceId, qos: Qos) -> usize {
         let fleet = self.fleet_of(device);
-        let found = self.flows.iter().position(|flow| flow.fleet == fleet && flow.qos == qos);
+        let found = self
+            .flows
+            .iter()
+            .position(|flow| flow.fleet == fleet && flow.qos == qos);
         found.unwrap_or_else(|| {
             let latency = Distribution::new();
-            self.flows.push(FlowCount { fleet, qos, counts: Counts::default(), latency });
+            self.flows.push(FlowCount {
+                fleet,
+                qos,
+                counts: Counts::default(),
+                latency,
+            });
             self.flows.len() - 1
         })
     }
@@ -263,8 +296,12 @@ impl Metrics {
         receiver.received += 1;
         receiver.retained += u64::from(message.retain);
         let Some(id) = id else { return };
-        let Some(arrived) = self.owed.get_mut(&(id.0, device.0)) else { return };
-        let Some(reading) = self.readings.get_mut(&id.0) else { return };
+        let Some(arrived) = self.owed.get_mut(&(id.0, device.0)) else {
+            return;
+        };
+        let Some(reading) = self.readings.get_mut(&id.0) else {
+            return;
+        };
         let flow = &mut self.flows[reading.flow as usize];
         if std::mem::replace(arrived, true) {
             // A retained value at a new subscription is no second delivery.
@@ -314,7 +351,11 @@ impl Metrics {
             });
         }
         let receives = |fleet: &FleetInfo| !fleet.filters.is_empty();
-        let receivers = self.fleets.iter().zip(&self.received).filter(|(fleet, _)| receives(fleet));
+        let receivers = self
+            .fleets
+            .iter()
+            .zip(&self.received)
+            .filter(|(fleet, _)| receives(fleet));
         Arrived {
             flows,
             total,
@@ -325,16 +366,23 @@ impl Metrics {
 
     /// How latency went over the run.
     pub(crate) fn latency_over_time(&self) -> LatencyOverTime {
-        let buckets = self.over_time.iter().enumerate().map(|(index, distribution)| {
-            let summary = distribution.summary();
-            LatencyBucket {
-                start_ns: index as u64 * self.bucket,
-                count: distribution.count,
-                latency_ns_p50: summary.map_or(0, |latency| latency.latency_ns_p50),
-                latency_ns_max: summary.map_or(0, |latency| latency.latency_ns_max),
-            }
-        });
-        LatencyOverTime { bucket_ns: self.bucket, buckets: buckets.collect() }
+        let buckets = self
+            .over_time
+            .iter()
+            .enumerate()
+            .map(|(index, distribution)| {
+                let summary = distribution.summary();
+                LatencyBucket {
+                    start_ns: index as u64 * self.bucket,
+                    count: distribution.count,
+                    latency_ns_p50: summary.map_or(0, |latency| latency.latency_ns_p50),
+                    latency_ns_max: summary.map_or(0, |latency| latency.latency_ns_max),
+                }
+            });
+        LatencyOverTime {
+            bucket_ns: self.bucket,
+            buckets: buckets.collect(),
+        }
     }
 
     /// Attempts that ended without an accepting CONNACK.
@@ -368,7 +416,12 @@ impl Distribution {
     fn with_figures(figures: u8) -> Distribution {
         // Refused for more than five figures only.
         let histogram = Histogram::new(figures).unwrap_or_else(|_| unreachable!("{figures} <= 5"));
-        Distribution { histogram, count: 0, min: Nanos::MAX, max: 0 }
+        Distribution {
+            histogram,
+            count: 0,
+            min: Nanos::MAX,
+            max: 0,
+        }
     }
 
     fn record(&mut self, latency: Nanos) {
@@ -386,9 +439,8 @@ impl Distribution {
         if self.count == 0 {
             return None;
         }
-        let quantile = |share| {
-            (self.histogram.value_at_quantile(share) * 1_000).clamp(self.min, self.max)
-        };
+        let quantile =
+            |share| (self.histogram.value_at_quantile(share) * 1_000).clamp(self.min, self.max);
         Some(Latency {
             count: self.count,
             latency_ns_min: self.min,
@@ -472,13 +524,24 @@ mod tests {
                 fleet("recorder", 1, vec![vec!["t".to_owned()]]),
             ];
             let metrics = Metrics::new(fleets, 60_000_000_000);
-            Story { metrics, texts: Texts::default(), now: 0 }
+            Story {
+                metrics,
+                texts: Texts::default(),
+                now: 0,
+            }
         }
 
         fn then(mut self, device: DeviceId, event: ClientEvent) -> Story {
             self.now += 1_000_000_000;
             let event = Event::Client(device, event);
-            self.metrics.see(&Entry { at: self.now, host: 0, event }, &self.texts);
+            self.metrics.see(
+                &Entry {
+                    at: self.now,
+                    host: 0,
+                    event,
+                },
+                &self.texts,
+            );
             self
         }
 
@@ -490,7 +553,13 @@ mod tests {
 
         fn message(&mut self, retain: bool) -> Message {
             let topic = self.texts.id("t");
-            Message { topic, qos: Qos::AtLeastOnce, retain, payload_bytes: 3, payload_hash: 1 }
+            Message {
+                topic,
+                qos: Qos::AtLeastOnce,
+                retain,
+                payload_bytes: 3,
+                payload_hash: 1,
+            }
         }
 
         fn publish(mut self, sequence: u32) -> Story {
@@ -507,7 +576,14 @@ mod tests {
         fn deliver(mut self, sequence: u32, retain: bool) -> Story {
             let message = self.message(retain);
             let id = Some(MessageId::new(SENSOR, sequence));
-            self.then(RECORDER, ClientEvent::Delivered { id, dup: false, message })
+            self.then(
+                RECORDER,
+                ClientEvent::Delivered {
+                    id,
+                    dup: false,
+                    message,
+                },
+            )
         }
 
         fn total(mut self) -> Counts {
@@ -517,26 +593,42 @@ mod tests {
 
     fn counts(published: u64, acknowledged: u64, owed: u64, delivered: u64) -> Counts {
         let lost = owed - delivered;
-        Counts { published, acknowledged, owed, delivered, lost, duplicated: 0 }
+        Counts {
+            published,
+            acknowledged,
+            owed,
+            delivered,
+            lost,
+            duplicated: 0,
+        }
     }
 
     #[test]
     fn a_reading_is_owed_from_the_suback_on() {
-        let story = Story::new(true).publish(1).subscribe().publish(2).acknowledge(2).deliver(2, false);
+        let story = Story::new(true)
+            .publish(1)
+            .subscribe()
+            .publish(2)
+            .acknowledge(2)
+            .deliver(2, false);
         assert_eq!(story.total(), counts(2, 1, 1, 1));
     }
 
     #[test]
     fn a_clean_session_is_owed_nothing_while_away() {
-        let story =
-            Story::new(true).subscribe().then(RECORDER, ClientEvent::DisconnectedClean).publish(1);
+        let story = Story::new(true)
+            .subscribe()
+            .then(RECORDER, ClientEvent::DisconnectedClean)
+            .publish(1);
         assert_eq!(story.total(), counts(1, 0, 0, 0));
     }
 
     #[test]
     fn a_persistent_session_is_owed_what_comes_while_away() {
-        let story =
-            Story::new(false).subscribe().then(RECORDER, ClientEvent::DisconnectedClean).publish(1);
+        let story = Story::new(false)
+            .subscribe()
+            .then(RECORDER, ClientEvent::DisconnectedClean)
+            .publish(1);
         assert_eq!(story.total(), counts(1, 0, 1, 0));
     }
 
@@ -544,7 +636,12 @@ mod tests {
     fn a_session_the_server_lost_is_owed_nothing_more() {
         let story = Story::new(false)
             .subscribe()
-            .then(RECORDER, ClientEvent::Connected { session_present: false })
+            .then(
+                RECORDER,
+                ClientEvent::Connected {
+                    session_present: false,
+                },
+            )
             .publish(1);
         assert_eq!(story.total(), counts(1, 0, 0, 0));
     }
@@ -553,7 +650,13 @@ mod tests {
     fn a_second_arrival_is_a_duplicate_and_a_retained_one_is_not() {
         let story = Story::new(true).subscribe().publish(1).deliver(1, false);
         let story = story.deliver(1, true).deliver(1, false);
-        assert_eq!(story.total(), Counts { duplicated: 1, ..counts(1, 0, 1, 1) });
+        assert_eq!(
+            story.total(),
+            Counts {
+                duplicated: 1,
+                ..counts(1, 0, 1, 1)
+            }
+        );
     }
 
     #[test]
@@ -561,16 +664,36 @@ mod tests {
         let mut story = Story::new(true).publish(1).subscribe().deliver(1, true);
         let arrived = story.metrics.arrived();
         assert_eq!(arrived.total, counts(1, 0, 0, 0));
-        assert_eq!((arrived.receivers[0].received, arrived.receivers[0].retained), (1, 1));
+        assert_eq!(
+            (arrived.receivers[0].received, arrived.receivers[0].retained),
+            (1, 1)
+        );
     }
 
     #[test]
     fn latency_is_from_publish_to_first_arrival() {
-        let mut story = Story::new(true).subscribe().publish(1).deliver(1, false).deliver(1, false);
+        let mut story = Story::new(true)
+            .subscribe()
+            .publish(1)
+            .deliver(1, false)
+            .deliver(1, false);
         let latency = story.metrics.arrived().latency.expect("one delivery");
-        assert_eq!((latency.count, latency.latency_ns_p50, latency.latency_ns_max), (1, 1_000_000_000, 1_000_000_000));
+        assert_eq!(
+            (
+                latency.count,
+                latency.latency_ns_p50,
+                latency.latency_ns_max
+            ),
+            (1, 1_000_000_000, 1_000_000_000)
+        );
         let over_time = story.metrics.latency_over_time();
-        assert_eq!(over_time.buckets.last().map(|bucket| (bucket.start_ns, bucket.count)), Some((2_000_000_000, 1)));
+        assert_eq!(
+            over_time
+                .buckets
+                .last()
+                .map(|bucket| (bucket.start_ns, bucket.count)),
+            Some((2_000_000_000, 1))
+        );
     }
 
     #[test]
@@ -580,15 +703,24 @@ mod tests {
             distribution.record(second * 1_000_000_000);
         }
         let latency = distribution.summary().expect("a hundred");
-        let near = |figure: u64, seconds: u64| figure.abs_diff(seconds * 1_000_000_000) < 100_000_000;
+        let near =
+            |figure: u64, seconds: u64| figure.abs_diff(seconds * 1_000_000_000) < 100_000_000;
         assert!(near(latency.latency_ns_p50, 50), "{latency:?}");
         assert!(near(latency.latency_ns_p99, 99), "{latency:?}");
     }
 
     #[test]
     fn the_share_of_the_acknowledged_counts_whichever_came_first() {
-        let story = Story::new(true).subscribe().publish(1).publish(2).publish(3);
-        let story = story.deliver(1, false).acknowledge(1).acknowledge(2).deliver(2, false);
+        let story = Story::new(true)
+            .subscribe()
+            .publish(1)
+            .publish(2)
+            .publish(3);
+        let story = story
+            .deliver(1, false)
+            .acknowledge(1)
+            .acknowledge(2)
+            .deliver(2, false);
         let story = story.acknowledge(3);
         assert_eq!(story.metrics.acknowledged_share(), (2, 3));
     }

@@ -71,7 +71,11 @@ pub enum Error {
 /// hold are in the report.
 pub fn run(scenario: &Scenario, options: &RunOptions) -> Result<Report, Error> {
     let cast = fleets::Cast::new(scenario, options.seed)?;
-    let capture = options.pcap.as_deref().map(|path| capture(path, &cast.host_names)).transpose()?;
+    let capture = options
+        .pcap
+        .as_deref()
+        .map(|path| capture(path, &cast.host_names))
+        .transpose()?;
     let mut trace = options
         .trace
         .as_deref()
@@ -97,7 +101,10 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Result<Report, Error> {
                     .write(&entry, &recorder.texts, &cast.host_names, |device| {
                         cast.device_name(device)
                     })
-                    .map_err(|source| Error::Output { path: path.clone(), source })?;
+                    .map_err(|source| Error::Output {
+                        path: path.clone(),
+                        source,
+                    })?;
             }
         }
     }
@@ -105,11 +112,16 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Result<Report, Error> {
     drop(world);
 
     if let Some((path, writer)) = trace {
-        writer.finish().map_err(|source| Error::Output { path, source })?;
+        writer
+            .finish()
+            .map_err(|source| Error::Output { path, source })?;
     }
     let mut tap = tap.lock();
     if let (Some(capture), Some(path)) = (tap.take_capture(), &options.pcap) {
-        capture.finish().map_err(|source| Error::Output { path: path.clone(), source })?;
+        capture.finish().map_err(|source| Error::Output {
+            path: path.clone(),
+            source,
+        })?;
     }
     let report = outcome::report(scenario, options, ended, &tap, &mut metrics);
     report.bytes.check()?;
@@ -118,12 +130,18 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Result<Report, Error> {
 
 fn create(path: &Path) -> Result<BufWriter<File>, Error> {
     let file = File::create(path);
-    file.map(BufWriter::new).map_err(|source| Error::Output { path: path.to_owned(), source })
+    file.map(BufWriter::new).map_err(|source| Error::Output {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn capture(path: &Path, hosts: &[String]) -> Result<Capture, Error> {
     let file = Box::new(create(path)?);
-    Capture::new(file, hosts).map_err(|source| Error::Output { path: path.to_owned(), source })
+    Capture::new(file, hosts).map_err(|source| Error::Output {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn trace(
@@ -134,6 +152,9 @@ fn trace(
     let file = create(path)?;
     let name = scenario.path.display().to_string();
     let writer = Writer::new(file, &name, &scenario.title, seed);
-    let writer = writer.map_err(|source| Error::Output { path: path.to_owned(), source })?;
+    let writer = writer.map_err(|source| Error::Output {
+        path: path.to_owned(),
+        source,
+    })?;
     Ok((path.to_owned(), writer))
 }

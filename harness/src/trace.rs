@@ -44,22 +44,53 @@ pub enum Event {
 
 /// What a device sees: [`squall_devices::Event`] without borrows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each stands for the event of that name, and its fields")]
+#[expect(
+    missing_docs,
+    reason = "each stands for the event of that name, and its fields"
+)]
 pub enum ClientEvent {
     Woke,
-    Connecting { attempt: u32 },
-    Connected { session_present: bool },
-    ConnectFailed { reason: TextId },
-    Subscribed { filter: TextId, granted: Option<Qos> },
-    Published { id: MessageId, message: Message },
-    Sent { id: MessageId, dup: bool },
-    Acknowledged { id: MessageId },
-    Dropped { id: MessageId, reason: DropReason },
-    Delivered { id: Option<MessageId>, dup: bool, message: Message },
+    Connecting {
+        attempt: u32,
+    },
+    Connected {
+        session_present: bool,
+    },
+    ConnectFailed {
+        reason: TextId,
+    },
+    Subscribed {
+        filter: TextId,
+        granted: Option<Qos>,
+    },
+    Published {
+        id: MessageId,
+        message: Message,
+    },
+    Sent {
+        id: MessageId,
+        dup: bool,
+    },
+    Acknowledged {
+        id: MessageId,
+    },
+    Dropped {
+        id: MessageId,
+        reason: DropReason,
+    },
+    Delivered {
+        id: Option<MessageId>,
+        dup: bool,
+        message: Message,
+    },
     DisconnectedClean,
     DisconnectedVanished,
-    DisconnectedLost { reason: TextId },
-    Slept { until: Option<Nanos> },
+    DisconnectedLost {
+        reason: TextId,
+    },
+    Slept {
+        until: Option<Nanos>,
+    },
 }
 
 /// What a server sees on a connection.

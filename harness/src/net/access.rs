@@ -34,7 +34,11 @@ struct OnAir {
 
 impl Air {
     pub(crate) fn launch(&mut self, at: Nanos, packet: Bytes) {
-        self.packets.push(Reverse(OnAir { at, launch: self.launched, packet }));
+        self.packets.push(Reverse(OnAir {
+            at,
+            launch: self.launched,
+            packet,
+        }));
         self.launched += 1;
     }
 
@@ -48,7 +52,9 @@ impl Air {
         if self.next()? > now {
             return None;
         }
-        self.packets.pop().map(|Reverse(landed)| (landed.at, landed.packet))
+        self.packets
+            .pop()
+            .map(|Reverse(landed)| (landed.at, landed.packet))
     }
 }
 
@@ -94,8 +100,14 @@ impl Access {
     ) {
         let (seed, up, down) = (self.seed, &self.up, &self.down);
         let lanes = self.lanes.entry(device).or_insert_with(|| Lanes {
-            up: Lane::new(Arc::clone(up), random::stream(seed, "link up", device.into())),
-            down: Lane::new(Arc::clone(down), random::stream(seed, "link down", device.into())),
+            up: Lane::new(
+                Arc::clone(up),
+                random::stream(seed, "link up", device.into()),
+            ),
+            down: Lane::new(
+                Arc::clone(down),
+                random::stream(seed, "link down", device.into()),
+            ),
         });
         let (lane, air) = match way {
             Way::Up => (&mut lanes.up, &mut self.rising),
@@ -103,7 +115,11 @@ impl Access {
         };
         match lane.offer(key.at, packet.len()) {
             Fate::Lost(cause) => tap.lost(way, self.site, key, cause),
-            Fate::Arrives { at, again_at, held_back } => {
+            Fate::Arrives {
+                at,
+                again_at,
+                held_back,
+            } => {
                 tap.passed(way, self.site, key, again_at.is_some(), held_back);
                 if let Some(again_at) = again_at {
                     air.launch(again_at, packet.clone());

@@ -32,7 +32,11 @@ impl SendAccount {
             layers[Layer::Retransmitted] += packet.len() as u64;
         } else {
             let shakes_hands = segment.syn || segment.fin || segment.rst;
-            let headers = if shakes_hands { Layer::TcpHandshake } else { Layer::TcpIp };
+            let headers = if shakes_hands {
+                Layer::TcpHandshake
+            } else {
+                Layer::TcpIp
+            };
             layers[headers] += segment.header_bytes as u64;
         }
         // A packet that repeats something and carries more moves the stream on
@@ -60,7 +64,12 @@ enum Dissector {
     /// In the remaining length of a packet with this first byte.
     Length { first: u8, value: u32, shift: u8 },
     /// In the topic's length of a PUBLISH: `got` bytes of it seen.
-    TopicLength { qos: u8, left: u32, length: u16, got: u8 },
+    TopicLength {
+        qos: u8,
+        left: u32,
+        length: u16,
+        got: u8,
+    },
     /// In a PUBLISH before its payload.
     Header { left: u32, header_left: u32 },
     /// In bytes that all count for one layer.
@@ -86,10 +95,18 @@ impl Dissector {
                 let Some(layer) = layer_of(first) else {
                     return self.lose(bytes);
                 };
-                *self = Dissector::Length { first, value: 0, shift: 0 };
+                *self = Dissector::Length {
+                    first,
+                    value: 0,
+                    shift: 0,
+                };
                 (layer, 1)
             }
-            Dissector::Length { first, value, shift } => {
+            Dissector::Length {
+                first,
+                value,
+                shift,
+            } => {
                 let Some(layer) = layer_of(first) else {
                     return self.lose(bytes);
                 };
@@ -100,11 +117,20 @@ impl Dissector {
                     // A fifth byte of length is no MQTT [MQTT311-2.2.3].
                     return self.lose(bytes);
                 } else {
-                    Dissector::Length { first, value, shift: shift + 7 }
+                    Dissector::Length {
+                        first,
+                        value,
+                        shift: shift + 7,
+                    }
                 };
                 (layer, 1)
             }
-            Dissector::TopicLength { qos, left, length, got } => {
+            Dissector::TopicLength {
+                qos,
+                left,
+                length,
+                got,
+            } => {
                 let length = length << 8 | u16::from(bytes[0]);
                 let left = left - 1;
                 *self = if got == 1 {
@@ -113,7 +139,12 @@ impl Dissector {
                 } else if left == 0 {
                     Dissector::Start
                 } else {
-                    Dissector::TopicLength { qos, left, length, got: got + 1 }
+                    Dissector::TopicLength {
+                        qos,
+                        left,
+                        length,
+                        got: got + 1,
+                    }
                 };
                 (Layer::Mqtt, 1)
             }
@@ -135,7 +166,12 @@ impl Dissector {
         const PUBLISH: u8 = 3;
         if first >> 4 == PUBLISH && length > 0 {
             let qos = first >> 1 & 3;
-            return Dissector::TopicLength { qos, left: length, length: 0, got: 0 };
+            return Dissector::TopicLength {
+                qos,
+                left: length,
+                length: 0,
+                got: 0,
+            };
         }
         Dissector::rest(length, layer)
     }
@@ -148,7 +184,11 @@ impl Dissector {
     }
 
     fn rest(left: u32, layer: Layer) -> Dissector {
-        if left == 0 { Dissector::Start } else { Dissector::Body { left, layer } }
+        if left == 0 {
+            Dissector::Start
+        } else {
+            Dissector::Body { left, layer }
+        }
     }
 
     fn lose(&mut self, bytes: &[u8]) -> (Layer, usize) {

@@ -43,7 +43,10 @@ pub fn device_of(address: Ipv4Addr) -> Option<u32> {
 /// # Panics
 /// When `server` is beyond [`SERVERS_MAX`].
 pub fn of_server(server: u16) -> Ipv4Addr {
-    assert!(server < SERVERS_MAX, "server {server} is beyond 192.0.2.0/24");
+    assert!(
+        server < SERVERS_MAX,
+        "server {server} is beyond 192.0.2.0/24"
+    );
     Ipv4Addr::from(SERVER_PREFIX + u32::from(server) + 1)
 }
 

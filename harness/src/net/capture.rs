@@ -55,13 +55,23 @@ impl Capture {
                         .map_err(|error| io::Error::other(error.to_string()))?,
                 ),
             ];
-            writer.write_block(&interface.into_block()).map_err(io_error)?;
+            writer
+                .write_block(&interface.into_block())
+                .map_err(io_error)?;
         }
-        Ok(Capture { writer, pending: BTreeMap::new(), error: None })
+        Ok(Capture {
+            writer,
+            pending: BTreeMap::new(),
+            error: None,
+        })
     }
 
     pub(crate) fn sent(&mut self, key: PacketKey, packet: &[u8]) {
-        let pending = Pending { bytes: packet.to_vec(), settled: false, comment: None };
+        let pending = Pending {
+            bytes: packet.to_vec(),
+            settled: false,
+            comment: None,
+        };
         self.pending.insert(key, pending);
     }
 
@@ -88,9 +98,9 @@ impl Capture {
         if self.error.is_some() {
             return;
         }
-        let comment = packet.comment.map(|text| {
-            EnhancedPacketOption::Common(CommonOption::Comment(Cow::Owned(text)))
-        });
+        let comment = packet
+            .comment
+            .map(|text| EnhancedPacketOption::Common(CommonOption::Comment(Cow::Owned(text))));
         let block = EnhancedPacketBlock {
             interface_id: u32::from(key.host),
             timestamp: Duration::from_nanos(key.at),

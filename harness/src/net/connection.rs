@@ -82,7 +82,10 @@ impl Connection {
         let local = IpEndpoint::from(flow.local);
         let socket = connection.sockets.get_mut::<Socket<'_>>(connection.handle);
         // Refused only for port 0 or a socket in use, and this one is new.
-        if socket.connect(connection.interface.context(), remote, local).is_err() {
+        if socket
+            .connect(connection.interface.context(), remote, local)
+            .is_err()
+        {
             connection.error = Some(io::ErrorKind::AddrNotAvailable);
         }
         connection
@@ -102,12 +105,18 @@ impl Connection {
     fn new(flow: Flow, mtu: u16, seed: u64, tcp: &NetworkSettings) -> Connection {
         let mut config = Config::new(HardwareAddress::Ip);
         config.random_seed = seed;
-        let mut phy = Phy { incoming: None, outgoing: &mut Vec::new(), mtu };
+        let mut phy = Phy {
+            incoming: None,
+            outgoing: &mut Vec::new(),
+            mtu,
+        };
         let mut interface = Interface::new(config, &mut phy, Instant::ZERO);
         interface.update_ip_addrs(|addresses| {
             // A prefix of zero makes every address a neighbour: no routes.
             // One address always fits.
-            addresses.push(IpCidr::new(IpAddress::Ipv4(*flow.local.ip()), 0)).ok();
+            addresses
+                .push(IpCidr::new(IpAddress::Ipv4(*flow.local.ip()), 0))
+                .ok();
         });
         let mut socket = Socket::new(
             SocketBuffer::new(vec![0; tcp.window_bytes as usize]),
@@ -160,8 +169,13 @@ impl Connection {
     ) {
         self.heard_at = now;
         let before = self.state();
-        let mut phy = Phy { incoming: Some(packet), outgoing, mtu: self.mtu };
-        self.interface.poll_ingress_single(instant(now), &mut phy, &mut self.sockets);
+        let mut phy = Phy {
+            incoming: Some(packet),
+            outgoing,
+            mtu: self.mtu,
+        };
+        self.interface
+            .poll_ingress_single(instant(now), &mut phy, &mut self.sockets);
         let after = self.state();
         if segment.rst && after != before && matches!(after, State::Closed | State::Listen) {
             self.error = Some(match before {
@@ -188,8 +202,14 @@ impl Connection {
             self.give_up();
             return None;
         }
-        let mut phy = Phy { incoming: None, outgoing, mtu: self.mtu };
-        while self.interface.poll_egress(instant(now), &mut phy, &mut self.sockets)
+        let mut phy = Phy {
+            incoming: None,
+            outgoing,
+            mtu: self.mtu,
+        };
+        while self
+            .interface
+            .poll_egress(instant(now), &mut phy, &mut self.sockets)
             != smoltcp::iface::PollResult::None
         {}
         let next = self

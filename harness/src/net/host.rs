@@ -33,7 +33,9 @@ pub(crate) struct Map {
 
 impl Map {
     fn fleet_of(&self, device: u32) -> usize {
-        self.fleets.partition_point(|(first, _)| *first <= device).saturating_sub(1)
+        self.fleets
+            .partition_point(|(first, _)| *first <= device)
+            .saturating_sub(1)
     }
 
     /// The fleet and site of a device.
@@ -116,8 +118,9 @@ impl Host {
                     arriving.launch(frame.key.at, frame.packet);
                 }
             }
-            let landed: Vec<Bytes> =
-                std::iter::from_fn(|| arriving.land(now)).map(|(_, packet)| packet).collect();
+            let landed: Vec<Bytes> = std::iter::from_fn(|| arriving.land(now))
+                .map(|(_, packet)| packet)
+                .collect();
             let nic = Arc::clone(&self.nic);
             let tap = Arc::clone(&self.tap);
             let mut tap = tap.lock();
@@ -164,7 +167,11 @@ impl Host {
             Way::Down => *segment.destination.ip(),
         })?;
         let (fleet, site) = self.map.place_of(device);
-        let key = PacketKey { at: now, host: self.index, number: self.number };
+        let key = PacketKey {
+            at: now,
+            host: self.index,
+            number: self.number,
+        };
         self.number += 1;
         tap.sent(way, fleet, site, key, packet, |layers| match account {
             Some(account) => account.count(&segment, packet, layers),

@@ -68,7 +68,13 @@ pub(crate) struct Lane {
 
 impl Lane {
     pub(crate) fn new(direction: Arc<Direction>, random: Pcg64Mcg) -> Lane {
-        Lane { direction, random, bad: false, free_at: 0, latest: 0 }
+        Lane {
+            direction,
+            random,
+            bad: false,
+            free_at: 0,
+            latest: 0,
+        }
     }
 
     /// Offers a packet of `bytes` (IP header included) to the link at `now`.
@@ -82,7 +88,9 @@ impl Lane {
             return Fate::Lost(cause);
         }
         let mut at = sent_at + self.latency(&direction);
-        let held_back = direction.reorder.filter(|reorder| self.chance(reorder.probability));
+        let held_back = direction
+            .reorder
+            .filter(|reorder| self.chance(reorder.probability));
         match held_back {
             Some(reorder) => at += nanos(reorder.delay),
             None => {
@@ -93,7 +101,11 @@ impl Lane {
         let again_at = self
             .chance(direction.duplicate)
             .then(|| at.max(sent_at + self.latency(&direction)));
-        Fate::Arrives { at, again_at, held_back: held_back.is_some() }
+        Fate::Arrives {
+            at,
+            again_at,
+            held_back: held_back.is_some(),
+        }
     }
 
     /// When the last bit has left, or nothing when the queue is full.
@@ -127,14 +139,22 @@ impl Lane {
     fn lose_in_burst(&mut self, burst: GilbertElliott) -> bool {
         let moves = if self.bad { burst.leave } else { burst.enter };
         self.bad ^= self.chance(moves);
-        self.chance(if self.bad { burst.loss_bad } else { burst.loss_good })
+        self.chance(if self.bad {
+            burst.loss_bad
+        } else {
+            burst.loss_good
+        })
     }
 
     fn latency(&mut self, direction: &Direction) -> Nanos {
         match direction.latency {
             Latency::Fixed(latency) => nanos(latency),
             Latency::Uniform { min, max } => self.random.random_range(nanos(min)..=nanos(max)),
-            Latency::Normal { mean, deviation, floor } => {
+            Latency::Normal {
+                mean,
+                deviation,
+                floor,
+            } => {
                 let (mean, deviation) = (nanos(mean) as f64, nanos(deviation) as f64);
                 // A deviation is finite and not negative (the scenario says
                 // so), which is all that `Normal` can refuse.
@@ -183,7 +203,14 @@ mod tests {
     fn an_ideal_link_only_delays() {
         let mut lane = lane(ideal());
         let fate = lane.offer(5 * MS, 1500);
-        assert_eq!(fate, Fate::Arrives { at: 25 * MS, again_at: None, held_back: false });
+        assert_eq!(
+            fate,
+            Fate::Arrives {
+                at: 25 * MS,
+                again_at: None,
+                held_back: false
+            }
+        );
     }
 
     #[test]
@@ -216,17 +243,31 @@ mod tests {
     #[case::half(0.5)]
     fn independent_loss_has_its_rate(#[case] loss: f64) {
         let mut lane = lane(Direction { loss, ..ideal() });
-        let lost = (0..20_000).filter(|_| lane.offer(0, 100) == Fate::Lost(Loss::Random)).count();
+        let lost = (0..20_000)
+            .filter(|_| lane.offer(0, 100) == Fate::Lost(Loss::Random))
+            .count();
         let share = lost as f64 / 20_000.0;
-        assert!((share - loss).abs() < 0.01, "{share} of packets lost, not {loss}");
+        assert!(
+            (share - loss).abs() < 0.01,
+            "{share} of packets lost, not {loss}"
+        );
     }
 
     #[test]
     fn bursts_have_their_mean_loss_and_length() {
-        let burst = GilbertElliott { enter: 0.02, leave: 0.25, loss_good: 0.0, loss_bad: 1.0 };
-        let mut lane = lane(Direction { burst: Some(burst), ..ideal() });
-        let lost: Vec<bool> =
-            (0..50_000).map(|_| lane.offer(0, 100) == Fate::Lost(Loss::Burst)).collect();
+        let burst = GilbertElliott {
+            enter: 0.02,
+            leave: 0.25,
+            loss_good: 0.0,
+            loss_bad: 1.0,
+        };
+        let mut lane = lane(Direction {
+            burst: Some(burst),
+            ..ideal()
+        });
+        let lost: Vec<bool> = (0..50_000)
+            .map(|_| lane.offer(0, 100) == Fate::Lost(Loss::Burst))
+            .collect();
         let share = lost.iter().filter(|lost| **lost).count() as f64 / lost.len() as f64;
         let bursts = lost.windows(2).filter(|pair| !pair[0] && pair[1]).count();
         let length = share * lost.len() as f64 / bursts as f64;
@@ -267,23 +308,41 @@ mod tests {
 
     #[test]
     fn a_packet_held_back_is_overtaken() {
-        let reorder = Reorder { probability: 0.2, delay: Duration::from_millis(15) };
-        let mut lane = lane(Direction { reorder: Some(reorder), ..ideal() });
-        let arrivals: Vec<_> =
-            (0..200).map(|n| arrival(lane.offer(n * MS, 100)).expect("no loss")).collect();
+        let reorder = Reorder {
+            probability: 0.2,
+            delay: Duration::from_millis(15),
+        };
+        let mut lane = lane(Direction {
+            reorder: Some(reorder),
+            ..ideal()
+        });
+        let arrivals: Vec<_> = (0..200)
+            .map(|n| arrival(lane.offer(n * MS, 100)).expect("no loss"))
+            .collect();
         assert!(arrivals.windows(2).any(|pair| pair[0] > pair[1]));
     }
 
     #[test]
     fn a_duplicate_never_arrives_before_its_original() {
-        let mut lane = lane(Direction { duplicate: 0.3, ..ideal() });
+        let mut lane = lane(Direction {
+            duplicate: 0.3,
+            ..ideal()
+        });
         let mut duplicates = 0;
         for _ in 0..1_000 {
-            if let Fate::Arrives { at, again_at: Some(again), .. } = lane.offer(0, 100) {
+            if let Fate::Arrives {
+                at,
+                again_at: Some(again),
+                ..
+            } = lane.offer(0, 100)
+            {
                 assert!(again >= at);
                 duplicates += 1;
             }
         }
-        assert!((200..400).contains(&duplicates), "{duplicates} of 1000 duplicated");
+        assert!(
+            (200..400).contains(&duplicates),
+            "{duplicates} of 1000 duplicated"
+        );
     }
 }

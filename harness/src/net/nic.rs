@@ -127,7 +127,10 @@ impl Nic {
     pub fn cut_power(&self, local: Ipv4Addr) {
         let mut state = self.state.lock();
         state.without_power.insert(local);
-        let flows = state.flows.iter().filter(|(flow, _)| *flow.local.ip() == local);
+        let flows = state
+            .flows
+            .iter()
+            .filter(|(flow, _)| *flow.local.ip() == local);
         let mut lost: Vec<usize> = flows.map(|(_, index)| *index).collect();
         // In a fixed order, whatever the map's.
         lost.sort_unstable();
@@ -256,7 +259,10 @@ impl State {
     fn fresh_flow(&mut self, local: Ipv4Addr, remote: SocketAddrV4) -> io::Result<Flow> {
         let next = self.ports.entry(local).or_insert(EPHEMERAL_PORT_FIRST);
         for _ in EPHEMERAL_PORT_FIRST..=u16::MAX {
-            let flow = Flow { local: SocketAddrV4::new(local, *next), remote };
+            let flow = Flow {
+                local: SocketAddrV4::new(local, *next),
+                remote,
+            };
             *next = next.checked_add(1).unwrap_or(EPHEMERAL_PORT_FIRST);
             if !self.flows.contains_key(&flow) {
                 return Ok(flow);
@@ -275,7 +281,10 @@ impl State {
             tracing::debug!(bytes = packet.len(), "a packet that is not TCP over IPv4");
             return;
         };
-        let flow = Flow { local: segment.destination, remote: segment.source };
+        let flow = Flow {
+            local: segment.destination,
+            remote: segment.source,
+        };
         let index = match self.flows.get(&flow) {
             // Gone dark, its stream not dropped yet.
             Some(index) if self.connections[*index].is_given_up() => return,

@@ -40,9 +40,8 @@ impl Segment {
         if total != packet.len() || header_bytes > total {
             return None;
         }
-        let address = |at: usize| {
-            Ipv4Addr::new(packet[at], packet[at + 1], packet[at + 2], packet[at + 3])
-        };
+        let address =
+            |at: usize| Ipv4Addr::new(packet[at], packet[at + 1], packet[at + 2], packet[at + 3]);
         let port = |at: usize| u16::from_be_bytes([tcp[at], tcp[at + 1]]);
         let flags = tcp[13];
         Some(Segment {
@@ -77,7 +76,9 @@ pub(crate) fn reset_for(packet: &[u8]) -> Option<Vec<u8>> {
     if segment.rst {
         return None;
     }
-    let acknowledged = TcpPacket::new_checked(&packet[IPV4_HEADER_BYTES..]).ok()?.ack_number();
+    let acknowledged = TcpPacket::new_checked(&packet[IPV4_HEADER_BYTES..])
+        .ok()?
+        .ack_number();
     // With an ACK the reset takes its sequence number from there; without one
     // it acknowledges what it refuses.
     let (seq_number, ack_number) = if segment.ack {
@@ -170,7 +171,10 @@ pub(crate) mod tests {
         let segment = Segment::parse(&bytes).expect("a TCP packet");
         assert_eq!(segment.source, "10.0.0.1:50000".parse().unwrap());
         assert_eq!(segment.destination, "192.0.2.1:1883".parse().unwrap());
-        assert_eq!((segment.seq, segment.payload_bytes, segment.header_bytes), (7, 7, 40));
+        assert_eq!(
+            (segment.seq, segment.payload_bytes, segment.header_bytes),
+            (7, 7, 40)
+        );
         assert!(segment.ack && !segment.syn && !segment.fin && !segment.rst);
     }
 

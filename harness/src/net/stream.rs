@@ -42,7 +42,12 @@ impl TcpStream {
 
 impl std::fmt::Debug for TcpStream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "TcpStream({} to {})", self.local_addr(), self.peer_addr())
+        write!(
+            f,
+            "TcpStream({} to {})",
+            self.local_addr(),
+            self.peer_addr()
+        )
     }
 }
 
@@ -111,10 +116,12 @@ impl TcpListener {
     /// The next connection whose handshake is complete, in the order in which
     /// they were completed.
     pub async fn accept(&mut self) -> TcpStream {
-        poll_fn(|context| match self.nic.accept(self.address, context.waker()) {
-            Some(stream) => Poll::Ready(stream),
-            None => Poll::Pending,
-        })
+        poll_fn(
+            |context| match self.nic.accept(self.address, context.waker()) {
+                Some(stream) => Poll::Ready(stream),
+                None => Poll::Pending,
+            },
+        )
         .await
     }
 }

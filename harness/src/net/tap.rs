@@ -79,7 +79,11 @@ impl Tap {
         let bytes = &mut self.fleets[fleet];
         let (layers, on_wire, packets) = match way {
             Way::Up => (&mut bytes.up, &mut bytes.on_wire_up, &mut bytes.packets_up),
-            Way::Down => (&mut bytes.down, &mut bytes.on_wire_down, &mut bytes.packets_down),
+            Way::Down => (
+                &mut bytes.down,
+                &mut bytes.on_wire_down,
+                &mut bytes.packets_down,
+            ),
         };
         count(layers);
         *on_wire += packet.len() as u64;

@@ -28,7 +28,9 @@ impl Clock {
     /// Outside of a simulation the run begins now.
     pub fn start() -> Clock {
         let elapsed = turmoil::sim_elapsed().unwrap_or_default();
-        Clock { origin: Instant::now() - elapsed }
+        Clock {
+            origin: Instant::now() - elapsed,
+        }
     }
 
     /// Nanoseconds since the run began.

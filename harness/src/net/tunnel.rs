@@ -62,7 +62,11 @@ impl Tunnel {
                 batch: BytesMut::new(),
             })
             .collect();
-        Ok(Tunnel { socket, peers, buffer: vec![0; RECEIVE_BYTES] })
+        Ok(Tunnel {
+            socket,
+            peers,
+            buffer: vec![0; RECEIVE_BYTES],
+        })
     }
 
     /// Adds a packet to the batch for `host`.
@@ -112,7 +116,10 @@ impl Tunnel {
             let number = datagram.get_u32();
             let length = usize::from(datagram.get_u16());
             let packet = datagram.split_to(length.min(datagram.len()));
-            frames.push(Frame { key: PacketKey { at, host, number }, packet });
+            frames.push(Frame {
+                key: PacketKey { at, host, number },
+                packet,
+            });
         }
         Some(frames)
     }

@@ -36,14 +36,29 @@ impl Cast {
         // What turmoil calls them: a site may be named like a server, or like
         // an address.
         let mut hosts = vec!["server/broker".to_owned()];
-        hosts.extend(scenario.sites.iter().map(|site| format!("site/{}", site.name)));
-        let map = Map { hosts, servers: 1, fleets: places };
-        Ok(Cast { fleets, host_names, map: Arc::new(map) })
+        hosts.extend(
+            scenario
+                .sites
+                .iter()
+                .map(|site| format!("site/{}", site.name)),
+        );
+        let map = Map {
+            hosts,
+            servers: 1,
+            fleets: places,
+        };
+        Ok(Cast {
+            fleets,
+            host_names,
+            map: Arc::new(map),
+        })
     }
 
     /// A device's name, which is its client identifier.
     pub(crate) fn device_name(&self, device: DeviceId) -> String {
-        let after = self.fleets.partition_point(|fleet| fleet.first_device <= device);
+        let after = self
+            .fleets
+            .partition_point(|fleet| fleet.first_device <= device);
         let fleet = &self.fleets[after.saturating_sub(1)];
         fleet.device_name(device.0 - fleet.first_device.0)
     }
@@ -56,7 +71,9 @@ impl Cast {
             filters: if fleet.subscribe.is_empty() {
                 Vec::new()
             } else {
-                (0..fleet.count).map(|index| filters(fleet, index)).collect()
+                (0..fleet.count)
+                    .map(|index| filters(fleet, index))
+                    .collect()
             },
         };
         self.fleets.iter().map(info).collect()
@@ -64,7 +81,11 @@ impl Cast {
 }
 
 fn filters(fleet: &devices::Fleet, index: u32) -> Vec<String> {
-    fleet.subscribe.iter().map(|subscribe| fleet.expand(&subscribe.filter, index)).collect()
+    fleet
+        .subscribe
+        .iter()
+        .map(|subscribe| fleet.expand(&subscribe.filter, index))
+        .collect()
 }
 
 fn device_fleet(
@@ -135,16 +156,27 @@ fn lifecycle(fleet: &scenario::Fleet) -> devices::Lifecycle {
     };
     match fleet.lifecycle {
         Lifecycle::AlwaysOn => devices::Lifecycle::AlwaysOn,
-        Lifecycle::Periodic { every, jitter, readings, gap, awake_max } => {
-            devices::Lifecycle::Periodic {
-                every,
-                jitter,
-                visit: devices::Visit { readings, gap, linger: Duration::ZERO, patience: awake_max },
-            }
-        }
-        Lifecycle::Random { up, down, graceful } => {
-            devices::Lifecycle::UpDown { up: spread(up), down: spread(down), ending: ending(graceful) }
-        }
+        Lifecycle::Periodic {
+            every,
+            jitter,
+            readings,
+            gap,
+            awake_max,
+        } => devices::Lifecycle::Periodic {
+            every,
+            jitter,
+            visit: devices::Visit {
+                readings,
+                gap,
+                linger: Duration::ZERO,
+                patience: awake_max,
+            },
+        },
+        Lifecycle::Random { up, down, graceful } => devices::Lifecycle::UpDown {
+            up: spread(up),
+            down: spread(down),
+            ending: ending(graceful),
+        },
         Lifecycle::Flapping { up, down, graceful } => devices::Lifecycle::UpDown {
             up: devices::Spread::Fixed(up),
             down: devices::Spread::Fixed(down),
@@ -183,16 +215,41 @@ fn payload(payload: &scenario::Payload) -> devices::Payload {
         signal,
     };
     match *payload {
-        scenario::Payload::Json { ref unit, decimals, min, max } => {
-            json(unit, decimals, devices::Signal::Uniform { min, max })
-        }
-        scenario::Payload::RandomWalk { ref unit, decimals, min, max, step } => {
-            json(unit, decimals, devices::Signal::RandomWalk { min, max, step })
-        }
-        scenario::Payload::Sine { ref unit, decimals, mean, amplitude, period } => {
-            json(unit, decimals, devices::Signal::Sine { mean, amplitude, period })
-        }
-        scenario::Payload::Fixed { bytes } => devices::Payload::Fixed { bytes: bytes as usize },
+        scenario::Payload::Json {
+            ref unit,
+            decimals,
+            min,
+            max,
+        } => json(unit, decimals, devices::Signal::Uniform { min, max }),
+        scenario::Payload::RandomWalk {
+            ref unit,
+            decimals,
+            min,
+            max,
+            step,
+        } => json(
+            unit,
+            decimals,
+            devices::Signal::RandomWalk { min, max, step },
+        ),
+        scenario::Payload::Sine {
+            ref unit,
+            decimals,
+            mean,
+            amplitude,
+            period,
+        } => json(
+            unit,
+            decimals,
+            devices::Signal::Sine {
+                mean,
+                amplitude,
+                period,
+            },
+        ),
+        scenario::Payload::Fixed { bytes } => devices::Payload::Fixed {
+            bytes: bytes as usize,
+        },
         scenario::Payload::File { ref lines, .. } => {
             devices::Payload::Lines(lines.iter().map(|line| line.as_str().into()).collect())
         }

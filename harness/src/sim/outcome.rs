@@ -4,9 +4,7 @@ use super::RunOptions;
 use crate::metrics::Metrics;
 use crate::net::{Nanos, Tap, nanos};
 use crate::scenario::{self, CongestionControl, Metric, Scenario, Unit, Whole};
-use squall_reports::{
-    Arrived, Expectation, FORMAT, Report, Setting, SiteWeather, Weather,
-};
+use squall_reports::{Arrived, Expectation, FORMAT, Report, Setting, SiteWeather, Weather};
 use squall_reports::{Bytes, Layer, figures};
 
 /// The report of a run that ended at `ended`.
@@ -41,16 +39,27 @@ pub(super) fn report(
         notes: notes(scenario, ended),
         command: options.command.clone(),
     };
-    let judged = scenario.expect.bounds.iter().map(|bound| judge(bound, &report, metrics));
+    let judged = scenario
+        .expect
+        .bounds
+        .iter()
+        .map(|bound| judge(bound, &report, metrics));
     report.expectations = judged.collect();
     report
 }
 
 fn settings(scenario: &Scenario) -> Vec<Setting> {
     let network = &scenario.network;
-    let setting = |name: &str, value: String| Setting { name: name.to_owned(), value };
+    let setting = |name: &str, value: String| Setting {
+        name: name.to_owned(),
+        value,
+    };
     let time = |duration| figures::exact_duration(nanos(duration));
-    let derived = if network.tick_derived { " (from the fastest link)" } else { "" };
+    let derived = if network.tick_derived {
+        " (from the fastest link)"
+    } else {
+        ""
+    };
     let congestion = match network.congestion {
         CongestionControl::None => "none",
         CongestionControl::Reno => "Reno",
@@ -58,11 +67,20 @@ fn settings(scenario: &Scenario) -> Vec<Setting> {
     };
     vec![
         setting("tick", format!("{}{derived}", time(network.tick))),
-        setting("TCP window", figures::bytes(u64::from(network.window_bytes))),
+        setting(
+            "TCP window",
+            figures::bytes(u64::from(network.window_bytes)),
+        ),
         setting("TCP user timeout", time(network.user_timeout)),
         setting("TCP SYN timeout", time(network.syn_timeout)),
-        setting("TCP ACK delay", network.ack_delay.map_or("none".to_owned(), time)),
-        setting("TCP no delay", if network.nodelay { "on" } else { "off" }.to_owned()),
+        setting(
+            "TCP ACK delay",
+            network.ack_delay.map_or("none".to_owned(), time),
+        ),
+        setting(
+            "TCP no delay",
+            if network.nodelay { "on" } else { "off" }.to_owned(),
+        ),
         setting("congestion control", congestion.to_owned()),
     ]
 }
@@ -70,9 +88,17 @@ fn settings(scenario: &Scenario) -> Vec<Setting> {
 fn weather(scenario: &Scenario, tap: &Tap) -> Weather {
     let sites = scenario.sites.iter().enumerate().map(|(index, site)| {
         let (up, down) = tap.site_counts(index);
-        SiteWeather { site: site.name.clone(), link: site.description.clone(), up, down }
+        SiteWeather {
+            site: site.name.clone(),
+            link: site.description.clone(),
+            up,
+            down,
+        }
     });
-    Weather { sites: sites.collect(), faults: Vec::new() }
+    Weather {
+        sites: sites.collect(),
+        faults: Vec::new(),
+    }
 }
 
 fn bytes(scenario: &Scenario, tap: &Tap) -> Bytes {
@@ -138,11 +164,7 @@ struct Measured {
     text: String,
 }
 
-fn measured(
-    bound: &scenario::Expectation,
-    report: &Report,
-    metrics: &Metrics,
-) -> Option<Measured> {
+fn measured(bound: &scenario::Expectation, report: &Report, metrics: &Metrics) -> Option<Measured> {
     let Arrived { total, latency, .. } = &report.arrived;
     let connections = &report.connections;
     match bound.metric {
@@ -153,15 +175,21 @@ fn measured(
                 share(delivered, owed)
             }
         },
-        Metric::Acknowledged => {
-            share(total.acknowledged, metrics.published_for_acknowledgement())
-        }
+        Metric::Acknowledged => share(total.acknowledged, metrics.published_for_acknowledgement()),
         Metric::Duplicated => share(total.duplicated, total.delivered + total.duplicated),
         Metric::Published => Some(integer(total.published, Unit::Count)),
-        Metric::LatencyP50 => latency.map(|latency| integer(latency.latency_ns_p50, Unit::Nanoseconds)),
-        Metric::LatencyP95 => latency.map(|latency| integer(latency.latency_ns_p95, Unit::Nanoseconds)),
-        Metric::LatencyP99 => latency.map(|latency| integer(latency.latency_ns_p99, Unit::Nanoseconds)),
-        Metric::LatencyMax => latency.map(|latency| integer(latency.latency_ns_max, Unit::Nanoseconds)),
+        Metric::LatencyP50 => {
+            latency.map(|latency| integer(latency.latency_ns_p50, Unit::Nanoseconds))
+        }
+        Metric::LatencyP95 => {
+            latency.map(|latency| integer(latency.latency_ns_p95, Unit::Nanoseconds))
+        }
+        Metric::LatencyP99 => {
+            latency.map(|latency| integer(latency.latency_ns_p99, Unit::Nanoseconds))
+        }
+        Metric::LatencyMax => {
+            latency.map(|latency| integer(latency.latency_ns_max, Unit::Nanoseconds))
+        }
         Metric::BytesPerReading => {
             let text = figures::bytes(report.bytes_per_reading()?);
             let value = report.bytes.on_wire() as f64 / total.delivered as f64;
@@ -183,7 +211,10 @@ fn share(part: u64, whole: u64) -> Option<Measured> {
         figures::count(part),
         figures::count(whole)
     );
-    Some(Measured { value: part as f64 / whole as f64, text })
+    Some(Measured {
+        value: part as f64 / whole as f64,
+        text,
+    })
 }
 
 fn integer(value: u64, unit: Unit) -> Measured {
@@ -192,5 +223,8 @@ fn integer(value: u64, unit: Unit) -> Measured {
         Unit::Bytes => figures::bytes(value),
         Unit::Count | Unit::Share => figures::count(value),
     };
-    Measured { value: value as f64, text }
+    Measured {
+        value: value as f64,
+        text,
+    }
 }

@@ -94,7 +94,10 @@ impl World {
 
     /// Runs every host for one tick.
     pub(crate) fn step(&mut self) -> Result<(), String> {
-        self.sim.step().map(|_| ()).map_err(|error| error.to_string())
+        self.sim
+            .step()
+            .map(|_| ())
+            .map_err(|error| error.to_string())
     }
 }
 
@@ -120,7 +123,9 @@ impl Plan {
             started: host.clock.now(),
         };
         let server = squall_broker::Server::new(config(settings), Some(Box::new(observer)));
-        let mut listener = host.nic.listen(SocketAddrV4::new(address::of_server(INDEX), MQTT_PORT))?;
+        let mut listener = host
+            .nic
+            .listen(SocketAddrV4::new(address::of_server(INDEX), MQTT_PORT))?;
         let accept = async {
             let mut connections = JoinSet::new();
             loop {
@@ -156,9 +161,15 @@ fn config(settings: &BrokerSettings) -> squall_broker::Config {
     let limits = &mut config.limits;
     let size = |value: Option<u64>, default: usize| value.map_or(default, |value| value as usize);
     limits.inflight = size(settings.inflight_max.map(u64::from), limits.inflight);
-    limits.queue_messages = size(settings.queue_messages_max.map(u64::from), limits.queue_messages);
+    limits.queue_messages = size(
+        settings.queue_messages_max.map(u64::from),
+        limits.queue_messages,
+    );
     limits.queue_bytes = size(settings.queue_bytes_max, limits.queue_bytes);
-    limits.packet_bytes = size(settings.packet_bytes_max.map(u64::from), limits.packet_bytes);
+    limits.packet_bytes = size(
+        settings.packet_bytes_max.map(u64::from),
+        limits.packet_bytes,
+    );
     limits.connect_timeout = settings.connect_timeout.unwrap_or(limits.connect_timeout);
     limits.queue_qos0 = settings.queue_qos0.unwrap_or(limits.queue_qos0);
     config
@@ -215,7 +226,10 @@ struct SiteNetwork {
 impl Dial for SiteNetwork {
     fn dial(&self, device: DeviceId) -> BoxFuture<'_, io::Result<Box<dyn Stream>>> {
         Box::pin(async move {
-            let stream = self.nic.connect(address::of_device(device.0), self.broker).await?;
+            let stream = self
+                .nic
+                .connect(address::of_device(device.0), self.broker)
+                .await?;
             Ok(Box::new(stream) as Box<dyn Stream>)
         })
     }

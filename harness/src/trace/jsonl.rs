@@ -92,7 +92,16 @@ impl<W: Write> Writer<W> {
     /// What `file` answers to the first write.
     pub fn new(mut file: W, scenario: &str, title: &str, seed: u64) -> io::Result<Writer<W>> {
         let squall = env!("CARGO_PKG_VERSION");
-        write_line(&mut file, &Header { format: FORMAT, squall, scenario, title, seed })?;
+        write_line(
+            &mut file,
+            &Header {
+                format: FORMAT,
+                squall,
+                scenario,
+                title,
+                seed,
+            },
+        )?;
         Ok(Writer { file })
     }
 
@@ -109,7 +118,11 @@ impl<W: Write> Writer<W> {
         device_name: impl Fn(DeviceId) -> String,
     ) -> io::Result<()> {
         let name;
-        let mut line = Line { t_ns: entry.at, at: &hosts[usize::from(entry.host)], ..Line::default() };
+        let mut line = Line {
+            t_ns: entry.at,
+            at: &hosts[usize::from(entry.host)],
+            ..Line::default()
+        };
         match &entry.event {
             Event::Client(device, event) => {
                 name = device_name(*device);

@@ -1,7 +1,9 @@
 //! Collects what the parties tell, stamps it with their clocks, and hands it
 //! out in order once a tick is over.
 
-use super::{ClientEvent, ClosedBy, Entry, Event, Message, Packet, ServerEvent, SessionEvent, Texts};
+use super::{
+    ClientEvent, ClosedBy, Entry, Event, Message, Packet, ServerEvent, SessionEvent, Texts,
+};
 use crate::net::{Clock, Nanos, nanos};
 use parking_lot::Mutex;
 use squall_broker::wire;
@@ -59,20 +61,34 @@ impl squall_devices::Observer for ClientRecorder {
             Seen::Woke => ClientEvent::Woke,
             Seen::Connecting { attempt } => ClientEvent::Connecting { attempt },
             Seen::Connected { session_present } => ClientEvent::Connected { session_present },
-            Seen::ConnectFailed { reason } => {
-                ClientEvent::ConnectFailed { reason: recorder.texts.id(reason) }
-            }
-            Seen::Subscribed { filter, granted } => {
-                ClientEvent::Subscribed { filter: recorder.texts.id(filter), granted }
-            }
-            Seen::Published { id, topic, qos, retain, payload } => ClientEvent::Published {
+            Seen::ConnectFailed { reason } => ClientEvent::ConnectFailed {
+                reason: recorder.texts.id(reason),
+            },
+            Seen::Subscribed { filter, granted } => ClientEvent::Subscribed {
+                filter: recorder.texts.id(filter),
+                granted,
+            },
+            Seen::Published {
+                id,
+                topic,
+                qos,
+                retain,
+                payload,
+            } => ClientEvent::Published {
                 id,
                 message: recorder.message(topic, qos, retain, payload),
             },
             Seen::Sent { id, dup } => ClientEvent::Sent { id, dup },
             Seen::Acknowledged { id } => ClientEvent::Acknowledged { id },
             Seen::Dropped { id, reason } => ClientEvent::Dropped { id, reason },
-            Seen::Delivered { id, topic, qos, retain, dup, payload } => ClientEvent::Delivered {
+            Seen::Delivered {
+                id,
+                topic,
+                qos,
+                retain,
+                dup,
+                payload,
+            } => ClientEvent::Delivered {
                 id,
                 dup,
                 message: recorder.message(topic, qos, retain, payload),
@@ -80,13 +96,13 @@ impl squall_devices::Observer for ClientRecorder {
             Seen::Disconnected { reason } => match reason {
                 DisconnectReason::Clean => ClientEvent::DisconnectedClean,
                 DisconnectReason::Vanished => ClientEvent::DisconnectedVanished,
-                DisconnectReason::Lost(reason) => {
-                    ClientEvent::DisconnectedLost { reason: recorder.texts.id(reason) }
-                }
+                DisconnectReason::Lost(reason) => ClientEvent::DisconnectedLost {
+                    reason: recorder.texts.id(reason),
+                },
             },
-            Seen::Slept { until } => {
-                ClientEvent::Slept { until: until.map(|until| self.clock.at(until)) }
-            }
+            Seen::Slept { until } => ClientEvent::Slept {
+                until: until.map(|until| self.clock.at(until)),
+            },
         };
         recorder.push(now, self.host, Event::Client(device, event));
     }
@@ -144,11 +160,13 @@ impl squall_broker::Observer for ServerRecorder {
         let event = match event {
             Seen::Created { .. } => SessionEvent::Created,
             Seen::Resumed { .. } => SessionEvent::Resumed,
-            Seen::Discarded { undelivered } => {
-                SessionEvent::Discarded { undelivered: undelivered as u64 }
-            }
+            Seen::Discarded { undelivered } => SessionEvent::Discarded {
+                undelivered: undelivered as u64,
+            },
         };
-        self.push(now, |recorder| Event::Session(recorder.texts.id(client_id), event));
+        self.push(now, |recorder| {
+            Event::Session(recorder.texts.id(client_id), event)
+        });
     }
 
     fn dropped(
@@ -160,7 +178,9 @@ impl squall_broker::Observer for ServerRecorder {
     ) {
         let id = payload::id_of(&message.payload);
         let event = SessionEvent::MessageDropped { id, cause };
-        self.push(now, |recorder| Event::Session(recorder.texts.id(client_id), event));
+        self.push(now, |recorder| {
+            Event::Session(recorder.texts.id(client_id), event)
+        });
     }
 }
 

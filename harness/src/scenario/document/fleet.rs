@@ -57,8 +57,8 @@ pub(crate) enum LifecycleTable {
         jitter: Option<At<Time>>,
         /// Readings published while awake; 1 unless given.
         readings: Option<Count>,
-        /// Between two readings of one wake-up; none unless given.
-        gap: Option<Time>,
+        /// Between two readings of one wake-up; 1s unless given.
+        gap: Option<At<Time>>,
         /// A device that is still owed something goes back to sleep after this
         /// long awake; a minute unless given, at most half of `every`.
         awake_max: Option<At<Time>>,

@@ -43,8 +43,33 @@ fn entry(scenario: &Scenario) -> String {
     );
     // The story was readable a moment ago; without it, the entry says enough.
     let text = std::fs::read_to_string(&scenario.path).unwrap_or_default();
-    if let Some(line) = story(&text).first() {
-        entry.push_str(&format!("    {line}\n"));
+    if let Some(sentence) = first_sentence(&story(&text)) {
+        entry.push_str(&format!("    {sentence}\n"));
     }
     entry
+}
+
+/// Up to the first full stop; the rest is for those who open the file.
+fn first_sentence(story: &[&str]) -> Option<String> {
+    let text = story.join(" ");
+    let sentence = text
+        .split_once(". ")
+        .map_or(text.as_str(), |(first, _)| first);
+    let sentence = sentence.trim_end_matches('.');
+    (!sentence.is_empty()).then(|| format!("{sentence}."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case(&["One. Two."], Some("One."))]
+    #[case(&["One of 0.5", "lines. Two."], Some("One of 0.5 lines."))]
+    #[case(&["One"], Some("One."))]
+    #[case(&[], None)]
+    fn sentences(#[case] story: &[&str], #[case] expected: Option<&str>) {
+        assert_eq!(first_sentence(story).as_deref(), expected);
+    }
 }

@@ -197,16 +197,28 @@ fn reworded(message: &str) -> Complaint {
         .strip_prefix("invalid type: ")
         .and_then(|rest| rest.split_once(", expected "))
     {
-        let found = found
-            .replace("map", "a table")
-            .replace("sequence", "a list");
-        return Complaint::new(
-            format!("expected {expected}, found {found}"),
-            "wrong type",
-            "",
-        );
+        return wrong_type(found, expected);
     }
     Complaint::new(message, "here", "")
+}
+
+/// serde's words for types, in TOML's.
+fn wrong_type(found: &str, expected: &str) -> Complaint {
+    let found = found
+        .replace("map", "a table")
+        .replace("sequence", "a list")
+        .replace("string", "the string");
+    let help = match (found.as_str(), expected) {
+        ("a table", "a sequence") => "there can be several: write it in double brackets, [[…]]",
+        (_, "a boolean") => "write true or false, without quotes",
+        _ => "",
+    };
+    let expected = expected.replace("a sequence", "a list");
+    Complaint::new(
+        format!("expected {expected}, found {found}"),
+        "wrong type",
+        help,
+    )
 }
 
 /// A name that is not known, with the nearest that is.

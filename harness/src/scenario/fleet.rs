@@ -52,7 +52,7 @@ pub enum Lifecycle {
         jitter: Duration,
         /// Readings published while awake.
         readings: u32,
-        /// Between two readings of one wake-up.
+        /// Between two readings of one wake-up, more than zero.
         gap: Duration,
         /// A device that is still owed something goes back to sleep after this
         /// long awake.

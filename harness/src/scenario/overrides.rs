@@ -40,7 +40,7 @@ fn apply_one<'i>(document: &mut DeTable<'i>, text: &'i str, begin: usize) -> Res
         let span = at..at + step.len();
         let name = step.trim();
         if name.is_empty() {
-            let complaint = Complaint::new(format!("`{path}` is not a key"), "nothing", HELP);
+            let complaint = Complaint::new("a key with a part of no name", "nothing here", HELP);
             return Err((span, complaint));
         }
         steps.push(Step { name, span });

@@ -13,7 +13,7 @@ use super::value::{At, Either, OneOrMore};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a table with the keys of a fleet")]
 pub(crate) struct FleetTable {
-    /// Its devices are called `name-0`, `name-1` and so on.
+    /// Its devices are called `name-1`, `name-2` and so on.
     pub(crate) name: At<Name>,
     /// Name of the site where its devices are.
     pub(crate) site: At<Name>,
@@ -57,8 +57,8 @@ pub(crate) enum LifecycleTable {
         jitter: Option<At<Time>>,
         /// Readings published while awake; 1 unless given.
         readings: Option<Count>,
-        /// Between two readings of one wake-up; none unless given.
-        gap: Option<Time>,
+        /// Between two readings of one wake-up; 1s unless given.
+        gap: Option<At<Time>>,
         /// A device that is still owed something goes back to sleep after this
         /// long awake; a minute unless given, at most half of `every`.
         awake_max: Option<At<Time>>,

@@ -90,7 +90,10 @@ impl Resolver<'_> {
                     every: period,
                     jitter: self.jitter(jitter, period)?,
                     readings: readings.map_or(1, |count| count.0),
-                    gap: gap.map_or(Duration::ZERO, |gap| gap.0),
+                    gap: match gap {
+                        None => Duration::from_secs(1),
+                        Some(gap) => self.positive(&gap, "readings all at one moment")?,
+                    },
                     awake_max: match awake_max {
                         None => Duration::from_secs(60).min(period / 2),
                         Some(time) => self.positive(&time, up_time)?,

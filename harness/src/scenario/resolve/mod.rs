@@ -106,7 +106,7 @@ impl Resolver<'_> {
         table: &NetworkTable,
         sites: &[Site],
     ) -> Result<NetworkSettings, ScenarioError> {
-        let whole_ms = |time: Duration| time.subsec_nanos() % 1_000_000 == 0;
+        let whole_ms = |time: Duration| time.subsec_nanos().is_multiple_of(1_000_000);
         let tick = match &table.tick {
             None => derived_tick(sites),
             Some(tick)

@@ -1,0 +1,180 @@
+//! Mistakes in scenarios, each as a person sees it.
+
+use std::path::Path;
+
+use rstest::{Context, rstest};
+use squall::scenario::Scenario;
+
+/// A scenario in which every case makes one mistake.
+const VALID: &str = r#"title = "Weather"
+duration = "20m"
+
+[[site]]
+name = "valley"
+link = { preset = "nb-iot", loss = "10%" }
+
+[[site]]
+name = "office"
+link = "ethernet"
+
+[[fleet]]
+name = "thermometer"
+site = "valley"
+count = 10
+lifecycle = { kind = "periodic", every = "5m", jitter = "30s" }
+mqtt = { keep_alive = "30s", clean_session = false }
+publish = { topic = "valley/{device}", qos = 1, payload = { kind = "random-walk", unit = "degC" } }
+
+[[fleet]]
+name = "recorder"
+site = "office"
+count = 1
+subscribe = [{ filter = "valley/+", qos = 1 }]
+
+[expect]
+delivered = "100% of acknowledged"
+"#;
+
+fn diagnostic(text: &str, overrides: &[&str]) -> String {
+    let overrides: Vec<String> = overrides.iter().map(|&text| text.to_owned()).collect();
+    match Scenario::parse(Path::new("weather.toml"), text, &overrides) {
+        Ok(_) => panic!("no mistake was found in\n{text}\n{overrides:?}"),
+        Err(error) => error.render(false, 100),
+    }
+}
+
+#[test]
+fn the_valid_scenario_is_valid() {
+    if let Err(error) = Scenario::parse(Path::new("weather.toml"), VALID, &[]) {
+        panic!("{}", error.render(false, 100));
+    }
+}
+
+/// In `VALID`, `right` becomes `wrong`.
+#[rstest]
+#[case::unknown_preset("\"nb-iot\"", "\"nbiot\"")]
+#[case::unknown_preset_in_short("\"ethernet\"", "\"ethernit\"")]
+#[case::unknown_site("site = \"office\"", "site = \"ofice\"")]
+#[case::unknown_key_at_the_top("duration =", "durration =")]
+#[case::unknown_key_in_a_fleet("count = 10", "cuont = 10")]
+#[case::unknown_key_in_a_link("loss = ", "los = ")]
+#[case::unknown_key_in_a_lifecycle("jitter = ", "jiter = ")]
+#[case::a_key_of_another_lifecycle("jitter = \"30s\"", "up = \"30s\"")]
+#[case::unknown_key_in_expect("delivered =", "delivers =")]
+#[case::unknown_table("[expect]", "[expected]")]
+#[case::a_table_of_a_later_version("[expect]", "[[fault]]\nkind = \"partition\"\n[expect]")]
+#[case::unknown_lifecycle("\"periodic\"", "\"periodik\"")]
+#[case::unknown_payload("\"random-walk\"", "\"randomwalk\"")]
+#[case::no_kind("kind = \"periodic\", ", "")]
+#[case::a_lifecycle_that_is_a_string(
+    "lifecycle = { kind = \"periodic\", every = \"5m\", jitter = \"30s\" }",
+    "lifecycle = \"periodic\""
+)]
+#[case::missing_key_at_the_top("title = \"Weather\"\n", "")]
+#[case::missing_key_in_a_fleet("count = 10\n", "")]
+#[case::missing_key_in_a_lifecycle("every = \"5m\", ", "")]
+#[case::zero_count("count = 10", "count = 0")]
+#[case::negative_count("count = 10", "count = -3")]
+#[case::a_count_that_is_text("count = 10", "count = \"ten\"")]
+#[case::loss_above_one("\"10%\"", "1.3")]
+#[case::loss_above_all("\"10%\"", "\"130%\"")]
+#[case::loss_in_words("\"10%\"", "\"a tenth\"")]
+#[case::negative_duration("\"20m\"", "\"-20m\"")]
+#[case::zero_duration("\"20m\"", "\"0s\"")]
+#[case::a_duration_without_unit("\"20m\"", "20")]
+#[case::not_a_duration("\"20m\"", "\"20 parsec\"")]
+#[case::qos_three("qos = 1, payload", "qos = 3, payload")]
+#[case::qos_in_a_list("qos = 1, payload", "qos = [0, 3], payload")]
+#[case::qos_of_a_subscription("qos = 1 }]", "qos = 7 }]")]
+#[case::keep_alive_too_long("\"30s\", clean", "\"65536s\", clean")]
+#[case::keep_alive_in_fractions("\"30s\", clean", "\"1500ms\", clean")]
+#[case::a_flag_that_is_text("clean_session = false", "clean_session = \"no\"")]
+#[case::unknown_version("keep_alive = \"30s\"", "version = \"5.0\"")]
+#[case::password_alone("keep_alive = \"30s\"", "password = \"secret\"")]
+#[case::two_sites_of_a_name("name = \"office\"", "name = \"valley\"")]
+#[case::two_fleets_of_a_name("name = \"recorder\"", "name = \"thermometer\"")]
+#[case::not_a_name("name = \"recorder\"", "name = \"rec/order\"")]
+#[case::wildcard_in_a_topic("\"valley/{device}\"", "\"valley/+\"")]
+#[case::unknown_placeholder("\"valley/{device}\"", "\"valley/{devcie}\"")]
+#[case::empty_topic("\"valley/{device}\"", "\"\"")]
+#[case::hash_in_the_middle("\"valley/+\"", "\"#/valley\"")]
+#[case::plus_in_a_level("\"valley/+\"", "\"valley/x+\"")]
+#[case::jitter_too_large("jitter = \"30s\"", "jitter = \"3m\"")]
+#[case::window_too_small("[expect]", "[network]\nwindow = 511\n[expect]")]
+#[case::tick_too_small("[expect]", "[network]\ntick = \"100us\"\n[expect]")]
+#[case::unknown_congestion("[expect]", "[network]\ncongestion = \"vegas\"\n[expect]")]
+#[case::drain_as_long_as_the_run("duration = \"20m\"", "duration = \"20m\"\ndrain = \"20m\"")]
+#[case::a_periodic_every_of_its_own("qos = 1, payload", "qos = 1, every = \"1m\", payload")]
+#[case::publishing_but_not_when(
+    "lifecycle = { kind = \"periodic\", every = \"5m\", jitter = \"30s\" }\n",
+    ""
+)]
+#[case::nothing_to_do("subscribe = [{ filter = \"valley/+\", qos = 1 }]\n", "")]
+#[case::no_latency("{ preset = \"nb-iot\", loss = \"10%\" }", "{ loss = \"10%\" }")]
+#[case::two_latencies(
+    "loss = \"10%\"",
+    "latency = { uniform = [\"1ms\", \"2ms\"], normal = { mean = \"2ms\", deviation = \"1ms\", floor = \"1ms\" } }"
+)]
+#[case::latency_backwards("loss = \"10%\"", "latency = { uniform = [\"2ms\", \"1ms\"] }")]
+#[case::an_endless_burst("loss = \"10%\"", "burst = { enter = \"1%\", leave = 0 }")]
+#[case::not_a_rate("loss = \"10%\"", "up = { rate = \"20 kB/s\" }")]
+#[case::a_queue_without_room("loss = \"10%\"", "queue = \"100 B\"")]
+#[case::a_small_mtu("loss = \"10%\"", "mtu = 100")]
+#[case::not_a_bound("\"100% of acknowledged\"", "\"all\"")]
+#[case::a_bound_without_relation("delivered = \"100% of acknowledged\"", "latency_p99 = \"3s\"")]
+#[case::a_share_of_the_wrong_thing("delivered = \"100%", "acknowledged = \"100%")]
+#[case::a_payload_without_room(
+    "{ kind = \"random-walk\", unit = \"degC\" }",
+    "{ kind = \"fixed\", bytes = 3 }"
+)]
+#[case::a_file_that_is_not_there(
+    "{ kind = \"random-walk\", unit = \"degC\" }",
+    "{ kind = \"file\", path = \"no-such-file.txt\" }"
+)]
+#[case::a_unit_with_a_quote("\"degC\"", "'\"'")]
+#[case::a_late_start("count = 1\n", "count = 1\nstart = { after = \"1h\" }\n")]
+#[case::syntax("count = 10", "count = = 10")]
+#[case::an_open_string("\"Weather\"", "\"Weather")]
+#[case::a_key_twice("title = \"Weather\"", "title = \"Weather\"\ntitle = \"Again\"")]
+#[case::a_site_that_is_no_list(
+    "[[site]]\nname = \"valley\"\nlink = { preset = \"nb-iot\", loss = \"10%\" }\n\n[[site]]",
+    "[site]"
+)]
+fn a_mistake(#[context] context: Context, #[case] right: &str, #[case] wrong: &str) {
+    let text = VALID.replacen(right, wrong, 1);
+    assert_ne!(text, VALID, "`{right}` is not in the valid scenario");
+    let name = context.description.unwrap_or("unnamed");
+    insta::assert_snapshot!(name, diagnostic(&text, &[]));
+}
+
+#[rstest]
+#[case::an_empty_file("")]
+#[case::no_site("title = \"t\"\nduration = \"1m\"\n")]
+#[case::no_fleet("title = \"t\"\nduration = \"1m\"\n[[site]]\nname = \"s\"\nlink = \"wifi\"\n")]
+fn a_mistake_of_omission(#[context] context: Context, #[case] text: &str) {
+    insta::assert_snapshot!(
+        context.description.unwrap_or("unnamed"),
+        diagnostic(text, &[])
+    );
+}
+
+#[rstest]
+#[case::set_without_value("fleet.thermometer.count")]
+#[case::set_an_unknown_fleet("fleet.termometer.count=10")]
+#[case::set_an_unknown_key("fleet.thermometer.cuont=10")]
+#[case::set_an_impossible_value("site.valley.link.loss=130%")]
+#[case::set_inside_a_value("title.length=3")]
+#[case::set_a_broken_table("site.office.link={ preset = ")]
+#[case::set_an_unknown_kind("fleet.thermometer.lifecycle.kind=periodik")]
+#[case::set_nothing("=3")]
+#[case::set_an_unknown_preset("site.office.link=ethernit")]
+fn a_mistake_in_an_override(#[context] context: Context, #[case] set: &str) {
+    let name = context.description.unwrap_or("unnamed");
+    insta::assert_snapshot!(name, diagnostic(VALID, &["duration=5m", set]));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let error = Scenario::load(Path::new("no/such/file.toml"), &[]).expect_err("it is not there");
+    insta::assert_snapshot!("an_unreadable_file", error.render(false, 100));
+}

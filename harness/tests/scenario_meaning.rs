@@ -1,0 +1,170 @@
+//! What scenarios mean: defaults, presets, layers of a link, overrides.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rstest::rstest;
+use squall::scenario::{
+    Direction, Latency, Lifecycle, Metric, PRESETS, Payload, Qos, Relation, Scenario, Start, Whole,
+};
+
+const BASE: &str = r#"title = "Weather"
+duration = "20m"
+
+[[site]]
+name = "valley"
+link = "nb-iot"
+
+[[fleet]]
+name = "thermometer"
+site = "valley"
+count = 10
+publish = { topic = "t/{device}", every = "1m" }
+"#;
+
+fn parse(text: &str, overrides: &[&str]) -> Scenario {
+    let overrides: Vec<String> = overrides.iter().map(|&text| text.to_owned()).collect();
+    Scenario::parse(Path::new("weather.toml"), text, &overrides)
+        .unwrap_or_else(|error| panic!("{}", error.render(false, 100)))
+}
+
+#[test]
+fn defaults_are_as_documented() {
+    let scenario = parse(BASE, &[]);
+    assert_eq!(scenario.drain, Duration::from_secs(120));
+    assert_eq!(scenario.network.window_bytes, 4096);
+    assert_eq!(scenario.network.user_timeout, Duration::from_secs(924));
+    assert_eq!(scenario.network.syn_timeout, Duration::from_secs(127));
+    let fleet = &scenario.fleets[0];
+    assert_eq!(fleet.lifecycle, Lifecycle::AlwaysOn);
+    assert_eq!(fleet.mqtt.keep_alive, Duration::from_secs(60));
+    assert!(fleet.mqtt.clean_session);
+    assert_eq!(
+        fleet.start,
+        Start {
+            after: Duration::ZERO,
+            spread: Duration::from_secs(60)
+        }
+    );
+    let publish = fleet.publish.as_ref().expect("it publishes");
+    assert_eq!(publish.qos, [Qos::AtMostOnce]);
+    assert!(matches!(&publish.payload, Payload::Json { unit, .. } if unit == "value"));
+}
+
+#[rstest]
+#[case::of_a_slow_link("nb-iot", 10, true)]
+#[case::of_a_fast_link("ethernet", 1, true)]
+#[case::in_between("{ latency = \"4500us\" }", 4, true)]
+#[case::given("nb-iot\"\n[network]\ntick = \"20ms", 20, false)]
+fn the_tick(#[case] link: &str, #[case] tick_ms: u64, #[case] derived: bool) {
+    let link = if link.starts_with('{') {
+        link.to_owned()
+    } else {
+        format!("\"{link}\"")
+    };
+    let (head, network) = link.split_once('\n').unwrap_or((&link, ""));
+    let text = BASE.replace("\"nb-iot\"", head) + network;
+    let scenario = parse(&text, &[]);
+    assert_eq!(scenario.network.tick, Duration::from_millis(tick_ms));
+    assert_eq!(scenario.network.tick_derived, derived);
+}
+
+#[test]
+fn every_preset_is_a_link_with_a_rate_a_queue_and_a_latency() {
+    for name in PRESETS {
+        let scenario = parse(&BASE.replace("nb-iot", name), &[]);
+        let site = &scenario.sites[0];
+        assert_eq!(site.description.split(',').next(), Some(name));
+        for direction in [&site.link.up, &site.link.down] {
+            assert!(direction.latency.floor() > Duration::ZERO, "{name}");
+            assert!(direction.rate_bits_per_second.is_some(), "{name}");
+            assert!(
+                direction.queue_bytes >= Some(u64::from(direction.mtu)),
+                "{name}"
+            );
+            assert!(direction.loss <= 0.01, "{name}");
+        }
+    }
+}
+
+#[test]
+fn what_is_said_more_closely_counts() {
+    let link = "{ preset = \"nb-iot\", loss = \"10%\", mtu = 600, queue = \"2 packets\", up = { loss = \"20%\", latency = \"1s\" } }";
+    let scenario = parse(&BASE.replace("\"nb-iot\"", link), &[]);
+    let link = &scenario.sites[0].link;
+    assert!((link.up.loss - 0.2).abs() < 1e-12 && (link.down.loss - 0.1).abs() < 1e-12);
+    assert_eq!(link.up.latency, Latency::Fixed(Duration::from_secs(1)));
+    assert!(matches!(link.down.latency, Latency::Normal { .. }));
+    assert_eq!((link.up.mtu, link.up.queue_bytes), (600, Some(1200)));
+    assert_eq!(link.up.rate_bits_per_second, Some(20_000));
+    assert_eq!(
+        scenario.sites[0].description,
+        "nb-iot, 20 % loss up, 10 % down"
+    );
+}
+
+#[test]
+fn a_link_without_a_preset_has_no_limits_but_those_given() {
+    let scenario = parse(&BASE.replace("\"nb-iot\"", "{ latency = \"7ms\" }"), &[]);
+    assert_eq!(
+        scenario.sites[0].link.up,
+        Direction::ideal(Duration::from_millis(7))
+    );
+}
+
+#[test]
+fn overrides_change_what_the_file_says_in_order() {
+    let scenario = parse(
+        BASE,
+        &[
+            "fleet.thermometer.count=3",
+            "fleet.0.count=4",
+            "site.valley.link.loss=20%",
+            "site.valley.link.up.rate=9 kbit/s",
+            "duration=1h",
+            "network.window=8 KiB",
+            "fleet.thermometer.lifecycle={ kind = \"flapping\", up = \"1m\", down = \"5s\" }",
+            "fleet.thermometer.publish.qos=[1, 2]",
+            "expect.latency_p99=<= 3s",
+            "title=Another day",
+        ],
+    );
+    assert_eq!(scenario.title, "Another day");
+    assert_eq!(scenario.duration, Duration::from_secs(3600));
+    assert_eq!(scenario.network.window_bytes, 8192);
+    let (site, fleet) = (&scenario.sites[0], &scenario.fleets[0]);
+    assert_eq!(fleet.count, 4);
+    assert_eq!(site.link.up.rate_bits_per_second, Some(9_000));
+    assert!((site.link.down.loss - 0.2).abs() < 1e-12);
+    // The preset that the file names stays underneath.
+    assert_eq!(site.link.down.mtu, 1358);
+    assert!(matches!(
+        fleet.lifecycle,
+        Lifecycle::Flapping {
+            graceful: false,
+            ..
+        }
+    ));
+    let publish = fleet.publish.as_ref().expect("it publishes");
+    assert_eq!(publish.qos, [Qos::AtLeastOnce, Qos::ExactlyOnce]);
+    let bound = &scenario.expect.bounds[0];
+    assert_eq!(
+        (bound.metric, bound.relation, bound.of),
+        (Metric::LatencyP99, Relation::AtMost, Whole::Published)
+    );
+    assert_eq!((bound.limit, bound.text.as_str()), (3e9, "<= 3s"));
+}
+
+#[test]
+fn the_lines_of_a_file_are_readings() {
+    let directory = tempfile::tempdir().expect("a directory");
+    std::fs::write(directory.path().join("readings.txt"), "one\ntwo\n").expect("written");
+    let text = BASE.replace(
+        "every = \"1m\"",
+        "every = \"1m\", payload = { kind = \"file\", path = \"readings.txt\" }",
+    );
+    let path = directory.path().join("weather.toml");
+    let scenario = Scenario::parse(&path, &text, &[]).expect("it parses");
+    let publish = scenario.fleets[0].publish.as_ref().expect("it publishes");
+    assert!(matches!(&publish.payload, Payload::File { lines, .. } if *lines == ["one", "two"]));
+}

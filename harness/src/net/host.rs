@@ -8,6 +8,7 @@
 use super::access::{Access, Air};
 use super::account::SendAccount;
 use super::address;
+use super::connection::Flow;
 use super::nic::Nic;
 use super::segment::Segment;
 use super::tap::{PacketKey, Tap, Way};
@@ -28,21 +29,33 @@ pub(crate) struct Map {
     pub(crate) hosts: Vec<String>,
     /// How many of them are servers.
     pub(crate) servers: usize,
-    /// First device and site of each fleet; fleets follow one another.
-    pub(crate) fleets: Vec<(u32, usize)>,
+    /// The fleets in the order of their devices.
+    pub(crate) fleets: Vec<Place>,
+}
+
+/// Where the devices of a fleet are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) first_device: u32,
+    pub(crate) site: usize,
+    /// Receive window, in bytes, of both ends of their connections.
+    pub(crate) window_bytes: u32,
 }
 
 impl Map {
+    /// The fleet of a device.
     fn fleet_of(&self, device: u32) -> usize {
-        self.fleets
-            .partition_point(|(first, _)| *first <= device)
-            .saturating_sub(1)
+        let after = self
+            .fleets
+            .partition_point(|place| place.first_device <= device);
+        after.saturating_sub(1)
     }
 
-    /// The fleet and site of a device.
-    fn place_of(&self, device: u32) -> (usize, usize) {
-        let fleet = self.fleet_of(device);
-        (fleet, self.fleets[fleet].1)
+    /// The receive window of a connection, by the device at one of its ends.
+    pub(crate) fn window_of(&self, flow: &Flow) -> u32 {
+        let ends = [flow.local, flow.remote];
+        let device = ends.iter().find_map(|end| address::device_of(*end.ip()));
+        self.fleets[self.fleet_of(device.unwrap_or(0))].window_bytes
     }
 
     /// The host of a site.
@@ -123,7 +136,7 @@ impl Host {
             let mut tap = tap.lock();
             nic.turn(now, landed.drain(..), |account, packet| {
                 if let Some((key, device)) = self.sent(Way::Down, now, account, &packet, &mut tap) {
-                    let (_, site) = self.map.place_of(device);
+                    let site = self.map.fleets[self.map.fleet_of(device)].site;
                     tunnel.push(self.map.host_of_site(site), key.at, key.number, &packet);
                 }
             });
@@ -171,7 +184,8 @@ impl Host {
             Way::Up => *segment.source.ip(),
             Way::Down => *segment.destination.ip(),
         })?;
-        let (fleet, site) = self.map.place_of(device);
+        let fleet = self.map.fleet_of(device);
+        let site = self.map.fleets[fleet].site;
         let key = PacketKey {
             at: now,
             host: self.index,

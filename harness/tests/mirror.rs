@@ -82,7 +82,7 @@ name      = "commuter"
 site      = "lab"
 count     = 3
 start     = { after = "700ms", spread = "10ms" }
-lifecycle = { kind = "periodic", every = "200ms", readings = 3, awake_max = "100ms" }
+lifecycle = { kind = "periodic", every = "200ms", readings = 3, gap = "10ms", awake_max = "100ms" }
 mqtt      = { clean_session = false }
 publish   = { topic = "lab/2/{device}/commute", qos = 2, readings = 7 }
 
@@ -124,7 +124,10 @@ type Deliveries = BTreeMap<Delivery, usize>;
 
 fn of<'a>(deliveries: &'a Deliveries, subscriber: &str) -> usize {
     let of = |(delivery, count): (&'a Delivery, &usize)| {
-        delivery.subscriber.starts_with(subscriber).then_some(*count)
+        delivery
+            .subscriber
+            .starts_with(subscriber)
+            .then_some(*count)
     };
     deliveries.iter().filter_map(of).sum()
 }
@@ -140,7 +143,11 @@ fn loopback_delivers_what_the_simulation_delivers() {
     for qos in 0..=2 {
         assert!(simulated.keys().any(|seen| seen.qos == qos), "QoS {qos}");
     }
-    assert_eq!(of(&simulated, "recorder"), ids.len(), "the recorder sees all");
+    assert_eq!(
+        of(&simulated, "recorder"),
+        ids.len(),
+        "the recorder sees all"
+    );
     assert!(ids.contains("will/mortal-1"), "a will");
     // What each of the 13 that retain said last, and the will.
     let retained = |seen: &&Delivery| seen.subscriber == "latecomer-1" && seen.retain;

@@ -11,9 +11,9 @@ use rstest::rstest;
 use squall_reports::{Layer, LayerBytes};
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
-use support::{squall, stdout};
+use support::{relative, squall, stdout};
 
 /// What tshark is asked about each packet, in the order of [`Row::parse`].
 const FIELDS: [&str; 16] = [
@@ -43,10 +43,12 @@ const SYN: u32 = 1 << 1;
 const RST: u32 = 1 << 2;
 
 #[rstest]
-#[case("scenarios/smoke/mixed-qos.toml")]
-#[case("scenarios/smoke/will.toml")]
-#[case("scenarios/faults/lossy-cell.toml")]
-fn tshark_counts_the_same_bytes(#[case] scenario: &str) {
+fn tshark_counts_the_same_bytes(
+    #[files("../scenarios/smoke/*.toml")]
+    #[files("../scenarios/faults/lossy-cell.toml")]
+    scenario: PathBuf,
+) {
+    let scenario = &relative(&scenario);
     if !tshark_is_here(scenario) {
         return;
     }

@@ -31,7 +31,7 @@ impl Cast {
             places.push(Place {
                 first_device,
                 site: fleet.site,
-                window_bytes: scenario.network.window_bytes,
+                window_bytes: fleet.window_bytes,
             });
             first_device += fleet.count;
         }

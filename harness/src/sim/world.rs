@@ -1,11 +1,14 @@
 //! The world of one run: turmoil's hosts and what runs on them.
 
 use super::fleets::Cast;
-use crate::net::{Access, Clock, Host, MQTT_PORT, Map, Nanos, Nic, Tap, address, nanos};
+use crate::net::{
+    Access, Clock, Host, MQTT_PORT, Map, Nanos, Nic, Tap, TcpListener, address, nanos,
+};
 use crate::random;
 use crate::scenario::{BrokerSettings, LinkSpec, NetworkSettings, Scenario};
 use crate::trace::{ClientRecorder, Recorder, ServerRecorder};
 use parking_lot::Mutex;
+use squall_broker::Server;
 use squall_devices::{BoxFuture, DeviceId, Dial, Fleet, Stream};
 use std::io;
 use std::net::SocketAddrV4;
@@ -127,28 +130,45 @@ impl Plan {
             host: INDEX,
             started: host.clock.now(),
         };
-        let server = squall_broker::Server::new(config(settings), Some(Box::new(observer)));
-        let mut listener = host
-            .nic
-            .listen(SocketAddrV4::new(address::of_server(INDEX), MQTT_PORT))?;
-        let accept = async {
-            let mut connections = JoinSet::new();
-            loop {
-                tokio::select! {
-                    biased;
-                    Some(ended) = connections.join_next() => surface(ended),
-                    stream = listener.accept() => {
-                        connections.spawn(server.serve(stream));
-                    }
-                }
-            }
-        };
+        let server = Server::new(config(settings), Some(Box::new(observer)));
+        let address = SocketAddrV4::new(address::of_server(INDEX), MQTT_PORT);
+        let listener = host.nic.listen(address)?;
+        let timers = server.clone();
+        // A task each, so that one that wakes does not poll the others.
+        let mut tasks = JoinSet::new();
+        tasks.spawn(host.run_server());
+        tasks.spawn(accept(listener, server));
+        tasks.spawn(async move {
+            timers.run_timers().await;
+            Ok(())
+        });
+        first_end(tasks).await
+    }
+}
+
+/// Serves every connection that comes.
+async fn accept(mut listener: TcpListener, server: Server) -> io::Result<()> {
+    let mut connections = JoinSet::new();
+    loop {
         tokio::select! {
             biased;
-            ended = host.run_server() => ended,
-            () = accept => Ok(()),
-            () = server.run_timers() => Ok(()),
+            Some(ended) = connections.join_next() => surface(ended),
+            stream = listener.accept() => {
+                connections.spawn(server.serve(stream));
+            }
         }
+    }
+}
+
+/// The end of whichever task ends first; none of a host's does unless it fails.
+async fn first_end(mut tasks: JoinSet<io::Result<()>>) -> io::Result<()> {
+    match tasks.join_next().await {
+        Some(Ok(ended)) => ended,
+        Some(Err(error)) => {
+            surface::<()>(Err(error));
+            Ok(())
+        }
+        None => Ok(()),
     }
 }
 
@@ -204,21 +224,17 @@ impl SitePlan {
             clock,
             host: index,
         });
-        let mut fleets = JoinSet::new();
-        for fleet in self.fleets {
-            let network = Arc::clone(&network);
-            fleets.spawn(squall_devices::run(fleet, network, observer.clone()));
-        }
         let access = Access::new(self.site, plan.seed, &self.link);
-        let tick = nanos(plan.network.tick);
-        tokio::select! {
-            biased;
-            ended = host.run_site(access, tick) => ended,
-            Some(ended) = fleets.join_next() => {
-                surface(ended);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(host.run_site(access, nanos(plan.network.tick)));
+        for fleet in self.fleets {
+            let running = squall_devices::run(fleet, Arc::clone(&network), observer.clone());
+            tasks.spawn(async move {
+                running.await;
                 Ok(())
-            }
+            });
         }
+        first_end(tasks).await
     }
 }
 

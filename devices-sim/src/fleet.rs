@@ -32,7 +32,8 @@ pub struct Fleet {
     pub mqtt: MqttSettings,
     /// What they publish, if anything.
     pub publish: Option<Publish>,
-    /// What they listen to.
+    /// What they listen to. A device subscribes once for each session that the
+    /// broker begins, and sends no reading before the SUBACK.
     pub subscribe: Vec<Subscribe>,
     /// No reading is taken from this long after [`run`](crate::run) starts, so
     /// that what is owed can still arrive. Devices without a subscription and

@@ -165,3 +165,104 @@ impl Outbox {
         self.last_packet_id
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Waiting readings with these QoS, and sequence numbers from 1.
+    fn outbox(qos: &[Qos]) -> Outbox {
+        let mut outbox = Outbox::default();
+        for (sequence, &qos) in (1..).zip(qos) {
+            let payload = Bytes::from_static(b"x");
+            let reading = Reading {
+                sequence,
+                qos,
+                payload,
+            };
+            assert_eq!(outbox.push(reading, 10), None);
+        }
+        outbox
+    }
+
+    /// Hands over what `window` allows; returns the sequence numbers.
+    fn hand_over(outbox: &mut Outbox, window: usize) -> Vec<u32> {
+        let next = || Some(outbox.hand_over(window)?.sequence);
+        std::iter::from_fn(next).collect()
+    }
+
+    const ONCE: Qos = Qos::AtLeastOnce;
+
+    #[test]
+    fn what_was_queued_and_not_sent_waits_again_in_its_order() {
+        let mut outbox = outbox(&[ONCE, Qos::AtMostOnce, ONCE, ONCE]);
+        assert_eq!(hand_over(&mut outbox, 3), [1, 2, 3]);
+        assert_eq!(outbox.sent(1), Some((1, false)));
+        outbox.connection_ended();
+        assert_eq!(outbox.acknowledged(1), Some(1));
+        assert_eq!(hand_over(&mut outbox, 9), [2, 3, 4]);
+        assert_eq!(outbox.sent(0), Some((2, false)));
+        assert_eq!(outbox.sent(2), Some((3, false)));
+        assert_eq!(outbox.last_packet_id(), 2);
+    }
+
+    #[test]
+    fn nothing_new_overtakes_what_is_to_be_sent_again() {
+        let mut outbox = outbox(&[ONCE, ONCE, ONCE]);
+        assert_eq!(hand_over(&mut outbox, 2), [1, 2]);
+        assert_eq!(
+            (outbox.sent(1), outbox.sent(2)),
+            (Some((1, false)), Some((2, false)))
+        );
+        outbox.connection_ended();
+        assert!(hand_over(&mut outbox, 9).is_empty());
+        assert_eq!(outbox.sent(1), Some((1, true)));
+        assert!(hand_over(&mut outbox, 9).is_empty());
+        assert_eq!(outbox.sent(2), Some((2, true)));
+        assert_eq!(hand_over(&mut outbox, 9), [3]);
+    }
+
+    #[test]
+    fn a_released_flow_need_not_be_sent_again() {
+        let mut outbox = outbox(&[Qos::ExactlyOnce, Qos::ExactlyOnce]);
+        assert_eq!(hand_over(&mut outbox, 1), [1]);
+        assert_eq!(outbox.sent(1), Some((1, false)));
+        outbox.released(1);
+        outbox.connection_ended();
+        assert!(
+            outbox
+                .in_flight()
+                .all(|flight| flight.released && flight.reading.payload.is_empty())
+        );
+        assert_eq!(hand_over(&mut outbox, 2), [2]);
+        assert_eq!(outbox.acknowledged(1), Some(1));
+    }
+
+    #[test]
+    fn without_a_session_qos_1_starts_over_and_qos_2_is_given_up() {
+        let mut outbox = outbox(&[ONCE, Qos::ExactlyOnce, ONCE, Qos::ExactlyOnce, ONCE]);
+        assert_eq!(hand_over(&mut outbox, 4), [1, 2, 3, 4]);
+        for packet_id in 1..=4 {
+            outbox.sent(packet_id);
+        }
+        outbox.flow_received(9);
+        outbox.connection_ended();
+        assert_eq!(outbox.session_lost(), [2, 4]);
+        assert!(outbox.received().is_empty());
+        assert_eq!(hand_over(&mut outbox, 9), [1, 3, 5]);
+        assert_eq!(outbox.sent(1), Some((1, false)));
+    }
+
+    #[test]
+    fn the_oldest_makes_room() {
+        let mut outbox = outbox(&[ONCE, ONCE]);
+        let third = Reading {
+            sequence: 3,
+            qos: ONCE,
+            payload: Bytes::new(),
+        };
+        assert_eq!(outbox.push(third, 2).map(|oldest| oldest.sequence), Some(1));
+        assert_eq!(hand_over(&mut outbox, 9), [2, 3]);
+        assert!(!outbox.is_empty());
+    }
+}

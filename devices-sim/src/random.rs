@@ -11,7 +11,7 @@ use crate::id::DeviceId;
 use rand::Rng;
 use rand_pcg::Pcg32;
 use std::time::Duration;
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 /// What a random figure is for. The names are part of a seed's meaning: to
 /// rename one is to change every run.
@@ -42,16 +42,23 @@ impl Purpose {
     }
 }
 
+/// Room for a stream's name, a device and a count.
+const KEY_LEN_MAX: usize = 32 + 4 + 8;
+
 /// The generator of one figure.
 pub(crate) struct Draw(Pcg32);
 
 impl Draw {
     pub(crate) fn new(seed: u64, purpose: Purpose, device: DeviceId, count: u64) -> Self {
-        let mut hash = Xxh3::with_seed(seed);
-        hash.update(purpose.stream().as_bytes());
-        hash.update(&device.0.to_le_bytes());
-        hash.update(&count.to_le_bytes());
-        let digest = hash.digest128();
+        let name = purpose.stream().as_bytes();
+        let parts = [name, &device.0.to_le_bytes(), &count.to_le_bytes()];
+        let mut key = [0; KEY_LEN_MAX];
+        let mut length = 0;
+        for part in parts {
+            key[length..length + part.len()].copy_from_slice(part);
+            length += part.len();
+        }
+        let digest = xxh3_128_with_seed(&key[..length], seed);
         Self(Pcg32::new(digest as u64, (digest >> 64) as u64))
     }
 

@@ -294,7 +294,7 @@ fn a_reader_that_leaves_is_no_error() {
     assert_eq!(complaints, "");
 }
 
-/// An hour of a busy fleet takes far longer than it takes to interrupt it.
+/// A month of a busy fleet takes far longer than it takes to interrupt it.
 #[cfg(unix)]
 #[rstest]
 #[case::one_run(&["--seed", "1"], "\"partial\": true")]

@@ -147,3 +147,40 @@ fn below(node: &Node, at_root: bool) -> impl Iterator<Item = usize> {
         .filter(move |(level, _)| !(at_root && level.starts_with(b"$")))
         .map(|(_, child)| *child)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{Qos, TopicName};
+    use bytes::Bytes;
+
+    fn message(topic: &str, payload: &'static str) -> Arc<Message> {
+        let topic = TopicName::new(topic.to_owned()).expect("a topic");
+        let payload = Bytes::from_static(payload.as_bytes());
+        Arc::new(Message {
+            topic,
+            payload,
+            qos: Qos::AtMostOnce,
+            retain: true,
+        })
+    }
+
+    #[test]
+    fn what_is_cleared_leaves_nothing_behind() {
+        const TOPICS: [&str; 5] = ["a", "a/b", "a/b/c", "/", "$x"];
+        let limits = Limits::default();
+        let mut retained = Retained::default();
+        for payload in ["1", "22"] {
+            for topic in TOPICS {
+                assert!(retained.set(&message(topic, payload), &limits));
+            }
+        }
+        let bytes = TOPICS.iter().map(|topic| topic.len() + 2).sum();
+        assert_eq!((retained.messages, retained.bytes), (TOPICS.len(), bytes));
+        for topic in ["a/b", "never", "a/b/c/d", "/", "a", "a/b/c", "a", "$x"] {
+            assert!(retained.set(&message(topic, ""), &limits));
+        }
+        assert_eq!((retained.messages, retained.bytes), (0, 0));
+        assert_eq!(retained.nodes.len(), 1, "the root");
+    }
+}

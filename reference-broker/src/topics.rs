@@ -194,3 +194,62 @@ impl Topics {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILTERS: [&str; 8] = ["a", "a/b", "a/+", "a/#", "#", "+/+/c", "/", "$x/#"];
+
+    fn found(topics: &mut Topics, topic: &str) -> Vec<Match> {
+        let mut found = vec![(99, Qos::AtMostOnce)];
+        topics.matches(topic.as_bytes(), &mut found);
+        found
+    }
+
+    #[test]
+    fn each_session_is_found_once_in_order_at_its_highest_qos() {
+        let mut topics = Topics::default();
+        topics.insert(b"a/#", 7, Qos::AtMostOnce);
+        topics.insert(b"a/+", 7, Qos::ExactlyOnce);
+        topics.insert(b"a/b", 3, Qos::AtLeastOnce);
+        topics.insert(b"#", 7, Qos::AtLeastOnce);
+        topics.insert(b"a/b", 5, Qos::AtMostOnce);
+        let expected = [
+            (3, Qos::AtLeastOnce),
+            (5, Qos::AtMostOnce),
+            (7, Qos::ExactlyOnce),
+        ];
+        assert_eq!(found(&mut topics, "a/b"), expected);
+        topics.remove(b"a/+", 7);
+        topics.remove(b"a/b", 3);
+        let expected = [(5, Qos::AtMostOnce), (7, Qos::AtLeastOnce)];
+        assert_eq!(found(&mut topics, "a/b"), expected);
+    }
+
+    #[test]
+    fn what_is_removed_leaves_nothing_behind() {
+        let mut topics = Topics::default();
+        for session in [2, 1, 3] {
+            for filter in FILTERS {
+                topics.insert(filter.as_bytes(), session, Qos::AtMostOnce);
+            }
+        }
+        // None of these is a subscription.
+        for filter in ["b", "a/b/c", "a/b/#", "+", "+/+", "/#"] {
+            topics.remove(filter.as_bytes(), 1);
+        }
+        for session in [3, 1, 2] {
+            assert!(
+                found(&mut topics, "a/b")
+                    .iter()
+                    .any(|(key, _)| *key == session)
+            );
+            for filter in FILTERS {
+                topics.remove(filter.as_bytes(), session);
+            }
+        }
+        assert_eq!(found(&mut topics, "a/b"), []);
+        assert_eq!(topics.nodes.len(), 1, "the root");
+    }
+}

@@ -248,6 +248,26 @@ async fn readings_wait_while_offline_and_the_oldest_go_first() {
     );
 }
 
+/// rumqttc grows and shrinks its tables with the packet identifiers in use, and
+/// walks them when a connection ends.
+#[tokio::test(start_paused = true)]
+async fn a_wide_window_survives_a_lost_connection() {
+    let mut fleet = publishing(|p| {
+        p.every = Duration::from_millis(500);
+        p.readings_max = Some(60);
+    });
+    fleet.mqtt.in_flight_max = 100;
+    let ping = lost(Way::ToBroker, 12);
+    let faults = Faults {
+        cuts: vec![(1, lost(Way::ToDevice, PUBACK)), (2, ping), (3, ping)],
+        refused: vec![s(1)..s(25)],
+        ..Faults::default()
+    };
+    let (log, _) = observe(fleet, faults, s(200)).await;
+    assert_eq!(log.times("acknowledged").len(), 60);
+    assert_eq!(log.times("lost").len(), 3);
+}
+
 #[tokio::test(start_paused = true)]
 async fn no_more_than_the_window_is_in_flight() {
     let mut fleet = echo(Qos::AtLeastOnce);

@@ -145,6 +145,7 @@ impl Script {
         let mut config = Config::default();
         // Small, so that it is often full.
         config.limits.inflight = 1 + dice.next_u32() as usize % 4;
+        config.limits.outbound_bytes = 1 + dice.next_u32() as usize % 50;
         let mut world = World::with(config);
         let publishers = [world.clean("p"), world.clean("q")];
         let names = ["one", "two", "three", "four"];
@@ -206,8 +207,7 @@ impl Script {
         let payload = format!("{}", self.published.len());
         self.published.insert(payload.clone(), (topic, qos));
         if keep {
-            self.retained
-                .insert(topic, (payload.clone(), qos));
+            self.retained.insert(topic, (payload.clone(), qos));
         }
         for subscriber in &mut self.subscribers {
             let qos = subscriber.granted(topic).map(|granted| granted.min(qos));

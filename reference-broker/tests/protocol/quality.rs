@@ -231,3 +231,38 @@ fn deliveries_under_way_survive_an_unsubscribe() {
     let conn = world.persistent("c", true);
     world.expect(conn, &[dup(publish("t", "2", 1, 2))]);
 }
+
+/// A resend that is held up by a slow connection goes on where it was, whatever
+/// is acknowledged meanwhile. [MQTT311-4.4.0-1]
+#[test]
+fn a_resend_that_is_held_up_skips_nothing() {
+    let mut config = squall_broker::Config::default();
+    config.limits.outbound_bytes = 1;
+    let mut world = World::with(config);
+    let (publisher, conn) = subscriber(&mut world);
+    for (n, qos) in (1..=8).zip([2, 2, 2, 2, 1, 1, 1, 1]) {
+        world.published(publisher, "t", &n.to_string(), qos);
+    }
+    for id in 1..=4 {
+        world.send(conn, &pubrec(id));
+    }
+    world.cut(conn);
+    let conn = world.open();
+    world.stall(conn);
+    let connect = crate::world::persistent("c");
+    world.send(conn, &Packet::Connect(Box::new(connect)));
+    assert!(matches!(world.inbox(conn)[..], [Packet::ConnAck(_)]));
+    // Each time it takes what is there, the next packet comes, and is answered.
+    for id in 1..=4 {
+        world.sip(conn);
+        world.expect(conn, &[pubrel(id)]);
+        world.send(conn, &pubcomp(id));
+    }
+    for id in 5..=8 {
+        world.sip(conn);
+        world.expect(conn, &[dup(publish("t", &id.to_string(), 1, id))]);
+        world.send(conn, &puback(id));
+    }
+    world.sip(conn);
+    world.expect(conn, &[]);
+}

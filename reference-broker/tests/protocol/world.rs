@@ -254,8 +254,13 @@ impl World {
 
     /// Takes what is there, and everything to come.
     pub(crate) fn unstall(&mut self, conn: ConnId) {
+        self.clients.get_mut(&conn).expect("opened").stalled = false;
+        self.sip(conn);
+    }
+
+    /// Takes what is there.
+    pub(crate) fn sip(&mut self, conn: ConnId) {
         let client = self.clients.get_mut(&conn).expect("opened");
-        client.stalled = false;
         let untold = std::mem::take(&mut client.untold);
         self.broker.handle(self.now, Input::Written(conn, untold));
         self.settle();

@@ -37,7 +37,10 @@ pub(super) fn one(job: &Job, watched: Watched, drawn: bool) -> Result<Report, St
     let mut bar = Progress::of_one(drawn, virtual_ms);
     let (done, result) = mpsc::channel();
     let report = thread::scope(|scope| {
-        scope.spawn(move || done.send(simulate(job, &options)));
+        scope.spawn(move || {
+            // Whoever waits for it is below, and does not leave without it.
+            let _ = done.send(simulate(job, &options));
+        });
         loop {
             match result.recv_timeout(INTERVAL) {
                 Ok(report) => break report,

@@ -13,7 +13,7 @@ use super::value::{At, Either, OneOrMore};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a table with the keys of a fleet")]
 pub(crate) struct FleetTable {
-    /// Its devices are called `name-0`, `name-1` and so on.
+    /// Its devices are called `name-1`, `name-2` and so on.
     pub(crate) name: At<Name>,
     /// Name of the site where its devices are.
     pub(crate) site: At<Name>,

@@ -4,7 +4,7 @@ use super::fixture::*;
 use crate::net::{TcpListener, TcpStream};
 use crate::scenario::Direction;
 use futures_util::{SinkExt, StreamExt};
-use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
+use rumqttc::{AsyncClient, Event, MqttOptions, Packet, PublishOptions, QoS};
 use squall_reports::Layer;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -35,6 +35,7 @@ fn a_websocket_speaks_through_loss() {
                 socket.send(message).await.expect("room");
             }
         }
+        drop(socket);
         std::future::pending().await
     };
     let run = lossy().run(server, |end| async move {
@@ -82,7 +83,8 @@ fn an_mqtt_client_and_the_broker_speak_through_loss() {
             client.subscribe("readings", QoS::AtLeastOnce).await.expect("a queue");
             for reading in 0..30u8 {
                 let payload = vec![reading; 20];
-                let sent = client.publish("readings", QoS::AtLeastOnce, false, payload);
+                let options = PublishOptions::new(QoS::AtLeastOnce);
+                let sent = client.publish("readings", payload, options);
                 sent.await.expect("a queue");
             }
         };
@@ -92,7 +94,7 @@ fn an_mqtt_client_and_the_broker_speak_through_loss() {
                 match events.poll().await.expect("no error") {
                     Event::Incoming(Packet::Publish(publish)) => received.push(publish.payload[0]),
                     Event::Incoming(Packet::PubAck(_)) => acknowledged += 1,
-                    _ => {}
+                    other => eprintln!("{other:?}"),
                 }
             }
             received

@@ -39,17 +39,17 @@ fn jitter() -> Latency {
 #[case::ideal(fifty_ms(), 50_000, |_: &Outcome<_>| true)]
 #[case::one_byte(fifty_ms(), 1, |_: &Outcome<_>| true)]
 #[case::nothing(fifty_ms(), 0, |_: &Outcome<_>| true)]
-#[case::loss(Direction { loss: 0.2, ..fifty_ms() }, 50_000, lost(10))]
-#[case::bursts(Direction { burst: burst(), ..fifty_ms() }, 50_000, lost(2))]
+#[case::loss(Direction { loss: 0.2, ..fifty_ms() }, 50_000, lost(5))]
+#[case::bursts(Direction { burst: burst(), ..fifty_ms() }, 50_000, lost(1))]
 #[case::duplication(
     Direction { duplicate: 0.3, ..fifty_ms() },
     50_000,
-    |run: &Outcome<_>| run.counts.iter().all(|way| way.duplicated > 5)
+    |run: &Outcome<_>| run.counts.iter().all(|way| way.duplicated > 1)
 )]
 #[case::reordering(
     Direction { reorder: reorder(), ..fifty_ms() },
     50_000,
-    |run: &Outcome<_>| run.counts.iter().all(|way| way.reordered > 5)
+    |run: &Outcome<_>| run.counts.iter().all(|way| way.reordered > 1)
 )]
 #[case::jitter(Direction { latency: jitter(), ..fifty_ms() }, 50_000, |_: &Outcome<_>| true)]
 #[case::tail_drop(

@@ -22,7 +22,7 @@ fn weather() -> World {
 fn run(seed: u64, devices: &'static [u32]) -> Outcome<()> {
     let mut world = weather();
     world.seed = seed;
-    world.run(echo_server, |end| async move {
+    world.run(echo_server, move |end| async move {
         let mut echoes = JoinSet::new();
         for device in devices {
             let end = end.clone();

@@ -45,7 +45,7 @@ fn what_is_sent_arrives_or_is_lost(#[case] way: Way) {
         assert!(at >= last, "packets land in the order of time");
         (last, arrived) = (at, arrived + 1);
     }
-    assert!(counts.lost_total() > 900 && counts.duplicated > 300 && counts.reordered > 300);
+    assert!(counts.lost_total() > 900 && counts.duplicated > 100 && counts.reordered > 100);
     assert!(counts.lost.keys().eq(["loss", "queue full"]), "{:?}", counts.lost);
     assert_eq!(counts.sent, 5_000);
     assert_eq!(arrived, counts.sent + counts.duplicated - counts.lost_total());

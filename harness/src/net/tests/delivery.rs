@@ -13,7 +13,7 @@ fn ms(ms: u64) -> Duration {
 
 fn burst() -> Option<GilbertElliott> {
     Some(GilbertElliott {
-        enter: 0.03,
+        enter: 0.1,
         leave: 0.3,
         loss_good: 0.0,
         loss_bad: 0.9,

@@ -102,6 +102,5 @@ fn throughput_is_what_smoltcp_measures(
         end.clock.now() - start
     });
     let rate = bytes as f64 / 1_000.0 / (run.answer as f64 / SECOND as f64);
-    eprintln!("RATE {loss} {rate}");
     assert!(expected.contains(&rate), "{rate} KB/s, and not {expected:?}");
 }

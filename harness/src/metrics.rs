@@ -39,7 +39,8 @@ pub(crate) struct Metrics {
     /// Which subscribers have a filter that matches a topic.
     interested: FxHashMap<TextId, Vec<usize>>,
     flows: Vec<FlowCount>,
-    readings: FxHashMap<u64, Reading>,
+    /// By device, then sequence number, which a device counts from 1.
+    readings: Vec<Vec<Reading>>,
     /// Owed deliveries by reading and subscriber: whether each has arrived.
     owed: FxHashMap<(u64, u32), bool>,
     received: Vec<Receiver>,
@@ -71,10 +72,16 @@ struct FlowCount {
 /// A published reading.
 struct Reading {
     at: Nanos,
-    flow: u32,
     owed: u32,
     delivered: u32,
+    flow: u16,
     acknowledged: bool,
+}
+
+/// The reading with this id, if it was published.
+fn reading_mut(readings: &mut [Vec<Reading>], id: MessageId) -> Option<&mut Reading> {
+    let of_device = readings.get_mut(id.device().0 as usize)?;
+    of_device.get_mut((id.sequence() as usize).checked_sub(1)?)
 }
 
 impl Metrics {
@@ -110,7 +117,7 @@ impl Metrics {
             by_device,
             interested: FxHashMap::default(),
             flows: Vec::new(),
-            readings: FxHashMap::default(),
+            readings: Vec::new(),
             owed: FxHashMap::default(),
             received,
             latency: Distribution::new(),
@@ -252,12 +259,17 @@ impl Metrics {
         counts.owed += u64::from(owed);
         let reading = Reading {
             at,
-            flow: flow as u32,
+            flow: flow as u16,
             owed,
             delivered: 0,
             acknowledged: false,
         };
-        self.readings.insert(id.0, reading);
+        let place = device.0 as usize;
+        if self.readings.len() <= place {
+            self.readings.resize_with(place + 1, Vec::new);
+        }
+        // A device numbers its readings without gaps.
+        self.readings[place].push(reading);
     }
 
     /// The flow of a fleet at one QoS.
@@ -280,7 +292,7 @@ impl Metrics {
     }
 
     fn acknowledged(&mut self, id: MessageId) {
-        if let Some(reading) = self.readings.get_mut(&id.0)
+        if let Some(reading) = reading_mut(&mut self.readings, id)
             && !reading.acknowledged
         {
             reading.acknowledged = true;
@@ -299,7 +311,7 @@ impl Metrics {
         let Some(arrived) = self.owed.get_mut(&(id.0, device.0)) else {
             return;
         };
-        let Some(reading) = self.readings.get_mut(&id.0) else {
+        let Some(reading) = reading_mut(&mut self.readings, id) else {
             return;
         };
         let flow = &mut self.flows[reading.flow as usize];

@@ -61,6 +61,18 @@ pub enum Error {
     Bytes(#[from] squall_reports::BytesMismatch),
 }
 
+/// The devices of a scenario, fleet by fleet, just as [`run`] has them with
+/// this seed: for running them over another network.
+///
+/// # Errors
+/// A fleet that the devices package refuses.
+pub fn fleets(
+    scenario: &Scenario,
+    seed: u64,
+) -> Result<Vec<Arc<squall_devices::Fleet>>, squall_devices::FleetError> {
+    Ok(fleets::Cast::new(scenario, seed)?.fleets)
+}
+
 /// Runs a scenario from beginning to end.
 ///
 /// The same scenario and seed give the same report, trace and capture, byte

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use rstest::rstest;
 use squall::scenario::{
-    Direction, Latency, Lifecycle, Metric, PRESETS, Payload, Qos, Relation, Scenario, Start, Whole,
+    Direction, Fleet, Latency, Lifecycle, Metric, PRESETS, Payload, Qos, Relation, Scenario, Start,
+    Whole,
 };
 
 const BASE: &str = r#"title = "Weather"
@@ -32,10 +33,10 @@ fn parse(text: &str, overrides: &[&str]) -> Scenario {
 fn defaults_are_as_documented() {
     let scenario = parse(BASE, &[]);
     assert_eq!(scenario.drain, Duration::from_secs(120));
-    assert_eq!(scenario.network.window_bytes, 4096);
     assert_eq!(scenario.network.user_timeout, Duration::from_secs(924));
     assert_eq!(scenario.network.syn_timeout, Duration::from_secs(127));
     let fleet = &scenario.fleets[0];
+    assert_eq!(fleet.window_bytes, Fleet::WINDOW_OF_SENSORS);
     assert_eq!(fleet.lifecycle, Lifecycle::AlwaysOn);
     assert_eq!(fleet.mqtt.keep_alive, Duration::from_secs(60));
     assert!(fleet.mqtt.clean_session);
@@ -131,7 +132,7 @@ fn overrides_change_what_the_file_says_in_order() {
     );
     assert_eq!(scenario.title, "Another day");
     assert_eq!(scenario.duration, Duration::from_secs(3600));
-    assert_eq!(scenario.network.window_bytes, 8192);
+    assert_eq!(scenario.fleets[0].window_bytes, 8192);
     let (site, fleet) = (&scenario.sites[0], &scenario.fleets[0]);
     assert_eq!(fleet.count, 4);
     assert_eq!(site.link.up.rate_bits_per_second, Some(9_000));
@@ -153,6 +154,31 @@ fn overrides_change_what_the_file_says_in_order() {
         (Metric::LatencyP99, Relation::AtMost, Whole::Published)
     );
     assert_eq!((bound.limit, bound.text.as_str()), (3e9, "<= 3s"));
+}
+
+#[rstest]
+#[case::a_sensor("", "", Fleet::WINDOW_OF_SENSORS)]
+#[case::the_network_sets_it("[network]\nwindow = 1000", "", 1000)]
+#[case::the_fleet_sets_it("[network]\nwindow = 1000", "window = \"8 KiB\"", 8192)]
+fn a_fleet_has_the_window_said_closest_to_it(
+    #[case] network: &str,
+    #[case] fleet: &str,
+    #[case] bytes: u32,
+) {
+    let text = BASE
+        .replace("[[site]]", &format!("{network}\n[[site]]"))
+        .replace("count = 10", &format!("count = 10\n{fleet}"));
+    assert_eq!(parse(&text, &[]).fleets[0].window_bytes, bytes);
+    let text = text.replace(
+        "publish = { topic = \"t/{device}\", every = \"1m\" }",
+        "subscribe = [{ filter = \"#\" }]",
+    );
+    let computer = if bytes == Fleet::WINDOW_OF_SENSORS {
+        Fleet::WINDOW_OF_COMPUTERS
+    } else {
+        bytes
+    };
+    assert_eq!(parse(&text, &[]).fleets[0].window_bytes, computer);
 }
 
 #[test]

@@ -24,21 +24,25 @@ pub(crate) struct Air {
     launched: u64,
 }
 
-/// Ordered by arrival, and by launch among those that arrive together.
+/// A packet on the air, ordered by arrival, and by launch among those that
+/// arrive together.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct OnAir {
-    at: Nanos,
+pub(crate) struct OnAir {
+    pub(crate) at: Nanos,
     launch: u64,
-    packet: Bytes,
+    pub(crate) packet: Bytes,
+}
+
+impl AsRef<[u8]> for OnAir {
+    fn as_ref(&self) -> &[u8] {
+        &self.packet
+    }
 }
 
 impl Air {
     pub(crate) fn launch(&mut self, at: Nanos, packet: Bytes) {
-        self.packets.push(Reverse(OnAir {
-            at,
-            launch: self.launched,
-            packet,
-        }));
+        let launch = self.launched;
+        self.packets.push(Reverse(OnAir { at, launch, packet }));
         self.launched += 1;
     }
 
@@ -48,13 +52,11 @@ impl Air {
     }
 
     /// The next packet that has arrived by `now`.
-    pub(crate) fn land(&mut self, now: Nanos) -> Option<(Nanos, Bytes)> {
+    pub(crate) fn land(&mut self, now: Nanos) -> Option<OnAir> {
         if self.next()? > now {
             return None;
         }
-        self.packets
-            .pop()
-            .map(|Reverse(landed)| (landed.at, landed.packet))
+        self.packets.pop().map(|Reverse(landed)| landed)
     }
 }
 

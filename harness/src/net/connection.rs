@@ -40,6 +40,24 @@ pub(crate) struct Flow {
     pub(crate) remote: SocketAddrV4,
 }
 
+/// What differs between connections of one network card.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scale {
+    /// Largest IP packet, in bytes.
+    pub(crate) mtu: u16,
+    /// Receive buffer in bytes, which is the largest window advertised.
+    pub(crate) window_bytes: u32,
+    /// Where the initial sequence number comes from.
+    pub(crate) seed: u64,
+}
+
+/// The send buffer that goes with a receive window: half of it, as in lwIP
+/// (`TCP_SND_BUF` is two segments, `TCP_WND` four), the TCP of most
+/// microcontrollers.
+fn send_buffer_bytes(window_bytes: u32) -> usize {
+    (window_bytes / 2).max(256) as usize
+}
+
 /// What a connection waits for, when it may wait too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -76,8 +94,8 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// A connection that sends its SYN at the first poll.
-    pub(crate) fn dial(flow: Flow, mtu: u16, seed: u64, tcp: &NetworkSettings) -> Connection {
-        let mut connection = Connection::new(flow, mtu, seed, tcp);
+    pub(crate) fn dial(flow: Flow, scale: Scale, tcp: &NetworkSettings) -> Connection {
+        let mut connection = Connection::new(flow, scale, tcp);
         let remote = IpEndpoint::from(flow.remote);
         let local = IpEndpoint::from(flow.local);
         let socket = connection.sockets.get_mut::<Socket<'_>>(connection.handle);
@@ -92,8 +110,8 @@ impl Connection {
     }
 
     /// A connection that waits for the SYN which is about to be handed to it.
-    pub(crate) fn answer(flow: Flow, mtu: u16, seed: u64, tcp: &NetworkSettings) -> Connection {
-        let mut connection = Connection::new(flow, mtu, seed, tcp);
+    pub(crate) fn answer(flow: Flow, scale: Scale, tcp: &NetworkSettings) -> Connection {
+        let mut connection = Connection::new(flow, scale, tcp);
         connection.unaccepted = true;
         let local = IpListenEndpoint::from(flow.local);
         if connection.socket().listen(local).is_err() {
@@ -102,7 +120,12 @@ impl Connection {
         connection
     }
 
-    fn new(flow: Flow, mtu: u16, seed: u64, tcp: &NetworkSettings) -> Connection {
+    fn new(flow: Flow, scale: Scale, tcp: &NetworkSettings) -> Connection {
+        let Scale {
+            mtu,
+            window_bytes,
+            seed,
+        } = scale;
         let mut config = Config::new(HardwareAddress::Ip);
         config.random_seed = seed;
         let mut phy = Phy {
@@ -119,8 +142,8 @@ impl Connection {
                 .ok();
         });
         let mut socket = Socket::new(
-            SocketBuffer::new(vec![0; tcp.window_bytes as usize]),
-            SocketBuffer::new(vec![0; tcp.window_bytes as usize]),
+            SocketBuffer::new(vec![0; window_bytes as usize]),
+            SocketBuffer::new(vec![0; send_buffer_bytes(window_bytes)]),
         );
         socket.set_nagle_enabled(!tcp.nodelay);
         socket.set_ack_delay(tcp.ack_delay.map(Into::into));

@@ -8,17 +8,19 @@
 use super::access::{Access, Air};
 use super::account::SendAccount;
 use super::address;
+use super::connection::Flow;
 use super::nic::Nic;
 use super::segment::Segment;
 use super::tap::{PacketKey, Tap, Way};
 use super::time::{Clock, MILLISECOND, Nanos};
 use super::tunnel::Tunnel;
-use bytes::Bytes;
 use parking_lot::Mutex;
 use squall_reports::Layer;
 use std::io;
 use std::net::Ipv4Addr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 /// Who is where: servers first, then sites, each a turmoil host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,21 +29,33 @@ pub(crate) struct Map {
     pub(crate) hosts: Vec<String>,
     /// How many of them are servers.
     pub(crate) servers: usize,
-    /// First device and site of each fleet; fleets follow one another.
-    pub(crate) fleets: Vec<(u32, usize)>,
+    /// The fleets in the order of their devices.
+    pub(crate) fleets: Vec<Place>,
+}
+
+/// Where the devices of a fleet are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) first_device: u32,
+    pub(crate) site: usize,
+    /// Receive window, in bytes, of both ends of their connections.
+    pub(crate) window_bytes: u32,
 }
 
 impl Map {
+    /// The fleet of a device.
     fn fleet_of(&self, device: u32) -> usize {
-        self.fleets
-            .partition_point(|(first, _)| *first <= device)
-            .saturating_sub(1)
+        let after = self
+            .fleets
+            .partition_point(|place| place.first_device <= device);
+        after.saturating_sub(1)
     }
 
-    /// The fleet and site of a device.
-    fn place_of(&self, device: u32) -> (usize, usize) {
-        let fleet = self.fleet_of(device);
-        (fleet, self.fleets[fleet].1)
+    /// The receive window of a connection, by the device at one of its ends.
+    pub(crate) fn window_of(&self, flow: &Flow) -> u32 {
+        let ends = [flow.local, flow.remote];
+        let device = ends.iter().find_map(|end| address::device_of(*end.ip()));
+        self.fleets[self.fleet_of(device.unwrap_or(0))].window_bytes
     }
 
     /// The host of a site.
@@ -68,34 +82,34 @@ impl Host {
     /// What opening the tunnel answers.
     pub(crate) async fn run_site(mut self, mut access: Access, tick: Nanos) -> io::Result<()> {
         let mut tunnel = Tunnel::open(&self.map.hosts).await?;
+        let mut timer = pin!(sleep_until(Instant::now()));
+        let mut landed = Vec::new();
+        let (nic, tap) = (Arc::clone(&self.nic), Arc::clone(&self.tap));
         loop {
             // Rounded down to tokio's resolution, so that no packet is late.
             let depart = |at: Nanos| at.saturating_sub(tick) / MILLISECOND * MILLISECOND;
             let rising = access.rising.next().map(depart);
-            let due = [rising, access.falling.next(), self.nic.next_timer()];
-            self.wait(&tunnel, due).await?;
+            let due = [rising, access.falling.next(), nic.next_timer()];
+            let readable = self.wait(&tunnel, timer.as_mut(), due).await?;
             let now = self.clock.now();
-            let tap = Arc::clone(&self.tap);
             let mut tap = tap.lock();
-            while let Some(frames) = tunnel.receive() {
-                for frame in frames {
+            if readable {
+                tunnel.receive(|frame| {
                     if let Some(device) = destination(&frame.packet).and_then(address::device_of) {
                         access.offer(Way::Down, device, frame.key, frame.packet, &mut tap);
                     }
-                }
+                });
             }
-            let landed = std::iter::from_fn(|| access.falling.land(now)).map(|(_, packet)| packet);
-            let landed: Vec<Bytes> = landed.collect();
-            let nic = Arc::clone(&self.nic);
-            nic.turn(now, landed, |account, packet| {
+            landed.extend(std::iter::from_fn(|| access.falling.land(now)));
+            nic.turn(now, landed.drain(..), |account, packet| {
                 if let Some((key, device)) = self.sent(Way::Up, now, account, &packet, &mut tap) {
                     access.offer(Way::Up, device, key, packet.into(), &mut tap);
                 }
             });
             drop(tap);
-            while let Some((at, packet)) = access.rising.land(now + tick + MILLISECOND) {
-                if let Some(server) = destination(&packet).and_then(address::server_of) {
-                    tunnel.push(server, at, 0, &packet);
+            while let Some(risen) = access.rising.land(now + tick + MILLISECOND) {
+                if let Some(server) = destination(&risen.packet).and_then(address::server_of) {
+                    tunnel.push(server, risen.at, 0, &risen.packet);
                 }
             }
             tunnel.flush();
@@ -108,25 +122,21 @@ impl Host {
     /// What opening the tunnel answers.
     pub(crate) async fn run_server(mut self) -> io::Result<()> {
         let mut tunnel = Tunnel::open(&self.map.hosts).await?;
+        let mut timer = pin!(sleep_until(Instant::now()));
         let mut arriving = Air::default();
+        let mut landed = Vec::new();
+        let (nic, tap) = (Arc::clone(&self.nic), Arc::clone(&self.tap));
         loop {
-            let due = [arriving.next(), self.nic.next_timer(), None];
-            self.wait(&tunnel, due).await?;
-            let now = self.clock.now();
-            while let Some(frames) = tunnel.receive() {
-                for frame in frames {
-                    arriving.launch(frame.key.at, frame.packet);
-                }
+            let due = [arriving.next(), nic.next_timer(), None];
+            if self.wait(&tunnel, timer.as_mut(), due).await? {
+                tunnel.receive(|frame| arriving.launch(frame.key.at, frame.packet));
             }
-            let landed: Vec<Bytes> = std::iter::from_fn(|| arriving.land(now))
-                .map(|(_, packet)| packet)
-                .collect();
-            let nic = Arc::clone(&self.nic);
-            let tap = Arc::clone(&self.tap);
+            let now = self.clock.now();
+            landed.extend(std::iter::from_fn(|| arriving.land(now)));
             let mut tap = tap.lock();
-            nic.turn(now, landed, |account, packet| {
+            nic.turn(now, landed.drain(..), |account, packet| {
                 if let Some((key, device)) = self.sent(Way::Down, now, account, &packet, &mut tap) {
-                    let (_, site) = self.map.place_of(device);
+                    let site = self.map.fleets[self.map.fleet_of(device)].site;
                     tunnel.push(self.map.host_of_site(site), key.at, key.number, &packet);
                 }
             });
@@ -135,20 +145,28 @@ impl Host {
         }
     }
 
-    /// Waits for the card, the tunnel, or the earliest of what is due.
-    async fn wait(&self, tunnel: &Tunnel, due: [Option<Nanos>; 3]) -> io::Result<()> {
+    /// Waits for the card, the tunnel, or the earliest of what is due; says
+    /// whether it was the tunnel.
+    async fn wait(
+        &self,
+        tunnel: &Tunnel,
+        mut timer: Pin<&mut Sleep>,
+        due: [Option<Nanos>; 3],
+    ) -> io::Result<bool> {
         let due = due.into_iter().flatten().min();
-        let timer = async {
-            match due {
-                Some(at) => tokio::time::sleep_until(self.clock.instant(at)).await,
-                None => std::future::pending().await,
+        if let Some(at) = due {
+            let at = self.clock.instant(at);
+            // Setting a timer costs more than all else here, and most turns
+            // leave the earliest time as it was.
+            if timer.is_elapsed() || timer.deadline() != at {
+                timer.as_mut().reset(at);
             }
-        };
+        }
         tokio::select! {
             biased;
-            () = self.nic.wait() => Ok(()),
-            readable = tunnel.readable() => readable,
-            () = timer => Ok(()),
+            () = self.nic.wait() => Ok(false),
+            readable = tunnel.readable() => readable.map(|()| true),
+            () = timer, if due.is_some() => Ok(false),
         }
     }
 
@@ -166,7 +184,8 @@ impl Host {
             Way::Up => *segment.source.ip(),
             Way::Down => *segment.destination.ip(),
         })?;
-        let (fleet, site) = self.map.place_of(device);
+        let fleet = self.map.fleet_of(device);
+        let site = self.map.fleets[fleet].site;
         let key = PacketKey {
             at: now,
             host: self.index,

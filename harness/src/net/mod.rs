@@ -36,7 +36,7 @@ mod tunnel;
 
 pub(crate) use access::Access;
 pub(crate) use capture::Capture;
-pub(crate) use host::{Host, Map};
+pub(crate) use host::{Host, Map, Place};
 pub(crate) use tap::Tap;
 
 pub use address::MQTT_PORT;

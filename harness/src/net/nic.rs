@@ -7,7 +7,8 @@
 
 use super::account::SendAccount;
 use super::address::EPHEMERAL_PORT_FIRST;
-use super::connection::{Connection, Flow};
+use super::connection::{Connection, Flow, Scale};
+use super::host::Map;
 use super::segment::{self, Segment};
 use super::stream::{TcpListener, TcpStream};
 use super::time::Nanos;
@@ -38,6 +39,7 @@ pub struct Nic {
 
 struct State {
     settings: Arc<NetworkSettings>,
+    map: Arc<Map>,
     mtu: u16,
     /// Initial sequence numbers.
     random: Pcg64Mcg,
@@ -63,10 +65,16 @@ struct Backlog {
 
 impl Nic {
     /// A card whose packets are at most `mtu` bytes, IP header included.
-    pub(crate) fn new(settings: Arc<NetworkSettings>, mtu: u16, random: Pcg64Mcg) -> Arc<Nic> {
+    pub(crate) fn new(
+        settings: Arc<NetworkSettings>,
+        map: Arc<Map>,
+        mtu: u16,
+        random: Pcg64Mcg,
+    ) -> Arc<Nic> {
         Arc::new(Nic {
             state: Mutex::new(State {
                 settings,
+                map,
                 mtu,
                 random,
                 connections: Slab::new(),
@@ -96,8 +104,8 @@ impl Nic {
             let mut state = self.state.lock();
             state.without_power.remove(&local);
             let flow = state.fresh_flow(local, remote)?;
-            let seed = state.random.next_u64();
-            let connection = Connection::dial(flow, state.mtu, seed, &state.settings);
+            let scale = state.scale(&flow);
+            let connection = Connection::dial(flow, scale, &state.settings);
             let index = state.insert(connection);
             self.mark(&mut state, index);
             index
@@ -260,6 +268,14 @@ impl State {
         index
     }
 
+    fn scale(&mut self, flow: &Flow) -> Scale {
+        Scale {
+            mtu: self.mtu,
+            window_bytes: self.map.window_of(flow),
+            seed: self.random.next_u64(),
+        }
+    }
+
     fn mark(&mut self, index: usize) {
         let connection = &mut self.connections[index];
         if !connection.dirty {
@@ -333,8 +349,8 @@ impl State {
             return None;
         }
         backlog.pending += 1;
-        let seed = self.random.next_u64();
-        let connection = Connection::answer(flow, self.mtu, seed, &self.settings);
+        let scale = self.scale(&flow);
+        let connection = Connection::answer(flow, scale, &self.settings);
         Some(self.insert(connection))
     }
 

@@ -105,22 +105,23 @@ impl Tunnel {
         self.socket.readable().await
     }
 
-    /// The packets of the next datagram, if there is one.
-    pub(crate) fn receive(&mut self) -> Option<Vec<Frame>> {
-        let (length, origin) = self.socket.try_recv_from(&mut self.buffer).ok()?;
-        let host = self.peers.iter().find(|peer| peer.address == origin)?.host;
-        let mut datagram = Bytes::copy_from_slice(&self.buffer[..length]);
-        let mut frames = Vec::new();
-        while datagram.len() >= FRAME_HEADER_BYTES {
-            let at = datagram.get_u64();
-            let number = datagram.get_u32();
-            let length = usize::from(datagram.get_u16());
-            let packet = datagram.split_to(length.min(datagram.len()));
-            frames.push(Frame {
-                key: PacketKey { at, host, number },
-                packet,
-            });
+    /// Hands every packet that has come to `take`.
+    pub(crate) fn receive(&mut self, mut take: impl FnMut(Frame)) {
+        while let Ok((length, origin)) = self.socket.try_recv_from(&mut self.buffer) {
+            let Some(peer) = self.peers.iter().find(|peer| peer.address == origin) else {
+                continue;
+            };
+            let mut datagram = Bytes::copy_from_slice(&self.buffer[..length]);
+            while datagram.len() >= FRAME_HEADER_BYTES {
+                let key = PacketKey {
+                    at: datagram.get_u64(),
+                    host: peer.host,
+                    number: datagram.get_u32(),
+                };
+                let length = usize::from(datagram.get_u16());
+                let packet = datagram.split_to(length.min(datagram.len()));
+                take(Frame { key, packet });
+            }
         }
-        Some(frames)
     }
 }

@@ -22,10 +22,23 @@ pub struct Fleet {
     pub mqtt: Mqtt,
     /// How a device that lost its connection, or got none, tries again.
     pub reconnect: Reconnect,
+    /// TCP window in bytes, at least 512: the receive buffer of both ends of its
+    /// connections; their send buffer is half of it.
+    pub window_bytes: u32,
     /// What a device publishes.
     pub publish: Option<Publish>,
     /// What a device subscribes to.
     pub subscribe: Vec<Subscription>,
+}
+
+impl Fleet {
+    /// TCP window in bytes of a fleet that publishes, unless it sets its own:
+    /// what lwIP has unless told otherwise (`TCP_WND`, four segments of 536).
+    pub const WINDOW_OF_SENSORS: u32 = 4 * 536;
+
+    /// TCP window in bytes of a fleet that only subscribes, unless it sets its
+    /// own: 64 KiB. Linux starts there and grows.
+    pub const WINDOW_OF_COMPUTERS: u32 = 64 << 10;
 }
 
 /// When a device first wakes: at a time drawn evenly from `after` to

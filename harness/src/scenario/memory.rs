@@ -1,7 +1,7 @@
 //! How much memory a run will need, and whether the machine has it.
 
 use super::diagnostic::ScenarioError;
-use super::{Lifecycle, Scenario};
+use super::{Fleet, Lifecycle, Scenario};
 
 /// Resident bytes of an online device, both ends included, without its TCP
 /// buffers beyond the default window.
@@ -11,19 +11,20 @@ const BYTES_PER_ONLINE_DEVICE: u64 = 64 << 10;
 /// trace.
 const BYTES_PER_SLEEPING_DEVICE: u64 = 1 << 10;
 
-/// Two buffers at each of two ends are part of the figure above, at this size.
-const WINDOW_INCLUDED_BYTES: u64 = 4 << 10;
+/// The window that is part of the figure above, in bytes.
+const WINDOW_INCLUDED_BYTES: u64 = Fleet::WINDOW_OF_SENSORS as u64;
 
 /// Bytes that running `scenario` takes at its busiest, from above and roughly.
 #[must_use]
 pub fn estimate_bytes(scenario: &Scenario) -> u64 {
-    let window = u64::from(scenario.network.window_bytes);
-    let online = BYTES_PER_ONLINE_DEVICE + 4 * window.saturating_sub(WINDOW_INCLUDED_BYTES);
     scenario
         .fleets
         .iter()
         .map(|fleet| {
             let count = u64::from(fleet.count);
+            // A receive buffer at each end, and a send buffer half its size.
+            let window = u64::from(fleet.window_bytes);
+            let online = BYTES_PER_ONLINE_DEVICE + 3 * window.saturating_sub(WINDOW_INCLUDED_BYTES);
             let awake = match &fleet.lifecycle {
                 // Starts spread over a period keep wake-ups apart, so that few
                 // are awake at once: at worst each for as long as it may be.
@@ -74,10 +75,10 @@ pub fn check(scenario: &Scenario, parallel: u64, available: u64) -> Result<(), S
             gibibytes(available),
         ),
         Some(format!(
-            "{} devices at 64 KiB each while online, and a window of {} bytes: \
-             use fewer devices (--set fleet.<name>.count=1000), a smaller window, or fewer --jobs",
+            "{} devices at 64 KiB each while online, and three times a TCP window beyond \
+             {WINDOW_INCLUDED_BYTES} bytes: use fewer devices (--set fleet.<name>.count=1000), \
+             a smaller window, or fewer --jobs",
             scenario.device_count(),
-            scenario.network.window_bytes,
         )),
     ))
 }
@@ -119,8 +120,8 @@ mod tests {
     }
 
     #[rstest]
-    #[case::always_on("", 1_000 * (64 << 10))]
-    #[case::a_larger_window("network = { window = \"8 KiB\" }", 1_000 * (80 << 10))]
+    #[case::always_on("network = { window = 2144 }", 1_000 * (64 << 10))]
+    #[case::a_larger_window("network = { window = 3144 }", 1_000 * ((64 << 10) + 3_000))]
     fn estimates(#[case] top: &str, #[case] bytes: u64) {
         let text = format!(
             "title = \"t\"\nduration = \"1m\"\n{top}\n\

@@ -9,9 +9,6 @@ pub struct NetworkSettings {
     pub tick: Duration,
     /// Whether `tick` was derived from the scenario's links, and not given.
     pub tick_derived: bool,
-    /// Bytes of the TCP window, which is the size of each of a socket's two
-    /// buffers; at least 512.
-    pub window_bytes: u32,
     /// Unacknowledged data may stand this long before a connection is given
     /// up (Linux's 15 retransmissions: 924.6 s, tcp(7) `tcp_retries2`).
     pub user_timeout: Duration,

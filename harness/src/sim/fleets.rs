@@ -1,7 +1,7 @@
 //! Who takes part: the scenario's fleets as devices, numbered through.
 
 use crate::metrics::FleetInfo;
-use crate::net::Map;
+use crate::net::{Map, Place};
 use crate::scenario::{self, Scenario};
 use squall_devices as devices;
 use squall_devices::{DeviceId, FleetError};
@@ -28,7 +28,11 @@ impl Cast {
             let device_fleet = device_fleet(fleet, first_device, seed, scenario);
             device_fleet.check()?;
             fleets.push(Arc::new(device_fleet));
-            places.push((first_device, fleet.site));
+            places.push(Place {
+                first_device,
+                site: fleet.site,
+                window_bytes: fleet.window_bytes,
+            });
             first_device += fleet.count;
         }
         let mut host_names = vec!["broker".to_owned()];

@@ -67,10 +67,7 @@ fn settings(scenario: &Scenario) -> Vec<Setting> {
     };
     vec![
         setting("tick", format!("{}{derived}", time(network.tick))),
-        setting(
-            "TCP window",
-            figures::bytes(u64::from(network.window_bytes)),
-        ),
+        setting("TCP window", windows(scenario)),
         setting("TCP user timeout", time(network.user_timeout)),
         setting("TCP SYN timeout", time(network.syn_timeout)),
         setting(
@@ -83,6 +80,27 @@ fn settings(scenario: &Scenario) -> Vec<Setting> {
         ),
         setting("congestion control", congestion.to_owned()),
     ]
+}
+
+/// The TCP window of each fleet; once, where all have the same.
+fn windows(scenario: &Scenario) -> String {
+    let bytes =
+        |fleet: &scenario::Fleet| format!("{} B", figures::count(fleet.window_bytes.into()));
+    let (first, rest) = match scenario.fleets.split_first() {
+        Some(fleets) => fleets,
+        None => return figures::NONE.to_owned(),
+    };
+    if rest
+        .iter()
+        .all(|fleet| fleet.window_bytes == first.window_bytes)
+    {
+        return bytes(first);
+    }
+    let fleets = scenario
+        .fleets
+        .iter()
+        .map(|fleet| format!("{} {}", fleet.name, bytes(fleet)));
+    fleets.collect::<Vec<_>>().join(", ")
 }
 
 fn weather(scenario: &Scenario, tap: &Tap) -> Weather {

@@ -107,7 +107,12 @@ impl Plan {
         Host {
             index,
             map: Arc::clone(&self.map),
-            nic: Nic::new(Arc::clone(&self.network), mtu, random),
+            nic: Nic::new(
+                Arc::clone(&self.network),
+                Arc::clone(&self.map),
+                mtu,
+                random,
+            ),
             tap: Arc::clone(&self.tap),
             clock: Clock::start(),
             number: 0,

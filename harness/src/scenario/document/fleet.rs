@@ -34,6 +34,9 @@ pub(crate) struct FleetTable {
     /// How a device that lost its connection, or got none, tries again.
     #[serde(default)]
     pub(crate) reconnect: ReconnectTable,
+    /// TCP window of both ends of its connections; the one of `[network]`
+    /// unless given.
+    pub(crate) window: Option<At<Size>>,
     /// What a device publishes.
     pub(crate) publish: Option<At<PublishTable>>,
     /// What a device subscribes to.

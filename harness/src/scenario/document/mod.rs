@@ -57,8 +57,11 @@ pub(crate) struct NetworkTable {
     /// Resolution of time between hosts, 1 ms to 1 s. The smallest one-way
     /// delay of the scenario's links unless given, within 1 ms to 10 ms.
     pub(crate) tick: Option<At<Time>>,
-    /// TCP window, which is the size of each of a socket's two buffers; at
-    /// least 512 bytes, 4 KiB unless given.
+    /// TCP window of every fleet that does not set its own: the receive buffer
+    /// of both ends, and twice their send buffer; at least 512 bytes. 2144
+    /// bytes unless given, as in lwIP, the TCP of most microcontrollers; 64 KiB
+    /// for a fleet that only subscribes, since dashboards and recorders are
+    /// computers.
     pub(crate) window: Option<At<Size>>,
     /// Unacknowledged data may stand this long before a connection is given
     /// up; 924s unless given, as on Linux.
@@ -72,8 +75,7 @@ pub(crate) struct NetworkTable {
     /// Whether small segments are sent at once (TCP_NODELAY); true unless
     /// given, as most MQTT clients and brokers set it.
     pub(crate) nodelay: Option<bool>,
-    /// Congestion control of both ends; "none" unless given, since a window of
-    /// 4 KiB never fills a path.
+    /// Congestion control of both ends; "reno" unless given.
     pub(crate) congestion: Option<CongestionName>,
 }
 

@@ -19,7 +19,13 @@ use super::super::text::{Complaint, written};
 use super::Resolver;
 
 impl Resolver<'_> {
-    pub(super) fn fleet(&self, table: FleetTable, sites: &[Site]) -> Result<Fleet, ScenarioError> {
+    /// `window` is the TCP window that `[network]` gives to all fleets, in bytes.
+    pub(super) fn fleet(
+        &self,
+        table: FleetTable,
+        sites: &[Site],
+        window: Option<u32>,
+    ) -> Result<Fleet, ScenarioError> {
         let site = sites
             .iter()
             .position(|site| site.name == table.site.value.0)
@@ -61,6 +67,11 @@ impl Resolver<'_> {
             },
             mqtt: self.mqtt(table.mqtt)?,
             reconnect: self.reconnect(&table.reconnect)?,
+            window_bytes: match self.window(table.window.as_ref())?.or(window) {
+                Some(bytes) => bytes,
+                None if publish.is_none() => Fleet::WINDOW_OF_COMPUTERS,
+                None => Fleet::WINDOW_OF_SENSORS,
+            },
             publish,
             subscribe: table
                 .subscribe

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::diagnostic::{ScenarioError, Sources};
-use super::document::scalar::{Name, Time};
+use super::document::scalar::{Name, Size, Time};
 use super::document::value::At;
 use super::document::{BrokerTable, CongestionName, ExpectTable, NetworkTable, ScenarioTable};
 use super::expect::{Expectation, Expectations, Metric};
@@ -83,10 +83,11 @@ impl Resolver<'_> {
             .into_iter()
             .map(|site| self.site(site))
             .collect::<Result<Vec<_>, _>>()?;
+        let window = self.window(table.network.window.as_ref())?;
         let fleets = table
             .fleet
             .into_iter()
-            .map(|fleet| self.fleet(fleet, &sites))
+            .map(|fleet| self.fleet(fleet, &sites, window))
             .collect::<Result<Vec<_>, _>>()?;
         Ok(Scenario {
             title: table.title.0,
@@ -99,6 +100,21 @@ impl Resolver<'_> {
             fleets,
             expect: expectations(table.expect),
         })
+    }
+
+    /// A TCP window that is given, in bytes.
+    fn window(&self, window: Option<&At<Size>>) -> Result<Option<u32>, ScenarioError> {
+        let Some(window) = window else {
+            return Ok(None);
+        };
+        let bytes = self.within(
+            &window.span,
+            window.value.0,
+            512..=1 << 20,
+            "the TCP window",
+            "from 512 bytes to 1 MiB, such as \"4 KiB\"",
+        )?;
+        Ok(Some(bytes))
     }
 
     fn network(
@@ -126,16 +142,6 @@ impl Resolver<'_> {
                 ));
             }
         };
-        let window_bytes = match &table.window {
-            None => 4096,
-            Some(window) => self.within(
-                &window.span,
-                window.value.0,
-                512..=1 << 20,
-                "the TCP window",
-                "from 512 bytes to 1 MiB, such as \"4 KiB\"",
-            )?,
-        };
         let timeout = |time: &Option<At<Time>>, otherwise: u64| match time {
             None => Ok(Duration::from_secs(otherwise)),
             Some(time) => self.positive(time, "a timeout of no time"),
@@ -146,14 +152,13 @@ impl Resolver<'_> {
         Ok(NetworkSettings {
             tick,
             tick_derived: table.tick.is_none(),
-            window_bytes,
             user_timeout: timeout(&table.user_timeout, 924)?,
             syn_timeout: timeout(&table.syn_timeout, 127)?,
             ack_delay: Some(ack_delay).filter(|delay| !delay.is_zero()),
             nodelay: table.nodelay.unwrap_or(true),
             congestion: match table.congestion {
-                None | Some(CongestionName::None) => CongestionControl::None,
-                Some(CongestionName::Reno) => CongestionControl::Reno,
+                Some(CongestionName::None) => CongestionControl::None,
+                None | Some(CongestionName::Reno) => CongestionControl::Reno,
                 Some(CongestionName::Cubic) => CongestionControl::Cubic,
             },
         })

@@ -41,7 +41,8 @@ fn what_is_sent_arrives_or_is_lost(#[case] way: Way) {
     };
     let mut last = 0;
     let mut arrived = 0;
-    while let Some((at, _)) = air.land(u64::MAX) {
+    while let Some(packet) = air.land(u64::MAX) {
+        let at = packet.at;
         assert!(at >= last, "packets land in the order of time");
         (last, arrived) = (at, arrived + 1);
     }

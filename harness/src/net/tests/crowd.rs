@@ -43,7 +43,7 @@ fn thousands_of_connections_have_a_timer_each_at_most(#[values(0.0, 0.1)] loss: 
     const CONNECTIONS: u32 = 2_000;
     let mut world = World::ideal();
     (world.link.up.loss, world.link.down.loss) = (loss, loss);
-    world.network.window_bytes = 1_024;
+    world.window_bytes = 1_024;
     world.drain = Duration::from_secs(300);
     let run = world.run(echo_server, |end| async move {
         let mut echoes = JoinSet::new();

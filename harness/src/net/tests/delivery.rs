@@ -113,7 +113,7 @@ fn an_echo_larger_than_the_window_is_byte_identical(
     #[values(0.0, 0.02)] loss: f64,
 ) {
     let mut world = World::new(Direction { loss, ..fifty_ms() });
-    (world.network.window_bytes, world.network.congestion) = (window, congestion);
+    (world.window_bytes, world.network.congestion) = (window, congestion);
     world.limit = Duration::from_secs(3_600);
     let run = world.run(echo_server, move |end| async move {
         let stream = end.dial(0).await.expect("a connection");

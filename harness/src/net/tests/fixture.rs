@@ -2,6 +2,7 @@
 //! left behind.
 
 use crate::net::address::{of_device, of_server};
+use crate::net::host::Place;
 use crate::net::segment::Segment;
 use crate::net::{Access, Capture, Clock, Host, MQTT_PORT, Map, Nanos, Nic, Tap, nanos};
 use crate::net::{TcpListener, TcpStream};
@@ -52,6 +53,8 @@ impl End {
 pub(super) struct World {
     pub(super) link: LinkSpec,
     pub(super) network: NetworkSettings,
+    /// Receive window of both ends; a send buffer is half as large.
+    pub(super) window_bytes: u32,
     pub(super) seed: u64,
     /// Virtual time that passes after the client has ended.
     pub(super) drain: Duration,
@@ -68,13 +71,13 @@ impl World {
             network: NetworkSettings {
                 tick: Duration::from_millis(10),
                 tick_derived: false,
-                window_bytes: 4096,
                 user_timeout: Duration::from_millis(924_600),
                 syn_timeout: Duration::from_secs(127),
                 ack_delay: Some(Duration::from_millis(10)),
                 nodelay: true,
                 congestion: CongestionControl::None,
             },
+            window_bytes: 4096,
             seed: 1,
             drain: Duration::from_secs(30),
             limit: Duration::from_secs(600),
@@ -101,7 +104,11 @@ impl World {
         let map = Arc::new(Map {
             hosts: vec!["server".to_owned(), "site".to_owned()],
             servers: 1,
-            fleets: vec![(0, 0)],
+            fleets: vec![Place {
+                first_device: 0,
+                site: 0,
+                window_bytes: self.window_bytes,
+            }],
         });
         let file = SharedFile::default();
         let capture = Capture::new(Box::new(file.clone()), &map.hosts).expect("memory");
@@ -177,7 +184,8 @@ impl World {
                     _ => world.link.up.mtu.min(world.link.down.mtu),
                 };
                 let random = random::stream(world.seed, "tcp", index.into());
-                let nic = Nic::new(Arc::new(world.network.clone()), mtu, random);
+                let settings = Arc::new(world.network.clone());
+                let nic = Nic::new(settings, Arc::clone(&map), mtu, random);
                 nics.lock().push(Arc::clone(&nic));
                 let clock = Clock::start();
                 let end = End {

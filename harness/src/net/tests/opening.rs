@@ -139,7 +139,7 @@ fn a_full_backlog_drops_syns_until_there_is_room() {
         }
     };
     let mut world = World::ideal();
-    world.network.window_bytes = 512;
+    world.window_bytes = 512;
     let run = world.run(server, |end| async move {
         let mut dials = JoinSet::new();
         for device in 0..(BACKLOG + MORE) as u32 {
@@ -177,7 +177,7 @@ fn a_syn_ack_that_nobody_answers_is_given_up(#[case] seconds: u64, #[case] left:
 fn every_connection_dials_from_a_fresh_port_until_none_is_left() {
     const PORTS: usize = (u16::MAX - EPHEMERAL_PORT_FIRST) as usize + 1;
     let mut world = World::ideal();
-    world.network.window_bytes = 512;
+    world.window_bytes = 512;
     let run = world.run(
         |_| std::future::pending(),
         |end| async move {

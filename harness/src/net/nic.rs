@@ -241,9 +241,8 @@ impl Nic {
     pub(crate) fn unlisten(&self, address: SocketAddrV4) {
         let mut state = self.state.lock();
         state.listeners.remove(&address);
-        let its_own = |connection: &Connection| {
-            connection.unaccepted && connection.flow.local == address
-        };
+        let its_own =
+            |connection: &Connection| connection.unaccepted && connection.flow.local == address;
         let left: Vec<usize> = state
             .connections
             .iter()

@@ -17,9 +17,9 @@ const _: () = {
     is_send_and_sync::<TcpListener>();
 };
 
-fn lossy() -> World {
+fn lossy(loss: f64) -> World {
     World::new(Direction {
-        loss: 0.2,
+        loss,
         ..fifty_ms()
     })
 }
@@ -29,7 +29,9 @@ fn a_websocket_speaks_through_loss() {
     let server = |end: End| async move {
         let mut listener = end.listen();
         let stream = listener.accept().await;
-        let mut socket = tokio_tungstenite::accept_async(stream).await.expect("a handshake");
+        let mut socket = tokio_tungstenite::accept_async(stream)
+            .await
+            .expect("a handshake");
         while let Some(Ok(message)) = socket.next().await {
             if message.is_text() {
                 socket.send(message).await.expect("room");
@@ -38,11 +40,13 @@ fn a_websocket_speaks_through_loss() {
         drop(socket);
         std::future::pending().await
     };
-    let run = lossy().run(server, |end| async move {
+    let run = lossy(0.2).run(server, |end| async move {
         let stream = end.dial(0).await.expect("a connection");
         let handshake = tokio_tungstenite::client_async("ws://server/readings", stream);
         let (mut socket, _) = handshake.await.expect("a handshake");
-        let readings: Vec<_> = (0..50).map(|n| Message::text(format!("reading {n}"))).collect();
+        let readings: Vec<_> = (0..50)
+            .map(|n| Message::text(format!("reading {n:>400}")))
+            .collect();
         for reading in &readings {
             socket.send(reading.clone()).await.expect("room");
         }
@@ -72,14 +76,17 @@ fn an_mqtt_client_and_the_broker_speak_through_loss() {
             } => {}
         }
     };
-    let run = lossy().run(server, |end| async move {
+    let run = lossy(0.1).run(server, |end| async move {
         let mut options = MqttOptions::new("sensor", "server");
         options.set_socket_connector(move |_, _| {
             let end = end.clone();
             async move { end.dial(0).await }
         });
         let (client, mut events) = AsyncClient::builder(options).capacity(10).build();
-        client.subscribe("readings", QoS::AtLeastOnce).await.expect("a queue");
+        client
+            .subscribe("readings", QoS::AtLeastOnce)
+            .await
+            .expect("a queue");
         // The client may send a PUBLISH before a SUBSCRIBE that was asked first.
         while !matches!(
             events.poll().await.expect("no error"),
@@ -111,5 +118,8 @@ fn an_mqtt_client_and_the_broker_speak_through_loss() {
     assert!(run.counts.iter().all(|way| way.lost_total() > 0));
     assert_eq!(run.bytes.both(Layer::Other), 0, "all of it is MQTT");
     let payload = run.bytes.up[Layer::Payload];
-    assert!((400..=600).contains(&payload), "{payload} bytes of 30 readings");
+    assert!(
+        (400..=600).contains(&payload),
+        "{payload} bytes of 30 readings"
+    );
 }

@@ -13,8 +13,14 @@ fn endings<T>(run: &Outcome<T>) -> ([usize; 2], [usize; 2]) {
     let count = |up, which: fn(&Captured) -> bool| {
         run.packets(|packet| packet.up == up && which(packet)).len()
     };
-    let (fin, rst) = (|packet: &Captured| packet.segment.fin, |packet: &Captured| packet.segment.rst);
-    ([count(true, fin), count(false, fin)], [count(true, rst), count(false, rst)])
+    let (fin, rst) = (
+        |packet: &Captured| packet.segment.fin,
+        |packet: &Captured| packet.segment.rst,
+    );
+    (
+        [count(true, fin), count(false, fin)],
+        [count(true, rst), count(false, rst)],
+    )
 }
 
 /// Runs a server that does something with its one connection, and then nothing.
@@ -29,7 +35,10 @@ fn a_half_closed_connection_carries_the_other_half_to_its_end() {
     let server = |end| {
         with_one(end, |mut stream| async move {
             let mut request = Vec::new();
-            stream.read_to_end(&mut request).await.expect("up to the FIN");
+            stream
+                .read_to_end(&mut request)
+                .await
+                .expect("up to the FIN");
             assert_eq!(request, b"all of it");
             stream.write_all(&pattern(10_000)).await.expect("an answer");
         })
@@ -39,9 +48,15 @@ fn a_half_closed_connection_carries_the_other_half_to_its_end() {
         stream.write_all(b"all of it").await.expect("room");
         stream.shutdown().await.expect("a FIN");
         let late = stream.write_all(b"and more").await;
-        assert_eq!(late.map_err(|error| error.kind()), Err(ErrorKind::BrokenPipe));
+        assert_eq!(
+            late.map_err(|error| error.kind()),
+            Err(ErrorKind::BrokenPipe)
+        );
         let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await.expect("up to the FIN");
+        stream
+            .read_to_end(&mut answer)
+            .await
+            .expect("up to the FIN");
         assert!(answer == pattern(10_000));
         assert_eq!(stream.read(&mut [0; 10]).await.expect("still the end"), 0);
     });
@@ -79,8 +94,18 @@ fn a_dropped_stream_says_fin_or_rst(
             if unread {
                 stream.write_all(b"for nobody").await.expect("room");
             }
-            let end = stream.read(&mut [0; 10]).await.map_err(|error| error.kind());
-            assert_eq!(end, if unread { Err(ErrorKind::ConnectionReset) } else { Ok(0) });
+            let end = stream
+                .read(&mut [0; 10])
+                .await
+                .map_err(|error| error.kind());
+            assert_eq!(
+                end,
+                if unread {
+                    Err(ErrorKind::ConnectionReset)
+                } else {
+                    Ok(0)
+                }
+            );
             // Not dropped, lest it says something too.
             std::future::pending().await
         })
@@ -98,10 +123,16 @@ fn after_a_reset_nothing_is_read_or_written() {
     let server = |end| with_one(end, |stream| async move { stream.reset() });
     let run = World::ideal().run(server, |end| async move {
         let mut stream = end.dial(0).await.expect("a connection");
-        let read = stream.read(&mut [0; 10]).await.map_err(|error| error.kind());
+        let read = stream
+            .read(&mut [0; 10])
+            .await
+            .map_err(|error| error.kind());
         assert_eq!(read, Err(ErrorKind::ConnectionReset));
         let write = stream.write(b"x").await.map_err(|error| error.kind());
-        assert!(matches!(write, Err(ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)));
+        assert!(matches!(
+            write,
+            Err(ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
+        ));
     });
     assert_eq!(endings(&run), ([0, 0], [0, 1]));
     assert_eq!(run.left, [0, 0]);
@@ -118,7 +149,10 @@ fn a_reset_wakes_a_blocked_writer() {
     };
     let run = World::ideal().run(server, |end| async move {
         let mut stream = end.dial(0).await.expect("a connection");
-        let error = stream.write_all(&pattern(100_000)).await.expect_err("a reset");
+        let error = stream
+            .write_all(&pattern(100_000))
+            .await
+            .expect_err("a reset");
         (error.kind(), end.clock.now())
     });
     let (error, at) = run.answer;

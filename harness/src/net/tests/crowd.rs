@@ -29,13 +29,23 @@ fn a_reader_and_a_writer_blocked_at_once_are_both_woken() {
         });
         to.write_all(&pattern(20_000)).await.expect("room at last");
         let wrote = clock.now();
-        let (read, _from) = reader.join_next().await.expect("a reader").expect("no panic");
+        let (read, _from) = reader
+            .join_next()
+            .await
+            .expect("a reader")
+            .expect("no panic");
         [read, wrote]
     });
     let [read, wrote] = run.answer;
-    assert!((5_150 * MS..5_250 * MS).contains(&read), "read at {read} ns");
+    assert!(
+        (5_150 * MS..5_250 * MS).contains(&read),
+        "read at {read} ns"
+    );
     // The window may be probed only a while after it has opened.
-    assert!((10 * SECOND..18 * SECOND).contains(&wrote), "written at {wrote} ns");
+    assert!(
+        (10 * SECOND..18 * SECOND).contains(&wrote),
+        "written at {wrote} ns"
+    );
 }
 
 #[rstest]

@@ -53,7 +53,7 @@ fn jitter() -> Latency {
 )]
 #[case::jitter(Direction { latency: jitter(), ..fifty_ms() }, 50_000, |_: &Outcome<_>| true)]
 #[case::tail_drop(
-    Direction { rate_bits_per_second: Some(64_000), queue_bytes: Some(3_000), ..fifty_ms() },
+    Direction { rate_bits_per_second: Some(64_000), queue_bytes: Some(1_500), ..fifty_ms() },
     50_000,
     |run: &Outcome<_>| run.packets.iter().any(|packet| packet.says("queue full"))
 )]
@@ -120,8 +120,15 @@ fn an_echo_larger_than_the_window_is_byte_identical(
         let back = echo(stream, pattern(bytes)).await.expect("an echo");
         assert!(back == pattern(bytes), "the echo differs");
     });
-    let largest = run.packets.iter().map(|packet| packet.segment.payload_bytes).max();
-    assert!(largest <= Some(window as usize), "a packet beyond the window");
+    let largest = run
+        .packets
+        .iter()
+        .map(|packet| packet.segment.payload_bytes)
+        .max();
+    assert!(
+        largest <= Some(window as usize),
+        "a packet beyond the window"
+    );
     assert_eq!(run.left, [0, 0]);
 }
 

@@ -39,7 +39,10 @@ fn run(seed: u64, devices: &'static [u32]) -> Outcome<()> {
 fn one_seed_gives_one_file() {
     let first = run(7, &[0, 1, 2]);
     assert!(first.file == run(7, &[0, 1, 2]).file, "two runs differ");
-    assert!(first.file != run(8, &[0, 1, 2]).file, "the seed changes nothing");
+    assert!(
+        first.file != run(8, &[0, 1, 2]).file,
+        "the seed changes nothing"
+    );
 }
 
 /// Sequence numbers come from the host's random stream, in the order in which
@@ -53,7 +56,9 @@ fn a_device_more_changes_nothing_for_the_others() {
             let segment = &packet.segment;
             [*segment.source.ip(), *segment.destination.ip()].contains(&mine)
         });
-        packets.map(|packet| (packet.at, packet.up, packet.bytes, packet.comment)).collect()
+        packets
+            .map(|packet| (packet.at, packet.up, packet.bytes, packet.comment))
+            .collect()
     };
     let alone = fates(run(7, &[3]));
     assert!(alone.iter().any(|(.., comment)| comment.is_some()));

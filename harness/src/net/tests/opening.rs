@@ -104,7 +104,9 @@ fn a_handshake_does_not_pass_from_one_listener_to_the_next() {
         let mut first = end.dial(0).await.expect("a SYN-ACK has come");
         let error = first.read_u8().await.expect_err("a reset");
         let mut second = end.dial(0).await.expect("a connection");
-        tokio::io::AsyncWriteExt::write_all(&mut second, &[2]).await.expect("a byte");
+        tokio::io::AsyncWriteExt::write_all(&mut second, &[2])
+            .await
+            .expect("a byte");
         sleep(Duration::from_secs(1)).await;
         error.kind()
     });
@@ -118,7 +120,10 @@ fn two_listeners_on_one_address_are_one_too_many() {
         |end| async move {
             let first = end.listen();
             let second = end.nic.listen(server_address());
-            assert_eq!(second.err().map(|error| error.kind()), Some(ErrorKind::AddrInUse));
+            assert_eq!(
+                second.err().map(|error| error.kind()),
+                Some(ErrorKind::AddrInUse)
+            );
             drop(first);
             drop(end.listen());
         },
@@ -149,7 +154,12 @@ fn a_full_backlog_drops_syns_until_there_is_room() {
                 (end.clock.now(), stream)
             });
         }
-        dials.join_all().await.into_iter().map(|(at, _)| at).collect::<Vec<_>>()
+        dials
+            .join_all()
+            .await
+            .into_iter()
+            .map(|(at, _)| at)
+            .collect::<Vec<_>>()
     });
     let at_once = run.answer.iter().filter(|at| **at < SECOND).count();
     let later = run.answer.iter().filter(|at| **at > 10 * SECOND).count();
@@ -169,7 +179,10 @@ fn a_syn_ack_that_nobody_answers_is_given_up(#[case] seconds: u64, #[case] left:
         end.nic.cut_power(crate::net::address::of_device(0));
     });
     assert_eq!(run.left, [left, 0]);
-    assert_eq!(run.packets(|packet| packet.segment.syn && !packet.up).len(), 6);
+    assert_eq!(
+        run.packets(|packet| packet.segment.syn && !packet.up).len(),
+        6
+    );
     assert_eq!(run.packets.len(), 7);
 }
 
@@ -194,7 +207,11 @@ fn every_connection_dials_from_a_fresh_port_until_none_is_left() {
             let neighbour = end.dial(1).await.err().map(|error| error.kind());
             assert_eq!(neighbour, Some(ErrorKind::ConnectionRefused));
             let refused = dials.join_all().await;
-            assert!(refused.iter().all(|kind| *kind == Some(ErrorKind::ConnectionRefused)));
+            assert!(
+                refused
+                    .iter()
+                    .all(|kind| *kind == Some(ErrorKind::ConnectionRefused))
+            );
             end.dial(0).await.expect_err("nobody listens");
         },
     );
@@ -206,6 +223,10 @@ fn every_connection_dials_from_a_fresh_port_until_none_is_left() {
         .collect();
     let (first, again) = ports.split_at(PORTS);
     assert_eq!(first.iter().collect::<BTreeSet<_>>().len(), PORTS);
-    assert_eq!(again, [EPHEMERAL_PORT_FIRST], "after the last port comes the first");
+    assert_eq!(
+        again,
+        [EPHEMERAL_PORT_FIRST],
+        "after the last port comes the first"
+    );
     assert_eq!(run.left, [0, 0]);
 }

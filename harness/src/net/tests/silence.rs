@@ -48,9 +48,16 @@ fn unacknowledged_data_ends_a_connection_without_a_word(#[case] limit: Duration)
         told.await.expect("an end")
     });
     let (read, write, after) = run.answer;
-    assert_eq!((read, write), (ErrorKind::TimedOut, Err(ErrorKind::TimedOut)));
+    assert_eq!(
+        (read, write),
+        (ErrorKind::TimedOut, Err(ErrorKind::TimedOut))
+    );
     assert_eq!(after / MS, limit.as_millis() as u64);
-    assert!(!run.packets.iter().any(|packet| packet.segment.rst || packet.segment.fin));
+    assert!(
+        !run.packets
+            .iter()
+            .any(|packet| packet.segment.rst || packet.segment.fin)
+    );
 }
 
 #[test]
@@ -87,7 +94,11 @@ fn a_slow_reader_is_not_timed_out() {
         (answer, end.clock.now())
     });
     assert_eq!(run.answer.0, b"ok");
-    assert!(run.answer.1 < 2_070 * SECOND, "ended at {} ns", run.answer.1);
+    assert!(
+        run.answer.1 < 2_070 * SECOND,
+        "ended at {} ns",
+        run.answer.1
+    );
     let probing = |packet: &Captured| packet.up && packet.segment.payload_bytes == 1;
     let probes = run.packets(probing).len();
     assert!((30..100).contains(&probes), "{probes} probes in 2000 s");
@@ -123,7 +134,10 @@ fn a_device_without_power_is_silent_until_it_dials_again(#[values(false, true)] 
         second.read_exact(&mut word).await.expect("the answer");
         assert_eq!(&word, b"yes");
         if let Some(mut first) = first {
-            assert_eq!(first.read_u8().await.expect_err("dark").kind(), ErrorKind::TimedOut);
+            assert_eq!(
+                first.read_u8().await.expect_err("dark").kind(),
+                ErrorKind::TimedOut
+            );
         }
     });
     let dark = |packet: &Captured| packet.up && (SECOND..21 * SECOND).contains(&packet.at);

@@ -73,7 +73,10 @@ fn ten_kilobytes_take_the_time_of_their_bits(#[case] rate: u64, #[case] expected
     let seconds = run.answer as f64 / SECOND as f64 - 0.05;
     let ratio = seconds / expected;
     // Seven headers of 40 bytes and the end of the handshake come on top.
-    assert!((1.0..1.06).contains(&ratio), "{seconds} s, and not {expected} s");
+    assert!(
+        (1.0..1.06).contains(&ratio),
+        "{seconds} s, and not {expected} s"
+    );
 }
 
 /// smoltcp's own figures for a window of 32 KiB and a round trip of 100 ms
@@ -93,7 +96,9 @@ fn throughput_is_what_smoltcp_measures(
     let server = |end: End| async move {
         let mut listener = end.listen();
         let mut stream = listener.accept().await;
-        tokio::io::copy(&mut stream, &mut tokio::io::sink()).await.expect("all of it");
+        tokio::io::copy(&mut stream, &mut tokio::io::sink())
+            .await
+            .expect("all of it");
     };
     let run = world.run(server, move |end| async move {
         let start = end.clock.now();
@@ -103,5 +108,8 @@ fn throughput_is_what_smoltcp_measures(
         end.clock.now() - start
     });
     let rate = bytes as f64 / 1_000.0 / (run.answer as f64 / SECOND as f64);
-    assert!(expected.contains(&rate), "{rate} KB/s, and not {expected:?}");
+    assert!(
+        expected.contains(&rate),
+        "{rate} KB/s, and not {expected:?}"
+    );
 }

@@ -154,7 +154,7 @@ impl Recount {
         self.retransmissions += u64::from(row.retransmission);
         self.malformed += u64::from(row.malformed);
         self.dropped += u64::from(row.dropped);
-        let direction = match (row.from_port(), row.to_port()) {
+        let direction = match (row.source_port(), row.destination_port()) {
             (_, MQTT) => &mut self.up,
             (MQTT, _) => &mut self.down,
             _ => panic!("neither to nor from the broker: {:?}", row.flow),
@@ -262,11 +262,11 @@ impl<'a> Row<'a> {
         }
     }
 
-    fn from_port(&self) -> &'a str {
+    fn source_port(&self) -> &'a str {
         self.flow[2]
     }
 
-    fn to_port(&self) -> &'a str {
+    fn destination_port(&self) -> &'a str {
         self.flow[3]
     }
 

@@ -199,6 +199,11 @@ impl Connection {
         };
         self.interface
             .poll_ingress_single(instant(now), &mut phy, &mut self.sockets);
+        if self.orphaned && self.socket().recv_queue() > 0 {
+            // Nobody is left to read it: as in Linux the peer is told so, lest
+            // it go on until the window is full (RFC 1122, section 4.2.2.13).
+            self.socket().abort();
+        }
         let after = self.state();
         if segment.rst && after != before && matches!(after, State::Closed | State::Listen) {
             self.error = Some(match before {

@@ -29,6 +29,8 @@ mod nic;
 mod segment;
 mod stream;
 mod tap;
+#[cfg(test)]
+mod tests;
 mod time;
 mod tunnel;
 

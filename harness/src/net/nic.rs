@@ -28,7 +28,7 @@ use tokio::sync::Notify;
 
 /// Connections a listener holds until they are accepted; a SYN beyond is
 /// dropped (Linux: `somaxconn`).
-const BACKLOG: usize = 4096;
+pub(crate) const BACKLOG: usize = 4096;
 
 /// The network card of one host.
 pub struct Nic {
@@ -153,6 +153,12 @@ impl Nic {
         self.state.lock().connections.len()
     }
 
+    /// Timers that are set: at most one per connection.
+    #[cfg(test)]
+    pub(crate) fn timer_count(&self) -> usize {
+        self.state.lock().timers.len()
+    }
+
     /// Completes when there is something to do.
     pub(crate) async fn wait(&self) {
         self.dirty.notified().await;
@@ -231,13 +237,19 @@ impl Nic {
         Some(TcpStream::new(Arc::clone(self), index))
     }
 
-    /// Closes a listener; what it has not handed out is reset.
+    /// Closes a listener; what it has not handed out is reset, half-open or not.
     pub(crate) fn unlisten(&self, address: SocketAddrV4) {
         let mut state = self.state.lock();
-        let Some(backlog) = state.listeners.remove(&address) else {
-            return;
-        };
-        for index in backlog.ready {
+        state.listeners.remove(&address);
+        let its_own =
+            |connection: &Connection| connection.unaccepted && connection.flow.local == address;
+        let left: Vec<usize> = state
+            .connections
+            .iter()
+            .filter(|(_, connection)| its_own(connection))
+            .map(|(index, _)| index)
+            .collect();
+        for index in left {
             let connection = &mut state.connections[index];
             connection.unaccepted = false;
             connection.orphaned = true;
@@ -301,10 +313,11 @@ impl State {
             local: segment.destination,
             remote: segment.source,
         };
-        let index = match self.flows.get(&flow) {
-            // Gone dark, its stream not dropped yet.
-            Some(index) if self.connections[*index].is_given_up() => return,
-            Some(index) => *index,
+        let owner = self.flows.get(&flow).copied();
+        // TCP knows no more of a connection given up, though its stream may
+        // still be held.
+        let index = match owner.filter(|index| !self.connections[*index].is_given_up()) {
+            Some(index) => index,
             None if segment.opens() && self.listeners.contains_key(&flow.local) => {
                 match self.answer(flow) {
                     Some(index) => index,
@@ -363,20 +376,10 @@ impl State {
         }
         if connection.unaccepted && !connection.queued && connection.is_established() {
             connection.queued = true;
-            let local = connection.flow.local;
-            match self.listeners.get_mut(&local) {
-                Some(backlog) => {
-                    backlog.ready.push_back(index);
-                    if let Some(waker) = backlog.waker.take() {
-                        waker.wake();
-                    }
-                }
-                // Its listener has gone in the meantime.
-                None => {
-                    connection.unaccepted = false;
-                    connection.orphaned = true;
-                    connection.reset();
-                    self.mark(index);
+            if let Some(backlog) = self.listeners.get_mut(&connection.flow.local) {
+                backlog.ready.push_back(index);
+                if let Some(waker) = backlog.waker.take() {
+                    waker.wake();
                 }
             }
         } else if connection.is_over() {
@@ -386,7 +389,10 @@ impl State {
 
     fn remove(&mut self, index: usize) {
         let connection = self.connections.remove(index);
-        self.flows.remove(&connection.flow);
+        // Given up and held, it may have lost its four-tuple to a new one.
+        if self.flows.get(&connection.flow) == Some(&index) {
+            self.flows.remove(&connection.flow);
+        }
         if let Some(at) = connection.timer {
             self.timers.remove(&(at, index));
         }

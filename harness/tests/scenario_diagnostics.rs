@@ -99,6 +99,10 @@ fn the_valid_scenario_is_valid() {
 #[case::empty_topic("\"valley/{device}\"", "\"\"")]
 #[case::hash_in_the_middle("\"valley/+\"", "\"#/valley\"")]
 #[case::plus_in_a_level("\"valley/+\"", "\"valley/x+\"")]
+#[case::asleep_before_the_last_reading(
+    "jitter = \"30s\"",
+    "readings = 40, gap = \"2s\", awake_max = \"1m\""
+)]
 #[case::jitter_too_large("jitter = \"30s\"", "jitter = \"3m\"")]
 #[case::window_too_small("[expect]", "[network]\nwindow = 511\n[expect]")]
 #[case::tick_too_small("[expect]", "[network]\ntick = \"100us\"\n[expect]")]

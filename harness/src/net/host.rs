@@ -2,8 +2,10 @@
 //! site, the access links of its devices.
 //!
 //! Time is exact across hosts as long as no link is faster than a tick: a
-//! packet enters the tunnel one tick before it is due, carries its due time,
-//! and waits at the other end for it.
+//! packet enters the tunnel at the end of the tick before the one it is due in,
+//! with all others of that tick, carries its due time, and waits at the other
+//! end for it. What a server sends crosses the access link at the site, and so
+//! is due later than the tick it was sent in, too.
 
 use super::access::{Access, Air};
 use super::account::SendAccount;
@@ -64,6 +66,29 @@ impl Map {
     }
 }
 
+/// turmoil's tick: in each, every host runs once, one after another.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tick(pub(crate) Nanos);
+
+impl Tick {
+    /// The last moment of the tick that `now` lies in at which a host can act:
+    /// tokio's timers are whole milliseconds. What is sent then is with every
+    /// other host when the next tick begins.
+    fn last_turn(self, now: Nanos) -> Nanos {
+        now / self.0 * self.0 + self.0.saturating_sub(MILLISECOND)
+    }
+
+    /// One tick before `at`.
+    fn before(self, at: Nanos) -> Nanos {
+        at.saturating_sub(self.0)
+    }
+
+    /// The end of the tick after the one that `now` lies in.
+    fn end_of_next(self, now: Nanos) -> Nanos {
+        (now / self.0 + 2) * self.0
+    }
+}
+
 /// What the network parts of one host share.
 pub(crate) struct Host {
     pub(crate) index: u16,
@@ -71,6 +96,7 @@ pub(crate) struct Host {
     pub(crate) nic: Arc<Nic>,
     pub(crate) tap: Arc<Mutex<Tap>>,
     pub(crate) clock: Clock,
+    pub(crate) tick: Tick,
     /// Packets this host has sent before, when it was bounced.
     pub(crate) number: u32,
 }
@@ -80,15 +106,16 @@ impl Host {
     ///
     /// # Errors
     /// What opening the tunnel answers.
-    pub(crate) async fn run_site(mut self, mut access: Access, tick: Nanos) -> io::Result<()> {
+    pub(crate) async fn run_site(mut self, mut access: Access) -> io::Result<()> {
         let mut tunnel = Tunnel::open(&self.map.hosts).await?;
         let mut timer = pin!(sleep_until(Instant::now()));
         let mut landed = Vec::new();
-        let (nic, tap) = (Arc::clone(&self.nic), Arc::clone(&self.tap));
+        let (nic, tap, tick) = (Arc::clone(&self.nic), Arc::clone(&self.tap), self.tick);
         loop {
-            // Rounded down to tokio's resolution, so that no packet is late.
-            let depart = |at: Nanos| at.saturating_sub(tick) / MILLISECOND * MILLISECOND;
-            let rising = access.rising.next().map(depart);
+            let now = self.clock.now();
+            // A packet enters the tunnel in the tick before the one it is due in.
+            let rising = access.rising.next();
+            let rising = rising.map(|at| tick.last_turn(now.max(tick.before(at))));
             let due = [rising, access.falling.next(), nic.next_timer()];
             let readable = self.wait(&tunnel, timer.as_mut(), due).await?;
             let now = self.clock.now();
@@ -107,12 +134,14 @@ impl Host {
                 }
             });
             drop(tap);
-            while let Some(risen) = access.rising.land(now + tick + MILLISECOND) {
-                if let Some(server) = destination(&risen.packet).and_then(address::server_of) {
-                    tunnel.push(server, risen.at, 0, &risen.packet);
+            if now >= tick.last_turn(now) {
+                while let Some(risen) = access.rising.land(tick.end_of_next(now)) {
+                    if let Some(server) = destination(&risen.packet).and_then(address::server_of) {
+                        tunnel.push(server, risen.at, 0, &risen.packet);
+                    }
                 }
+                tunnel.flush();
             }
-            tunnel.flush();
         }
     }
 
@@ -125,9 +154,11 @@ impl Host {
         let mut timer = pin!(sleep_until(Instant::now()));
         let mut arriving = Air::default();
         let mut landed = Vec::new();
-        let (nic, tap) = (Arc::clone(&self.nic), Arc::clone(&self.tap));
+        let (nic, tap, tick) = (Arc::clone(&self.nic), Arc::clone(&self.tap), self.tick);
         loop {
-            let due = [arriving.next(), nic.next_timer(), None];
+            let last_turn = tick.last_turn(self.clock.now());
+            let flush = (!tunnel.is_flushed()).then_some(last_turn);
+            let due = [arriving.next(), nic.next_timer(), flush];
             if self.wait(&tunnel, timer.as_mut(), due).await? {
                 tunnel.receive(|frame| arriving.launch(frame.key.at, frame.packet));
             }
@@ -141,7 +172,9 @@ impl Host {
                 }
             });
             drop(tap);
-            tunnel.flush();
+            if now >= tick.last_turn(now) {
+                tunnel.flush();
+            }
         }
     }
 

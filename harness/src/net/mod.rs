@@ -14,9 +14,10 @@
 //! - [`tunnel`], [`host`]: between hosts, and what drives a host
 //! - [`tap`], [`account`], [`capture`]: every packet counted, and written down
 //!
-//! How this TCP differs from Linux's: its minimum RTO is 1 s (Linux: 200 ms),
-//! it retransmits without SACK, it acknowledges after 10 ms (Linux: up to
-//! 40 ms), and its windows are small and fixed, where Linux's grow.
+//! How this TCP differs from Linux's: its RTO is at least 1 s (Linux: 200 ms)
+//! and at most 60 s (120 s), it retransmits without SACK, it acknowledges after
+//! 10 ms (up to 40 ms), TIME-WAIT is 10 s (60 s), and its windows are small and
+//! fixed, where Linux's grow.
 
 mod access;
 mod account;
@@ -36,7 +37,7 @@ mod tunnel;
 
 pub(crate) use access::Access;
 pub(crate) use capture::Capture;
-pub(crate) use host::{Host, Map, Place};
+pub(crate) use host::{Host, Map, Place, Tick};
 pub(crate) use tap::Tap;
 
 pub use address::MQTT_PORT;

@@ -1,7 +1,7 @@
 //! The tunnel between hosts: IP packets in UDP datagrams of turmoil's.
 //!
 //! turmoil walks all messages in flight on a link at every send, so packets go
-//! in batches: one datagram per destination and turn. Each packet carries the
+//! in batches: one datagram per destination and tick. Each packet carries the
 //! time it is for, so that nothing depends on when within a tick turmoil
 //! delivers.
 
@@ -80,6 +80,11 @@ impl Tunnel {
         if batch.len() >= DATAGRAM_BYTES {
             self.send(usize::from(host));
         }
+    }
+
+    /// Nothing that was pushed has still to be sent.
+    pub(crate) fn is_flushed(&self) -> bool {
+        self.peers.iter().all(|peer| peer.batch.is_empty())
     }
 
     /// Sends what has been pushed.

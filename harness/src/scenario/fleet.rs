@@ -33,8 +33,9 @@ pub struct Fleet {
 
 impl Fleet {
     /// TCP window in bytes of a fleet that publishes, unless it sets its own:
-    /// what lwIP has unless told otherwise (`TCP_WND`, four segments of 536).
-    pub const WINDOW_OF_SENSORS: u32 = 4 * 536;
+    /// 2 KiB, about what lwIP has unless told otherwise (`TCP_WND`, four
+    /// segments of 536 bytes).
+    pub const WINDOW_OF_SENSORS: u32 = 2 << 10;
 
     /// TCP window in bytes of a fleet that only subscribes, unless it sets its
     /// own: 64 KiB. Linux starts there and grows.

@@ -120,8 +120,8 @@ mod tests {
     }
 
     #[rstest]
-    #[case::always_on("network = { window = 2144 }", 1_000 * (64 << 10))]
-    #[case::a_larger_window("network = { window = 3144 }", 1_000 * ((64 << 10) + 3_000))]
+    #[case::always_on("network = { window = 2048 }", 1_000 * (64 << 10))]
+    #[case::a_larger_window("network = { window = 3048 }", 1_000 * ((64 << 10) + 3_000))]
     fn estimates(#[case] top: &str, #[case] bytes: u64) {
         let text = format!(
             "title = \"t\"\nduration = \"1m\"\n{top}\n\

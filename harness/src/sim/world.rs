@@ -2,7 +2,7 @@
 
 use super::fleets::Cast;
 use crate::net::{
-    Access, Clock, Host, MQTT_PORT, Map, Nanos, Nic, Tap, TcpListener, address, nanos,
+    Access, Clock, Host, MQTT_PORT, Map, Nanos, Nic, Tap, TcpListener, Tick, address, nanos,
 };
 use crate::random;
 use crate::scenario::{BrokerSettings, LinkSpec, NetworkSettings, Scenario};
@@ -118,6 +118,7 @@ impl Plan {
             ),
             tap: Arc::clone(&self.tap),
             clock: Clock::start(),
+            tick: Tick(nanos(self.network.tick)),
             number: 0,
         }
     }
@@ -226,7 +227,7 @@ impl SitePlan {
         });
         let access = Access::new(self.site, plan.seed, &self.link);
         let mut tasks = JoinSet::new();
-        tasks.spawn(host.run_site(access, nanos(plan.network.tick)));
+        tasks.spawn(host.run_site(access));
         for fleet in self.fleets {
             let running = squall_devices::run(fleet, Arc::clone(&network), observer.clone());
             tasks.spawn(async move {

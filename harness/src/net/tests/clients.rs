@@ -18,10 +18,7 @@ const _: () = {
 };
 
 fn lossy(loss: f64) -> World {
-    World::new(Direction {
-        loss,
-        ..fifty_ms()
-    })
+    World::new(Direction { loss, ..fifty_ms() })
 }
 
 #[test]

@@ -138,7 +138,7 @@ fn after_a_reset_nothing_is_read_or_written() {
     assert_eq!(run.left, [0, 0]);
 }
 
-/// What came before the RST is read before the error.
+/// A writer that waits for room in the send buffer learns of the RST at once.
 #[test]
 fn a_reset_wakes_a_blocked_writer() {
     let server = |end| {

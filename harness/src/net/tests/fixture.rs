@@ -4,7 +4,7 @@
 use crate::net::address::{of_device, of_server};
 use crate::net::host::Place;
 use crate::net::segment::Segment;
-use crate::net::{Access, Capture, Clock, Host, MQTT_PORT, Map, Nanos, Nic, Tap, nanos};
+use crate::net::{Access, Capture, Clock, Host, MQTT_PORT, Map, Nanos, Nic, Tap, Tick, nanos};
 use crate::net::{TcpListener, TcpStream};
 use crate::random;
 use crate::scenario::{CongestionControl, Direction, LinkSpec, NetworkSettings};
@@ -199,6 +199,7 @@ impl World {
                     tap,
                     clock,
                     number: 0,
+                    tick: Tick(nanos(world.network.tick)),
                 };
                 let program = async {
                     let end = script(end).await;
@@ -210,7 +211,7 @@ impl World {
                         0 => host.run_server().await,
                         _ => {
                             let access = Access::new(0, world.seed, &world.link);
-                            host.run_site(access, nanos(world.network.tick)).await
+                            host.run_site(access).await
                         }
                     }
                 };

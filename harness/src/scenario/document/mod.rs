@@ -58,8 +58,8 @@ pub(crate) struct NetworkTable {
     /// delay of the scenario's links unless given, within 1 ms to 10 ms.
     pub(crate) tick: Option<At<Time>>,
     /// TCP window of every fleet that does not set its own: the receive buffer
-    /// of both ends, and twice their send buffer; at least 512 bytes. 2144
-    /// bytes unless given, as in lwIP, the TCP of most microcontrollers; 64 KiB
+    /// of both ends, and twice their send buffer; at least 512 bytes. 2 KiB
+    /// unless given, about as in lwIP, the TCP of most microcontrollers; 64 KiB
     /// for a fleet that only subscribes, since dashboards and recorders are
     /// computers.
     pub(crate) window: Option<At<Size>>,

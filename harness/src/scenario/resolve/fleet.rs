@@ -18,6 +18,19 @@ use super::super::fleet::{
 use super::super::text::{Complaint, written};
 use super::Resolver;
 
+/// A device that goes back to sleep before it has taken its readings.
+fn not_awake_enough(readings: u32, taking: Duration, awake: Duration) -> Complaint {
+    Complaint::new(
+        format!(
+            "{readings} readings take {}, and the device is awake for {} at most",
+            written(taking),
+            written(awake)
+        ),
+        "asleep before the last reading",
+        "give `awake_max` more, `gap` less, or take fewer readings",
+    )
+}
+
 impl Resolver<'_> {
     /// `window` is the TCP window that `[network]` gives to all fleets, in bytes.
     pub(super) fn fleet(
@@ -97,18 +110,26 @@ impl Resolver<'_> {
                 awake_max,
             } => {
                 let period = self.positive(&every, "a device that wakes all the time")?;
+                let readings = readings.map_or(1, |count| count.0);
+                let gap = match gap {
+                    None => Duration::from_secs(1),
+                    Some(gap) => self.positive(&gap, "readings all at one moment")?,
+                };
+                let span = awake_max.as_ref().map_or(&every.span, |time| &time.span);
+                let awake = match &awake_max {
+                    None => Duration::from_secs(60).min(period / 2),
+                    Some(time) => self.positive(time, up_time)?,
+                };
+                let taking = gap.saturating_mul(readings.saturating_sub(1));
+                if awake <= taking {
+                    return Err(self.error(span, not_awake_enough(readings, taking, awake)));
+                }
                 Lifecycle::Periodic {
-                    every: period,
                     jitter: self.jitter(jitter, period)?,
-                    readings: readings.map_or(1, |count| count.0),
-                    gap: match gap {
-                        None => Duration::from_secs(1),
-                        Some(gap) => self.positive(&gap, "readings all at one moment")?,
-                    },
-                    awake_max: match awake_max {
-                        None => Duration::from_secs(60).min(period / 2),
-                        Some(time) => self.positive(&time, up_time)?,
-                    },
+                    every: period,
+                    readings,
+                    gap,
+                    awake_max: awake,
                 }
             }
             LifecycleTable::Random { up, down, graceful } => Lifecycle::Random {

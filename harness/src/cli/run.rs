@@ -24,7 +24,7 @@ Examples:
   squall run scenarios/faults/lossy-cell.toml
   squall run scenarios/smoke                      every scenario of a directory
   squall run cell.toml --seed 7 --pcap cell.pcapng
-  squall run cell.toml --seeds 1..101             100 seeds on all cores
+  squall run cell.toml --seeds 1..100             100 seeds on all cores
   squall run cell.toml --set fleet.thermometer.count=10 --set site.valley.link.loss=20%
   squall run cell.toml --format junit --out reports";
 
@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
     /// What decides every random choice; 1 unless given.
     #[arg(long, value_name = "N", conflicts_with = "seeds")]
     pub(crate) seed: Option<u64>,
-    /// Run with every seed of a range: A..B without B, A..=B with it.
+    /// Run with every seed from A to B.
     #[arg(long, value_name = "A..B")]
     pub(crate) seeds: Option<SeedRange>,
     /// Runs at once; as many as there are cores unless given.
@@ -136,7 +136,11 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Fa
     }
     let destinations = Destinations::new(arguments, &plan.jobs)?;
     for scenario in &plan.scenarios {
-        output.note(&tick_note(scenario));
+        let tick = tick_note(scenario);
+        match plan.scenarios.len() {
+            1 => output.note(&tick),
+            _ => output.note(&format!("{}: {tick}", scenario.path.display())),
+        }
     }
     let stop = Arc::new(AtomicBool::new(false));
     listen_for_interrupts(&stop)?;

@@ -3,7 +3,8 @@
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-/// `A..B` without B, `A..=B` with it.
+/// `A..B`: from A to B, both of them. A thousand seeds are `1..1000`, as one
+/// says it; `A..=B` means the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SeedRange(pub(crate) RangeInclusive<u64>);
 
@@ -11,21 +12,15 @@ impl FromStr for SeedRange {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let help = || "write A..B (without B) or A..=B, such as 1..101".to_owned();
+        let help = || "write A..B, such as 1..100 for a hundred seeds".to_owned();
         let (first, last) = text.split_once("..").ok_or_else(help)?;
         let first: u64 = first.trim().parse().map_err(|_| help())?;
-        let last = match last.strip_prefix('=') {
-            Some(last) => last.trim().parse().ok(),
-            None => last
-                .trim()
-                .parse::<u64>()
-                .map_err(|_| help())?
-                .checked_sub(1),
-        };
-        match last {
-            Some(last) if first <= last => Ok(Self(first..=last)),
-            _ => Err("the range has no seed in it".to_owned()),
+        let last = last.strip_prefix('=').unwrap_or(last);
+        let last: u64 = last.trim().parse().map_err(|_| help())?;
+        if first > last {
+            return Err("the range has no seed in it".to_owned());
         }
+        Ok(Self(first..=last))
     }
 }
 
@@ -35,11 +30,10 @@ mod tests {
     use rstest::rstest;
 
     #[rstest]
-    #[case("1..4", Some(1..=3))]
+    #[case("1..4", Some(1..=4))]
     #[case("1..=4", Some(1..=4))]
-    #[case("7..8", Some(7..=7))]
-    #[case("7..7", None)]
-    #[case("0..0", None)]
+    #[case("7..7", Some(7..=7))]
+    #[case("0..18446744073709551615", Some(0..=u64::MAX))]
     #[case("9..=3", None)]
     #[case("9", None)]
     #[case("a..b", None)]

@@ -83,6 +83,7 @@ fn a_bound_that_is_broken_is_1() {
 #[case::pcap_over_its_scenario(&["run", "small.toml", "--pcap", "./empty/../small.toml"], "cannot write ./empty/../small.toml: it is a scenario")]
 #[case::trace_over_its_scenario(&["run", ".", "--trace", "small.toml"], "cannot write small.toml: it is a scenario")]
 #[case::pcap_and_trace_in_one(&["run", "small.toml", "--pcap", "both", "--trace", "empty/../both"], "cannot write empty/../both: it is the file of --pcap")]
+#[case::pcap_and_report_in_one(&["run", "small.toml", "--pcap", "small-seed-1.txt", "--out", "."], "cannot write ./small-seed-1.txt: it is the file of --pcap")]
 #[case::unknown_verb(&["rnu", "small.toml"], "unrecognized subcommand 'rnu'")]
 #[case::nothing_to_run(&["run"], "SCENARIO|DIR")]
 #[case::list_of_nothing(&["list", "empty"], "no scenario in empty")]

@@ -269,12 +269,13 @@ impl Destinations {
                 .and_then(|()| Staged::new(&directory.join("report")).map(drop))
                 .map_err(|error| Failure::unwritable(directory, &error))?;
         }
-        distinct(arguments, &plan.scenarios)?;
+        let names = names(&plan.jobs);
+        distinct(arguments, &plan.scenarios, &names)?;
         Ok(Self {
             pcap: staged(&arguments.pcap)?,
             trace: staged(&arguments.trace)?,
             directory: arguments.out.clone(),
-            names: names(&plan.jobs),
+            names,
         })
     }
 
@@ -304,7 +305,11 @@ impl Destinations {
 
 /// Refuses to write a file over a scenario, over another result, or over
 /// standard output.
-fn distinct(arguments: &Arguments, scenarios: &[Arc<Scenario>]) -> Result<(), Failure> {
+fn distinct(
+    arguments: &Arguments,
+    scenarios: &[Arc<Scenario>],
+    reports: &[String],
+) -> Result<(), Failure> {
     // Files that are taken, and what each of them is.
     let mut taken: Vec<(PathBuf, &str)> = scenarios
         .iter()
@@ -330,6 +335,25 @@ fn distinct(arguments: &Arguments, scenarios: &[Arc<Scenario>]) -> Result<(), Fa
             ));
         }
         taken.push((resolved, what));
+    }
+    let Some(directory) = &arguments.out else {
+        return Ok(());
+    };
+    let resolved =
+        files::resolved(directory).map_err(|error| Failure::unwritable(directory, &error))?;
+    let extension = arguments.format.extension();
+    for name in reports.iter().map(String::as_str).chain(["summary"]) {
+        let name = format!("{name}.{extension}");
+        let report = resolved.join(&name);
+        if let Some((_, other)) = taken.iter().find(|(taken, _)| *taken == report) {
+            return Err(Failure::usage(
+                format!(
+                    "cannot write {}: it is {other}",
+                    directory.join(name).display()
+                ),
+                "nothing was run; --out must be a directory of its own",
+            ));
+        }
     }
     Ok(())
 }

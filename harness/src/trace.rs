@@ -4,15 +4,14 @@
 //!
 //! Entries are ordered by time, then host, then the order in which that host
 //! saw them. Hosts run one after another within a tick, so entries wait in
-//! [`Recorder`] until the tick is over.
+//! `Recorder` until the tick is over.
 //!
 //! A topic or a reason is a [`TextId`], the same text always the same id; a
-//! payload is its length and hash. [`jsonl`](self::jsonl) writes a trace down.
+//! payload is its length and hash. [`jsonl`] writes a trace down.
 
-mod jsonl;
+pub mod jsonl;
 mod record;
 
-pub use jsonl::{FORMAT, Writer};
 pub(crate) use record::{ClientRecorder, Recorder, ServerRecorder};
 
 use crate::net::Nanos;

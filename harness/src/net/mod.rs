@@ -8,11 +8,11 @@
 //! the field.
 //!
 //! - [`address`]: who has which address
-//! - [`segment`]: the fields of a packet the network looks at, and RST
-//! - [`connection`], [`nic`], [`stream`]: TCP at one host
-//! - [`link`], [`access`]: the access links of a site
-//! - [`tunnel`], [`host`]: between hosts, and what drives a host
-//! - [`tap`], [`account`], [`capture`]: every packet counted, and written down
+//! - `segment`: the fields of a packet the network looks at, and RST
+//! - `connection`, `nic`, `stream`: TCP at one host
+//! - `link`, `access`: the access links of a site
+//! - `tunnel`, `host`: between hosts, and what drives a host
+//! - `tap`, `account`, `capture`: every packet counted, and written down
 //!
 //! How this TCP differs from Linux's: its RTO is at least 1 s (Linux: 200 ms)
 //! and at most 60 s (120 s), it retransmits without SACK, it acknowledges after

@@ -144,6 +144,18 @@ fn notes(scenario: &Scenario, ended: Nanos) -> Vec<String> {
                 .to_owned(),
         );
     }
+    let latency_floor = |site: &scenario::Site| site.link.latency_floor();
+    if scenario
+        .sites
+        .iter()
+        .map(latency_floor)
+        .any(|floor| floor < scenario.network.tick)
+    {
+        notes.push(format!(
+            "A link is faster than the tick: its packets may be up to {} late.",
+            figures::exact_duration(nanos(scenario.network.tick))
+        ));
+    }
     if cfg!(not(tokio_unstable)) {
         notes.push(
             "Built without `--cfg tokio_unstable`: the figures are right, but only a build with \

@@ -14,7 +14,14 @@
 //!   or null if refused), `session_present`, `attempt`, `reason`, `client`,
 //!   `undelivered`, `until_ns`.
 //!
-//! Fields may be added without a new version; what a field means stays.
+//! Events of a device: `woke`, `connecting`, `connected`, `connect failed`,
+//! `subscribed`, `published` (handed to the client), `sent`, `acknowledged`,
+//! `dropped`, `delivered`, `disconnected`, `vanished`, `connection lost`,
+//! `slept`. Of a connection at a server: `opened`, `received`, `sent`, `closed`.
+//! Of a session: `session created`, `session resumed`, `session discarded`,
+//! `message dropped`.
+//!
+//! Fields and events may be added without a new version; what a field means stays.
 
 use super::{ClientEvent, Entry, Event, Message, Packet, ServerEvent, SessionEvent, TextId, Texts};
 use serde::Serialize;

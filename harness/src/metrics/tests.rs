@@ -1,0 +1,214 @@
+//! Small stories, and what is counted of them.
+
+use super::*;
+
+const SENSOR: DeviceId = DeviceId(0);
+const RECORDER: DeviceId = DeviceId(1);
+
+/// A sensor and a recorder of `t`; feeds events at one second each.
+struct Story {
+    metrics: Metrics,
+    texts: Texts,
+    now: Nanos,
+}
+
+impl Story {
+    fn new(clean_session: bool) -> Story {
+        let fleet = |name: &str, first_device, filters| FleetInfo {
+            name: name.to_owned(),
+            first_device,
+            clean_session,
+            filters,
+        };
+        let fleets = vec![
+            fleet("sensor", 0, Vec::new()),
+            fleet("recorder", 1, vec![vec!["t".to_owned()]]),
+        ];
+        let metrics = Metrics::new(fleets, 60_000_000_000);
+        Story {
+            metrics,
+            texts: Texts::default(),
+            now: 0,
+        }
+    }
+
+    fn then(mut self, device: DeviceId, event: ClientEvent) -> Story {
+        self.now += 1_000_000_000;
+        let event = Event::Client(device, event);
+        self.metrics.see(
+            &Entry {
+                at: self.now,
+                host: 0,
+                event,
+            },
+            &self.texts,
+        );
+        self
+    }
+
+    fn subscribe(mut self) -> Story {
+        let filter = self.texts.id("t");
+        let granted = Some(Qos::AtLeastOnce);
+        self.then(RECORDER, ClientEvent::Subscribed { filter, granted })
+    }
+
+    fn message(&mut self, retain: bool) -> Message {
+        let topic = self.texts.id("t");
+        Message {
+            topic,
+            qos: Qos::AtLeastOnce,
+            retain,
+            payload_bytes: 3,
+            payload_hash: 1,
+        }
+    }
+
+    fn publish(mut self, sequence: u32) -> Story {
+        let message = self.message(false);
+        let id = MessageId::new(SENSOR, sequence);
+        self.then(SENSOR, ClientEvent::Published { id, message })
+    }
+
+    fn acknowledge(self, sequence: u32) -> Story {
+        let id = MessageId::new(SENSOR, sequence);
+        self.then(SENSOR, ClientEvent::Acknowledged { id })
+    }
+
+    fn deliver(mut self, sequence: u32, retain: bool) -> Story {
+        let message = self.message(retain);
+        let id = Some(MessageId::new(SENSOR, sequence));
+        self.then(
+            RECORDER,
+            ClientEvent::Delivered {
+                id,
+                dup: false,
+                message,
+            },
+        )
+    }
+
+    fn total(mut self) -> Counts {
+        self.metrics.arrived().total
+    }
+}
+
+fn counts(published: u64, acknowledged: u64, owed: u64, delivered: u64) -> Counts {
+    let lost = owed - delivered;
+    Counts {
+        published,
+        acknowledged,
+        owed,
+        delivered,
+        lost,
+        duplicated: 0,
+    }
+}
+
+#[test]
+fn a_reading_is_owed_from_the_suback_on() {
+    let story = Story::new(true)
+        .publish(1)
+        .subscribe()
+        .publish(2)
+        .acknowledge(2)
+        .deliver(2, false);
+    assert_eq!(story.total(), counts(2, 1, 1, 1));
+}
+
+#[test]
+fn a_clean_session_is_owed_nothing_while_away() {
+    let story = Story::new(true)
+        .subscribe()
+        .then(RECORDER, ClientEvent::DisconnectedClean)
+        .publish(1);
+    assert_eq!(story.total(), counts(1, 0, 0, 0));
+}
+
+#[test]
+fn a_persistent_session_is_owed_what_comes_while_away() {
+    let story = Story::new(false)
+        .subscribe()
+        .then(RECORDER, ClientEvent::DisconnectedClean)
+        .publish(1);
+    assert_eq!(story.total(), counts(1, 0, 1, 0));
+}
+
+#[test]
+fn a_session_the_server_lost_is_owed_nothing_more() {
+    let story = Story::new(false)
+        .subscribe()
+        .then(
+            RECORDER,
+            ClientEvent::Connected {
+                session_present: false,
+            },
+        )
+        .publish(1);
+    assert_eq!(story.total(), counts(1, 0, 0, 0));
+}
+
+#[test]
+fn a_second_arrival_is_a_duplicate_and_a_retained_one_is_not() {
+    let story = Story::new(true).subscribe().publish(1).deliver(1, false);
+    let story = story.deliver(1, true).deliver(1, false);
+    assert_eq!(
+        story.total(),
+        Counts {
+            duplicated: 1,
+            ..counts(1, 0, 1, 1)
+        }
+    );
+}
+
+#[test]
+fn what_nobody_was_owed_is_received_and_not_delivered() {
+    let mut story = Story::new(true).publish(1).subscribe().deliver(1, true);
+    let arrived = story.metrics.arrived();
+    assert_eq!(arrived.total, counts(1, 0, 0, 0));
+    assert_eq!(
+        (arrived.receivers[0].received, arrived.receivers[0].retained),
+        (1, 1)
+    );
+}
+
+#[test]
+fn latency_is_from_publish_to_first_arrival() {
+    let mut story = Story::new(true)
+        .subscribe()
+        .publish(1)
+        .deliver(1, false)
+        .deliver(1, false);
+    let latency = story.metrics.arrived().latency.expect("one delivery");
+    assert_eq!(
+        (
+            latency.count,
+            latency.latency_ns_p50,
+            latency.latency_ns_max
+        ),
+        (1, 1_000_000_000, 1_000_000_000)
+    );
+    let over_time = story.metrics.latency_over_time();
+    assert_eq!(
+        over_time
+            .buckets
+            .last()
+            .map(|bucket| (bucket.start_ns, bucket.count)),
+        Some((2_000_000_000, 1))
+    );
+}
+
+#[test]
+fn the_share_of_the_acknowledged_counts_whichever_came_first() {
+    let story = Story::new(true)
+        .subscribe()
+        .publish(1)
+        .publish(2)
+        .publish(3);
+    let story = story
+        .deliver(1, false)
+        .acknowledge(1)
+        .acknowledge(2)
+        .deliver(2, false);
+    let story = story.acknowledge(3);
+    assert_eq!(story.metrics.acknowledged_share(), (2, 3));
+}

@@ -80,6 +80,10 @@ fn a_bound_that_is_broken_is_1() {
 #[case::unwritable_pcap(&["run", "small.toml", "--pcap", "no/such/a.pcapng"], "cannot write no/such/a.pcapng")]
 #[case::a_directory_as_trace(&["run", "small.toml", "--trace", "empty"], "cannot write empty")]
 #[case::a_file_as_out(&["run", "small.toml", "--out", "small.toml"], "cannot write small.toml")]
+#[case::pcap_over_its_scenario(&["run", "small.toml", "--pcap", "./empty/../small.toml"], "cannot write ./empty/../small.toml: it is a scenario")]
+#[case::trace_over_its_scenario(&["run", ".", "--trace", "small.toml"], "cannot write small.toml: it is a scenario")]
+#[case::pcap_and_trace_in_one(&["run", "small.toml", "--pcap", "both", "--trace", "empty/../both"], "cannot write empty/../both: it is the file of --pcap")]
+#[case::pcap_and_report_in_one(&["run", "small.toml", "--pcap", "small-seed-1.txt", "--out", "."], "cannot write ./small-seed-1.txt: it is the file of --pcap")]
 #[case::unknown_verb(&["rnu", "small.toml"], "unrecognized subcommand 'rnu'")]
 #[case::nothing_to_run(&["run"], "SCENARIO|DIR")]
 #[case::list_of_nothing(&["list", "empty"], "no scenario in empty")]
@@ -97,6 +101,92 @@ fn a_mistake_is_2_and_leaves_nothing(#[case] arguments: &[&str], #[case] says: &
     );
     assert_eq!(text(&output.stdout), "");
     assert_eq!(names(directory.path()), ["empty", "small.toml"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_scenario_is_not_written_over_through_a_link() {
+    let directory = here();
+    std::os::unix::fs::symlink("small.toml", directory.path().join("link")).expect("linked");
+    let output = run(&directory, &["run", "small.toml", "--trace", "link"]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("cannot write link: it is a scenario"));
+    assert_eq!(names(directory.path()), ["link", "small.toml"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn standard_output_in_a_file_is_not_written_over() {
+    let directory = here();
+    let stdout = fs::File::create(directory.path().join("report")).expect("created");
+    let output = squall(&directory)
+        .args(["run", "small.toml", "--trace", "/dev/stdout"])
+        .stdout(stdout)
+        .stderr(Stdio::piped())
+        .spawn()
+        .and_then(std::process::Child::wait_with_output)
+        .expect("the command starts");
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("where standard output goes"));
+    assert_eq!(names(directory.path()), ["report", "small.toml"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_trace_goes_through_a_pipe_and_a_link_as_into_a_file() {
+    use std::os::unix::fs::FileTypeExt as _;
+
+    let directory = here();
+    let path = |name: &str| directory.path().join(name);
+    let trace = |name: &str| {
+        let output = run(&directory, &["run", "small.toml", "--trace", name]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    };
+    trace("file");
+    let expected = fs::read(path("file")).expect("it was written");
+
+    pipe(&path("pipe"));
+    let reader = std::thread::spawn({
+        let pipe = path("pipe");
+        move || fs::read(pipe).expect("readable")
+    });
+    trace("pipe");
+    assert!(reader.join().expect("it read") == expected, "other bytes");
+    let there = fs::symlink_metadata(path("pipe")).expect("it is there");
+    assert!(there.file_type().is_fifo(), "the pipe was replaced");
+
+    std::os::unix::fs::symlink("target", path("link")).expect("linked");
+    trace("link");
+    assert!(path("link").is_symlink(), "the link was replaced");
+    assert!(
+        fs::read(path("target")).expect("it was written") == expected,
+        "other bytes"
+    );
+    assert_eq!(
+        names(directory.path()),
+        ["file", "link", "pipe", "small.toml", "target"]
+    );
+}
+
+/// A limit on the size of files stands in for a disk that is full.
+#[cfg(unix)]
+#[test]
+fn a_result_that_cannot_be_written_is_3_and_named_as_it_was_given() {
+    let directory = here();
+    let script = "trap '' XFSZ; ulimit -f 1; exec \"$0\" run small.toml --trace a.jsonl";
+    squall(&directory);
+    let output = Command::new("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_squall")])
+        .current_dir(directory.path())
+        .output()
+        .expect("sh starts");
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("cannot write a.jsonl: "),
+        "{}",
+        text(&output.stderr)
+    );
+    assert_eq!(names(directory.path()), ["small.toml"]);
 }
 
 #[test]
@@ -337,6 +427,43 @@ fn an_interrupted_run_reports_what_it_measured(#[case] seeds: &[&str], #[case] s
         "{}",
         text(&output.stdout)
     );
+}
+
+/// A pipe that nobody reads keeps the run from ending when it is first asked to.
+#[cfg(unix)]
+#[test]
+fn a_second_interrupt_leaves_nothing() {
+    let directory = here();
+    pipe(&directory.path().join("pipe"));
+    let mut child = squall(&directory)
+        .args(["run", "small.toml", "--pcap", "a.pcapng", "--trace", "pipe"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the command starts");
+    let interrupt = |script: &str| {
+        let output = Command::new("sh")
+            .args(["-c", script])
+            .current_dir(directory.path())
+            .output()
+            .expect("sh starts");
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        output.stdout
+    };
+    let between = interrupt(&format!(
+        "sleep 1; kill -INT {}; sleep 0.5; ls -A",
+        child.id()
+    ));
+    assert!(text(&between).contains(".a.pcapng."), "nothing was staged");
+    interrupt(&format!("kill -INT {}", child.id()));
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    assert_eq!(names(directory.path()), ["pipe", "small.toml"]);
+}
+
+#[cfg(unix)]
+fn pipe(path: &Path) {
+    let made = Command::new("mkfifo").arg(path).status();
+    assert!(made.expect("mkfifo starts").success());
 }
 
 /// A directory's entries in order.

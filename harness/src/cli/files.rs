@@ -1,10 +1,13 @@
 //! Files: scenarios that are found, and results that appear whole or not at
 //! all.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+
+use parking_lot::Mutex;
 
 use super::exit::Failure;
 
@@ -55,56 +58,120 @@ fn collect(directory: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
+/// The files beside their destinations that are there now. The handler of a
+/// second Ctrl-C ends the program without unwinding, and has only this to know
+/// them by.
+static BESIDE: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+/// Removes every unfinished [`Staged`] file, just before the program exits.
+pub(crate) fn abandon() {
+    for beside in std::mem::take(&mut *BESIDE.lock()) {
+        // It may be in its place by now, or removed under us.
+        let _ = fs::remove_file(beside);
+    }
+}
+
 /// A file that a run writes beside its destination, and that takes its place
 /// only when it is complete. Dropped before that, it leaves nothing.
+///
+/// A destination that is there and no regular file (a pipe, a device) is
+/// written as it is: it must not be replaced. A symbolic link stays, and what
+/// it points to is written.
 #[derive(Debug)]
 pub(crate) struct Staged {
-    beside: PathBuf,
+    /// As it was given, for whoever reads of it.
     destination: PathBuf,
-    finished: bool,
+    /// The regular file behind it.
+    target: PathBuf,
+    /// Nothing for a destination that is written as it is.
+    beside: Option<PathBuf>,
 }
 
 impl Staged {
-    /// Finds out that `destination` can be written, before anything is run.
+    /// Finds out that `destination` can be written, before anything is run. A
+    /// pipe or a device is not opened for that: its reader would see it end.
     pub(crate) fn new(destination: &Path) -> io::Result<Self> {
-        if destination.is_dir() {
-            return Err(io::Error::from(io::ErrorKind::IsADirectory));
+        let mut staged = Self {
+            destination: destination.to_owned(),
+            target: resolved(destination)?,
+            beside: None,
+        };
+        match fs::metadata(destination) {
+            Ok(there) if there.is_dir() => {
+                return Err(io::Error::from(io::ErrorKind::IsADirectory));
+            }
+            Ok(there) if !there.is_file() => return Ok(staged),
+            _ => {}
         }
-        let name = destination
+        let name = staged
+            .target
             .file_name()
             .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-        let mut beside = OsString::from(".");
-        beside.push(name);
-        beside.push(format!(".{}", std::process::id()));
-        let beside = destination.with_file_name(beside);
-        fs::File::create(&beside)?;
-        Ok(Self {
-            beside,
-            destination: destination.to_owned(),
-            finished: false,
-        })
+        let mut hidden = OsString::from(".");
+        hidden.push(name);
+        hidden.push(format!(".{}", std::process::id()));
+        let beside = staged.target.with_file_name(hidden);
+        // Known before it is there: an exit in between leaves nothing.
+        BESIDE.lock().insert(beside.clone());
+        staged.beside = Some(beside);
+        fs::File::create(staged.path())?;
+        Ok(staged)
     }
 
     /// Where to write.
     pub(crate) fn path(&self) -> &Path {
-        &self.beside
+        self.beside.as_deref().unwrap_or(&self.destination)
+    }
+
+    /// What the user calls it.
+    pub(crate) fn destination(&self) -> &Path {
+        &self.destination
     }
 
     /// Puts what was written in its place.
     pub(crate) fn finish(mut self) -> io::Result<()> {
-        fs::rename(&self.beside, &self.destination)?;
-        self.finished = true;
+        if let Some(beside) = &self.beside {
+            fs::rename(beside, &self.target)?;
+            BESIDE.lock().remove(beside);
+            self.beside = None;
+        }
         Ok(())
     }
 }
 
 impl Drop for Staged {
     fn drop(&mut self) {
-        if !self.finished {
+        if let Some(beside) = &self.beside {
             // It may have been removed under us, which is what we want.
-            let _ = fs::remove_file(&self.beside);
+            let _ = fs::remove_file(beside);
+            BESIDE.lock().remove(beside);
         }
     }
+}
+
+/// The one absolute path of a file, whether it is there already or not: through
+/// every symbolic link, also one that points to nothing yet.
+pub(crate) fn resolved(path: &Path) -> io::Result<PathBuf> {
+    match fs::metadata(path) {
+        // What has no path, such as the pipe behind /dev/stdout, goes by the
+        // one it was given.
+        Ok(_) => return Ok(fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Err(_) => {}
+    }
+    // Links in a circle are an error above, so this ends.
+    let mut path = path.to_owned();
+    while let Ok(target) = fs::read_link(&path) {
+        path = path.parent().unwrap_or(Path::new("")).join(target);
+    }
+    let name = path
+        .file_name()
+        .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    Ok(fs::canonicalize(directory)?.join(name))
 }
 
 /// Writes a whole file, or nothing.
@@ -130,6 +197,62 @@ mod tests {
         write(&destination, "whole").expect("written");
         assert_eq!(fs::read_to_string(&destination).expect("read"), "whole");
         assert_eq!(fs::read_dir(directory.path()).expect("read").count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_and_its_target_is_written() {
+        use std::os::unix::fs::symlink;
+
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = |name: &str| directory.path().join(name);
+        fs::create_dir(path("elsewhere")).expect("created");
+        fs::write(path("elsewhere/there"), "old").expect("written");
+        for (target, link) in [
+            ("elsewhere/there", "to-there"),
+            ("elsewhere/new", "to-new"),
+            ("to-new-too", "to-link"),
+            ("elsewhere/new-too", "to-new-too"),
+        ] {
+            symlink(target, path(link)).expect("linked");
+        }
+        for (link, target) in [
+            ("to-there", "elsewhere/there"),
+            ("to-new", "elsewhere/new"),
+            ("to-link", "elsewhere/new-too"),
+        ] {
+            write(&path(link), link).expect("written");
+            assert!(path(link).is_symlink(), "{link} was replaced");
+            assert!(!path(target).is_symlink(), "{target} is a link");
+            assert_eq!(fs::read_to_string(path(target)).expect("read"), link);
+        }
+
+        symlink("circle", path("circle")).expect("linked");
+        assert!(Staged::new(&path("circle")).is_err());
+        assert_eq!(
+            fs::read_dir(path("elsewhere")).expect("read").count(),
+            3,
+            "something was left"
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_is_written_and_stays_a_pipe() {
+        use std::os::unix::fs::FileTypeExt as _;
+
+        let directory = tempfile::tempdir().expect("a directory");
+        let pipe = directory.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.expect("mkfifo starts").success());
+        let reader = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || fs::read_to_string(pipe).expect("read")
+        });
+        write(&pipe, "through").expect("written");
+        assert_eq!(reader.join().expect("it read"), "through");
+        let there = fs::symlink_metadata(&pipe).expect("it is there");
+        assert!(there.file_type().is_fifo(), "the pipe was replaced");
     }
 
     #[test]

@@ -3,11 +3,14 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 use squall_reports::Style;
+use terminal_size::{Height, Width, terminal_size_of};
 
 use super::exit::Failure;
 
-/// Columns that reports may take.
-const WIDTH: usize = 100;
+/// The most columns that text takes, and what it takes where no terminal says.
+const COLUMNS_MAX: usize = 100;
+/// The fewest columns in which a table fits.
+const COLUMNS_MIN: usize = 60;
 
 /// Where the command writes to.
 pub(crate) struct Output {
@@ -52,7 +55,8 @@ impl Output {
         match failure {
             Failure::Usage(error) => {
                 let color = io::stderr().is_terminal() && color_wanted();
-                complain(error.render(color, WIDTH).trim_end());
+                let columns = columns(terminal_size_of(io::stderr()));
+                complain(error.render(color, columns).trim_end());
             }
             failure => complain(&format!("error: {failure}")),
         }
@@ -62,7 +66,7 @@ impl Output {
     pub(crate) fn style(&self) -> Style {
         Style {
             color: io::stdout().is_terminal() && color_wanted(),
-            width: WIDTH,
+            width: columns(terminal_size_of(io::stdout())),
         }
     }
 
@@ -77,7 +81,30 @@ pub(crate) fn color_wanted() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
+/// How many columns text takes on a terminal of this size, or on none.
+fn columns(terminal: Option<(Width, Height)>) -> usize {
+    terminal.map_or(COLUMNS_MAX, |(Width(columns), _)| {
+        usize::from(columns).clamp(COLUMNS_MIN, COLUMNS_MAX)
+    })
+}
+
 fn complain(text: &str) {
     // With standard error gone there is nobody left to tell.
     let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::no_terminal(None, 100)]
+    #[case::as_wide_as_the_terminal(Some(72), 72)]
+    #[case::hard_to_follow(Some(240), 100)]
+    #[case::too_narrow_for_a_table(Some(20), 60)]
+    fn text_is_as_wide_as_its_terminal(#[case] terminal: Option<u16>, #[case] expected: usize) {
+        let size = terminal.map(|columns| (Width(columns), Height(24)));
+        assert_eq!(columns(size), expected);
+    }
 }

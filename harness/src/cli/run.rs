@@ -134,7 +134,7 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Fa
         }
         return Ok(Exit::Held);
     }
-    let destinations = Destinations::new(arguments, &plan.jobs)?;
+    let destinations = Destinations::new(arguments, &plan)?;
     for scenario in &plan.scenarios {
         let tick = tick_note(scenario);
         match plan.scenarios.len() {
@@ -177,14 +177,8 @@ fn one(
 ) -> Result<Run, Failure> {
     let watched = Watched {
         stop: Arc::clone(stop),
-        pcap: destinations
-            .pcap
-            .as_ref()
-            .map(|staged| staged.path().to_owned()),
-        trace: destinations
-            .trace
-            .as_ref()
-            .map(|staged| staged.path().to_owned()),
+        pcap: destinations.pcap.as_ref(),
+        trace: destinations.trace.as_ref(),
     };
     let report = pool::one(job, watched, output.draws_progress()).map_err(Failure::Environment)?;
     destinations.report(0, &report, arguments.format)?;
@@ -192,7 +186,7 @@ fn one(
         .into_iter()
         .flatten()
     {
-        let path = staged.path().to_owned();
+        let path = staged.destination().to_owned();
         staged.finish().map_err(|error| lost(&path, &error))?;
     }
     let text = arguments
@@ -267,7 +261,7 @@ struct Destinations {
 }
 
 impl Destinations {
-    fn new(arguments: &Arguments, jobs: &[Job]) -> Result<Self, Failure> {
+    fn new(arguments: &Arguments, plan: &Plan) -> Result<Self, Failure> {
         let staged = |path: &Option<PathBuf>| match path {
             None => Ok(None),
             Some(path) => Staged::new(path)
@@ -279,11 +273,13 @@ impl Destinations {
                 .and_then(|()| Staged::new(&directory.join("report")).map(drop))
                 .map_err(|error| Failure::unwritable(directory, &error))?;
         }
+        let names = names(&plan.jobs);
+        distinct(arguments, &plan.scenarios, &names)?;
         Ok(Self {
             pcap: staged(&arguments.pcap)?,
             trace: staged(&arguments.trace)?,
             directory: arguments.out.clone(),
-            names: names(jobs),
+            names,
         })
     }
 
@@ -309,6 +305,61 @@ impl Destinations {
         let path = directory.join(format!("{name}.{}", format.extension()));
         files::write(&path, &text()).map_err(|error| lost(&path, &error))
     }
+}
+
+/// Refuses to write a file over a scenario, over another result, or over
+/// standard output.
+fn distinct(
+    arguments: &Arguments,
+    scenarios: &[Arc<Scenario>],
+    reports: &[String],
+) -> Result<(), Failure> {
+    // Files that are taken, and what each of them is.
+    let mut taken: Vec<(PathBuf, &str)> = scenarios
+        .iter()
+        .filter_map(|scenario| Some((files::resolved(&scenario.path).ok()?, "a scenario")))
+        .collect();
+    // A terminal or a pipe may be written to by several.
+    let stdout = files::resolved(Path::new("/dev/stdout")).ok();
+    taken.extend(
+        stdout
+            .filter(|path| path.is_file())
+            .map(|path| (path, "where standard output goes")),
+    );
+    for (path, what) in [
+        (&arguments.pcap, "the file of --pcap"),
+        (&arguments.trace, "the file of --trace"),
+    ] {
+        let Some(path) = path else { continue };
+        let resolved = files::resolved(path).map_err(|error| Failure::unwritable(path, &error))?;
+        if let Some((_, other)) = taken.iter().find(|(taken, _)| *taken == resolved) {
+            return Err(Failure::usage(
+                format!("cannot write {}: it is {other}", path.display()),
+                format!("nothing was run; {what} must be one of its own"),
+            ));
+        }
+        taken.push((resolved, what));
+    }
+    let Some(directory) = &arguments.out else {
+        return Ok(());
+    };
+    let resolved =
+        files::resolved(directory).map_err(|error| Failure::unwritable(directory, &error))?;
+    let extension = arguments.format.extension();
+    for name in reports.iter().map(String::as_str).chain(["summary"]) {
+        let name = format!("{name}.{extension}");
+        let report = resolved.join(&name);
+        if let Some((_, other)) = taken.iter().find(|(taken, _)| *taken == report) {
+            return Err(Failure::usage(
+                format!(
+                    "cannot write {}: it is {other}",
+                    directory.join(name).display()
+                ),
+                "nothing was run; --out must be a directory of its own",
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// What could be written before the run, and cannot be after it.
@@ -371,6 +422,7 @@ fn listen_for_interrupts(stop: &Arc<AtomicBool>) -> Result<(), Failure> {
     let stop = Arc::clone(stop);
     ctrlc::set_handler(move || {
         if stop.swap(true, Ordering::Relaxed) {
+            files::abandon();
             std::process::exit(Exit::Interrupted as i32);
         }
     })

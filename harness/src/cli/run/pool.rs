@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -11,35 +10,37 @@ use std::thread;
 use squall::sim::{self, RunOptions};
 use squall_reports::Report;
 
+use super::super::files::Staged;
 use super::super::plan::Job;
 use super::super::progress::{INTERVAL, Progress};
 
 /// What a single run has that many have not.
-pub(super) struct Watched {
+pub(super) struct Watched<'a> {
     pub(super) stop: Arc<AtomicBool>,
-    pub(super) pcap: Option<PathBuf>,
-    pub(super) trace: Option<PathBuf>,
+    pub(super) pcap: Option<&'a Staged>,
+    pub(super) trace: Option<&'a Staged>,
 }
 
 /// Does one run and shows how far it has come in virtual time. The error is
 /// why the harness failed.
-pub(super) fn one(job: &Job, watched: Watched, drawn: bool) -> Result<Report, String> {
+pub(super) fn one(job: &Job, watched: Watched<'_>, drawn: bool) -> Result<Report, String> {
     let progress = Arc::new(AtomicU64::new(0));
     let options = RunOptions {
         seed: job.seed,
-        pcap: watched.pcap,
-        trace: watched.trace,
+        pcap: watched.pcap.map(|staged| staged.path().to_owned()),
+        trace: watched.trace.map(|staged| staged.path().to_owned()),
         command: job.command.clone(),
         stop: watched.stop,
         progress: Arc::clone(&progress),
     };
+    let outputs: Vec<&Staged> = watched.pcap.into_iter().chain(watched.trace).collect();
     let virtual_ms = u64::try_from(job.scenario.duration.as_millis()).unwrap_or(u64::MAX);
     let mut bar = Progress::of_one(drawn, virtual_ms);
     let (done, result) = mpsc::channel();
     let report = thread::scope(|scope| {
         scope.spawn(move || {
             // Whoever waits for it is below, and does not leave without it.
-            let _ = done.send(simulate(job, &options));
+            let _ = done.send(simulate(job, &options, &outputs));
         });
         loop {
             match result.recv_timeout(INTERVAL) {
@@ -85,7 +86,7 @@ pub(super) fn many(
                         stop: Arc::clone(&stop),
                         progress: Arc::default(),
                     };
-                    if done.send((index, simulate(job, &options))).is_err() {
+                    if done.send((index, simulate(job, &options, &[]))).is_err() {
                         break;
                     }
                 }
@@ -108,11 +109,19 @@ pub(super) fn many(
 }
 
 /// Runs a job; a panic is a defect of ours, and must not take the other runs
-/// with it.
-fn simulate(job: &Job, options: &RunOptions) -> Result<Report, String> {
+/// with it. An error names the destinations of `outputs`, not where they are
+/// staged.
+fn simulate(job: &Job, options: &RunOptions, outputs: &[&Staged]) -> Result<Report, String> {
     match catch_unwind(AssertUnwindSafe(|| sim::run(&job.scenario, options))) {
         Ok(Ok(report)) => Ok(report),
-        Ok(Err(error)) => Err(with_causes(&error)),
+        Ok(Err(mut error)) => {
+            if let sim::Error::Output { path, .. } = &mut error
+                && let Some(staged) = outputs.iter().find(|staged| staged.path() == path)
+            {
+                *path = staged.destination().to_owned();
+            }
+            Err(with_causes(&error))
+        }
         Err(panic) => Err(format!("squall panicked: {}", message(&*panic))),
     }
 }

@@ -100,8 +100,33 @@ fn what_is_said_more_closely_counts() {
     assert_eq!(link.up.rate_bits_per_second, Some(20_000));
     assert_eq!(
         scenario.sites[0].description,
-        "nb-iot, 20 % loss up, 10 % down"
+        "nb-iot, 1 s up, queue 1,200 B, MTU 600 B, 20 % loss up, 10 % down"
     );
+}
+
+#[rstest]
+#[case::a_preset("\"ethernet\"", "ethernet")]
+#[case::another_latency("{ preset = \"ethernet\", latency = \"10ms\" }", "ethernet, 10 ms")]
+#[case::a_distribution(
+    "{ preset = \"wifi\", loss = 0, latency = { uniform = [\"10ms\", \"15ms\"] } }",
+    "wifi, 10 ms or more"
+)]
+#[case::all_of_it(
+    "{ preset = \"ethernet\", latency = \"1500us\", rate = \"9 kbit/s\", queue = \"2 packets\", mtu = 600 }",
+    "ethernet, 1.5 ms, 9 kbit/s, queue 1,200 B, MTU 600 B"
+)]
+#[case::one_direction(
+    "{ preset = \"ethernet\", up = { rate = \"1.5 Mbit/s\" }, down = { latency = \"2s\" } }",
+    "ethernet, 2 s down, 1.5 Mbit/s up"
+)]
+#[case::no_preset("{ latency = \"10ms\", loss = \"10%\" }", "10 ms, 10 % loss")]
+#[case::no_preset_but_two_latencies(
+    "{ latency = \"10ms\", up = { latency = \"30ms\" } }",
+    "30 ms up, 10 ms down"
+)]
+fn a_link_is_described(#[case] link: &str, #[case] description: &str) {
+    let scenario = parse(&BASE.replace("\"nb-iot\"", link), &[]);
+    assert_eq!(scenario.sites[0].description, description);
 }
 
 #[test]

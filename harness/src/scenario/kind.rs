@@ -14,6 +14,10 @@ use super::text::Complaint;
 /// Where a table of the document must have a `kind`.
 const PLACES: [&[&str]; 2] = [&["lifecycle"], &["publish", "payload"]];
 
+/// Every kind, for who gave none.
+const KINDS: &str = "a lifecycle is always-on, periodic, random, flapping or once; \
+                     a payload is json, fixed, random-walk, sine or file";
+
 /// Rewrites the tables of every fleet that have a `kind`.
 pub(crate) fn unfold(document: &mut DeTable<'_>, sources: &Sources) -> Result<(), ScenarioError> {
     let Some(DeValue::Array(fleets)) = document.get_mut("fleet").map(Spanned::get_mut) else {
@@ -55,18 +59,13 @@ fn unfold_one(value: &mut Spanned<DeValue<'_>>, sources: &Sources) -> Result<(),
     let kind = match table.remove("kind") {
         Some(kind) => kind,
         None => {
-            let complaint = Complaint::new(
-                "a table without a `kind`",
-                "which kind?",
-                "a lifecycle is always-on, periodic, random, flapping or once; \
-                 a payload is json, fixed, random-walk, sine or file",
-            );
+            let complaint = Complaint::new("a table without a `kind`", "which kind?", KINDS);
             return Err(sources.error(span, complaint));
         }
     };
     let kind_span = kind.span();
     let DeValue::String(kind) = kind.into_inner() else {
-        let complaint = Complaint::new("a `kind` is a string", "wrong type", "");
+        let complaint = Complaint::new("a `kind` is a string", "wrong type", KINDS);
         return Err(sources.error(kind_span, complaint));
     };
     let rest = std::mem::take(table);

@@ -1,7 +1,15 @@
 //! How much memory a run will need, and whether the machine has it.
 
+use std::time::Duration;
+
+use squall_reports::figures;
+
 use super::diagnostic::ScenarioError;
-use super::{Fleet, Lifecycle, Scenario};
+use super::topic;
+use super::{Fleet, Lifecycle, Publish, Scenario, Span};
+
+/// Resident bytes of a run before its first device.
+const BYTES_OF_A_RUN: u64 = 16 << 20;
 
 /// Resident bytes of an online device, both ends included, without its TCP
 /// buffers beyond the default window.
@@ -14,9 +22,117 @@ const BYTES_PER_SLEEPING_DEVICE: u64 = 1 << 10;
 /// The window that is part of the figure above, in bytes.
 const WINDOW_INCLUDED_BYTES: u64 = Fleet::WINDOW_OF_SENSORS as u64;
 
+/// Bytes that the metrics keep of a reading to the end of the run.
+const BYTES_PER_READING: u64 = 32;
+
+/// Bytes that the metrics keep of a delivery that a subscriber is owed.
+const BYTES_PER_DELIVERY: u64 = 40;
+
 /// Bytes that running `scenario` takes at its busiest, from above and roughly.
 #[must_use]
 pub fn estimate_bytes(scenario: &Scenario) -> u64 {
+    BYTES_OF_A_RUN
+        .saturating_add(devices_bytes(scenario))
+        .saturating_add(Kept::of(scenario).bytes())
+}
+
+/// What the metrics keep to the end of a run.
+struct Kept {
+    readings: u64,
+    deliveries: u64,
+}
+
+impl Kept {
+    fn of(scenario: &Scenario) -> Self {
+        let mut kept = Self {
+            readings: 0,
+            deliveries: 0,
+        };
+        for fleet in &scenario.fleets {
+            let Some(publish) = &fleet.publish else {
+                continue;
+            };
+            let time = scenario.duration.saturating_sub(scenario.drain);
+            let readings =
+                readings_of_a_device(fleet, publish, time).saturating_mul(u64::from(fleet.count));
+            let topic = publish.topic.replace("{fleet}", &fleet.name);
+            let subscribers = scenario
+                .fleets
+                .iter()
+                .map(|fleet| subscribers(fleet, &topic))
+                .fold(0, u64::saturating_add);
+            kept.readings = kept.readings.saturating_add(readings);
+            kept.deliveries = kept
+                .deliveries
+                .saturating_add(readings.saturating_mul(subscribers));
+        }
+        kept
+    }
+
+    fn bytes(&self) -> u64 {
+        let readings = self.readings.saturating_mul(BYTES_PER_READING);
+        readings.saturating_add(self.deliveries.saturating_mul(BYTES_PER_DELIVERY))
+    }
+}
+
+/// Devices of `fleet` with a filter that may match a message to `topic`.
+fn subscribers(fleet: &Fleet, topic: &str) -> u64 {
+    let count = u64::from(fleet.count);
+    fleet
+        .subscribe
+        .iter()
+        .map(|subscription| subscription.filter.replace("{fleet}", &fleet.name))
+        .filter(|filter| topic::may_match(filter, topic))
+        // Each device has another name, so one at most finds its own.
+        .map(|filter| {
+            if filter.contains("{device}") {
+                1
+            } else {
+                count
+            }
+        })
+        .fold(0, u64::saturating_add)
+        .min(count)
+}
+
+/// Readings that a device takes in `time`, at most.
+fn readings_of_a_device(fleet: &Fleet, publish: &Publish, time: Duration) -> u64 {
+    let time = time.saturating_sub(fleet.start.after);
+    let turns = |up: Duration, down: Duration| {
+        let turns = times(time, up.saturating_add(down));
+        turns.saturating_mul(times(up.min(time), publish.every))
+    };
+    let readings = match &fleet.lifecycle {
+        Lifecycle::AlwaysOn => times(time, publish.every),
+        Lifecycle::Once { stay, .. } => {
+            times(stay.map_or(time, |stay| stay.min(time)), publish.every)
+        }
+        Lifecycle::Periodic {
+            every, readings, ..
+        } => times(time, *every).saturating_mul(u64::from(*readings)),
+        Lifecycle::Flapping { up, down, .. } => turns(*up, *down),
+        Lifecycle::Random { up, down, .. } => turns(mean(up), mean(down)),
+    };
+    publish
+        .readings
+        .map_or(readings, |most| readings.min(u64::from(most)))
+}
+
+/// How often something happens in `time` that happens at its begin, then once
+/// an `every`.
+fn times(time: Duration, every: Duration) -> u64 {
+    let times = time.as_nanos() / every.as_nanos().max(1) + 1;
+    u64::try_from(times).unwrap_or(u64::MAX)
+}
+
+fn mean(span: &Span) -> Duration {
+    match *span {
+        Span::Fixed(time) | Span::Exponential { mean: time } => time,
+        Span::Uniform { min, max } => min + (max - min) / 2,
+    }
+}
+
+fn devices_bytes(scenario: &Scenario) -> u64 {
     scenario
         .fleets
         .iter()
@@ -74,13 +190,29 @@ pub fn check(scenario: &Scenario, parallel: u64, available: u64) -> Result<(), S
             gibibytes(needed),
             gibibytes(available),
         ),
-        Some(format!(
-            "{} devices at 64 KiB each while online, and three times a TCP window beyond \
-             {WINDOW_INCLUDED_BYTES} bytes: use fewer devices (--set fleet.<name>.count=1000), \
-             a smaller window, or fewer --jobs",
-            scenario.device_count(),
-        )),
+        Some(what_helps(scenario)),
     ))
+}
+
+/// What takes most of the memory, and what makes it smaller.
+fn what_helps(scenario: &Scenario) -> String {
+    let kept = Kept::of(scenario);
+    if kept.bytes() > devices_bytes(scenario) {
+        return format!(
+            "most of it, {}, is for {} at {BYTES_PER_READING} bytes each and {} owed to \
+             subscribers at {BYTES_PER_DELIVERY}, kept to the end of a run: use a shorter \
+             `duration`, publish less often, have fewer subscribers, or use fewer --jobs",
+            gibibytes(kept.bytes()),
+            figures::counted(kept.readings, "reading"),
+            figures::count(kept.deliveries),
+        );
+    }
+    format!(
+        "most of it is for {} at 64 KiB each while online, and three times a TCP window \
+         beyond {WINDOW_INCLUDED_BYTES} bytes: use fewer devices (--set \
+         fleet.<name>.count=1000), a smaller window, or fewer --jobs",
+        figures::counted(scenario.device_count(), "device"),
+    )
 }
 
 fn parse_meminfo(text: &str) -> Option<u64> {
@@ -119,18 +251,98 @@ mod tests {
         assert_eq!(gibibytes(bytes), text);
     }
 
+    fn scenario(top: &str, fleets: &str) -> Scenario {
+        let text = format!(
+            "title = \"t\"\nduration = \"11m\"\ndrain = \"1m\"\n{top}\n\
+             [[site]]\nname = \"s\"\nlink = \"wifi\"\n{fleets}"
+        );
+        Scenario::parse("t.toml".as_ref(), &text, &[])
+            .unwrap_or_else(|error| panic!("{}", error.render(false, 100)))
+    }
+
     #[rstest]
     #[case::always_on("network = { window = 2048 }", 1_000 * (64 << 10))]
     #[case::a_larger_window("network = { window = 3048 }", 1_000 * ((64 << 10) + 3_000))]
-    fn estimates(#[case] top: &str, #[case] bytes: u64) {
-        let text = format!(
-            "title = \"t\"\nduration = \"1m\"\n{top}\n\
-             [[site]]\nname = \"s\"\nlink = \"wifi\"\n\
-             [[fleet]]\nname = \"f\"\nsite = \"s\"\ncount = 1000\nsubscribe = [{{ filter = \"#\" }}]\n"
-        );
-        let scenario = Scenario::parse("t.toml".as_ref(), &text, &[]).expect("it parses");
+    fn devices(#[case] top: &str, #[case] bytes: u64) {
+        let fleet = "[[fleet]]\nname = \"f\"\nsite = \"s\"\ncount = 1000\nsubscribe = [{ filter = \"#\" }]\n";
+        let scenario = scenario(top, fleet);
+        let bytes = bytes + (16 << 20);
         assert_eq!(estimate_bytes(&scenario), bytes);
         assert!(check(&scenario, 1, bytes).is_ok());
         assert!(check(&scenario, 2, bytes).is_err());
+    }
+
+    /// Ten devices publish to `a/<device>` in ten minutes; fifty others
+    /// subscribe.
+    #[rstest]
+    #[case::always_on("", "every = \"1m\"", "a/+", 110, 50)]
+    #[case::to_nobody("", "every = \"1m\"", "b/+", 110, 0)]
+    #[case::each_to_one("", "every = \"1m\"", "a/{device}", 110, 1)]
+    #[case::limited("", "every = \"1m\", readings = 3", "#", 30, 50)]
+    #[case::started_late("start = { after = \"5m\" }", "every = \"1m\"", "#", 60, 50)]
+    #[case::periodic(
+        "lifecycle = { kind = \"periodic\", every = \"2m\", readings = 3 }",
+        "qos = 1",
+        "#",
+        180,
+        50
+    )]
+    #[case::flapping(
+        "lifecycle = { kind = \"flapping\", up = \"1m\", down = \"1m\" }",
+        "every = \"30s\"",
+        "#",
+        180,
+        50
+    )]
+    #[case::random(
+        "lifecycle = { kind = \"random\", up = \"1m\", down = { uniform = [\"1m\", \"3m\"] } }",
+        "every = \"30s\"",
+        "#",
+        120,
+        50
+    )]
+    #[case::once(
+        "lifecycle = { kind = \"once\", stay = \"2m\" }",
+        "every = \"1m\"",
+        "#",
+        30,
+        50
+    )]
+    fn what_is_kept(
+        #[case] lifecycle: &str,
+        #[case] publish: &str,
+        #[case] filter: &str,
+        #[case] readings: u64,
+        #[case] subscribers: u64,
+    ) {
+        let kept = Kept::of(&scenario(
+            "",
+            &format!(
+                "[[fleet]]\nname = \"p\"\nsite = \"s\"\ncount = 10\n{lifecycle}\n\
+                 publish = {{ topic = \"a/{{device}}\", {publish} }}\n\
+                 [[fleet]]\nname = \"q\"\nsite = \"s\"\ncount = 50\n\
+                 subscribe = [{{ filter = \"{filter}\" }}, {{ filter = \"other\" }}]\n"
+            ),
+        ));
+        assert_eq!(
+            (kept.readings, kept.deliveries),
+            (readings, readings * subscribers)
+        );
+    }
+
+    #[test]
+    fn a_year_of_milliseconds_is_refused_for_its_readings() {
+        let text = "title = \"t\"\nduration = \"365d\"\n\
+             [[site]]\nname = \"s\"\nlink = \"wifi\"\n\
+             [[fleet]]\nname = \"f\"\nsite = \"s\"\ncount = 1\n\
+             publish = { topic = \"t\", every = \"1ms\" }\n";
+        let scenario = Scenario::parse("t.toml".as_ref(), text, &[]).expect("it parses");
+        let error = check(&scenario, 1, 64 << 30).expect_err("it takes a terabyte");
+        insta::assert_snapshot!(error.render(false, 100), @r"
+        × t.toml needs about 939.9 GiB of memory, and this machine has 64.0 GiB left
+        help: most of it, 939.9 GiB, is for 31,535,880,001 readings at 32 bytes each and 0 owed to
+              subscribers at 40, kept to the end of a run: use a shorter `duration`, publish less often,
+              have fewer subscribers, or use fewer --jobs
+        ");
     }
 }

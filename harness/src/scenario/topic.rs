@@ -44,6 +44,24 @@ pub(crate) fn check_filter(filter: &str) -> Result<(), Complaint> {
     Ok(())
 }
 
+/// Whether a filter may match a topic, both still with their placeholders:
+/// `{device}` may stand for anything.
+pub(crate) fn may_match(filter: &str, topic: &str) -> bool {
+    let mut levels = topic.split('/');
+    for level in filter.split('/') {
+        if level == "#" {
+            return true;
+        }
+        let Some(of_topic) = levels.next() else {
+            return false;
+        };
+        if level != "+" && level != of_topic && !level.contains('{') && !of_topic.contains('{') {
+            return false;
+        }
+    }
+    levels.next().is_none()
+}
+
 fn check_common(text: &str, kind: &str) -> Result<(), Complaint> {
     // [MQTT311-4.7.3-1], [MQTT311-4.7.3-2], [MQTT311-4.7.3-3]
     if text.is_empty() {
@@ -128,5 +146,18 @@ mod tests {
     #[case("{site}/#", false)]
     fn filters(#[case] filter: &str, #[case] valid: bool) {
         assert_eq!(check_filter(filter).is_ok(), valid);
+    }
+
+    #[rstest]
+    #[case("#", "valley/{device}", true)]
+    #[case("valley/+", "valley/{device}", true)]
+    #[case("valley/#", "valley", true)]
+    #[case("valley/t-1", "valley/{device}", true)]
+    #[case("valley/{device}", "valley/t-1", true)]
+    #[case("valley/+", "office/{device}", false)]
+    #[case("valley/+", "valley/{device}/temperature", false)]
+    #[case("valley/+/temperature", "valley/{device}", false)]
+    fn matching(#[case] filter: &str, #[case] topic: &str, #[case] expected: bool) {
+        assert_eq!(may_match(filter, topic), expected);
     }
 }

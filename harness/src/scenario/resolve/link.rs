@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use squall_reports::figures;
+
 use super::super::Site;
 use super::super::diagnostic::{ScenarioError, unknown};
 use super::super::document::link::{
@@ -60,7 +62,7 @@ impl Resolver<'_> {
         let name = named.as_ref().map(|name| name.value.0.as_str());
         Ok(Site {
             name: table.name.value.0,
-            description: describe(name, &link),
+            description: describe(name, &own, &link),
             link,
         })
     }
@@ -246,37 +248,94 @@ fn both(link: &LinkTable) -> DirectionTable {
     }
 }
 
-/// A link in a few words: its preset or latency, and what can go wrong on it.
-fn describe(preset: Option<&str>, link: &LinkSpec) -> String {
-    let mut words = vec![match preset {
-        Some(name) => name.to_owned(),
-        None => format!("{} or more", written(link.latency_floor())),
-    }];
-    let both_ways = |of: &dyn Fn(&Direction) -> Option<f64>, what: &str| {
-        let (up, down) = (of(&link.up), of(&link.down));
-        match (up.map(percent), down.map(percent)) {
-            (None, None) => None,
-            (Some(up), Some(down)) if up == down => Some(format!("{up} {what}")),
-            (Some(up), None) => Some(format!("{up} {what} up")),
-            (None, Some(down)) => Some(format!("{down} {what} down")),
-            (Some(up), Some(down)) => Some(format!("{up} {what} up, {down} down")),
-        }
+/// A link in a few words: its preset, the figures given beside it in `own`, and
+/// what can go wrong.
+fn describe(preset: Option<&str>, own: &LinkTable, link: &LinkSpec) -> String {
+    let own_both = both(own);
+    let given = |is_given: fn(&DirectionTable) -> bool, of: &dyn Fn(&Direction) -> String| {
+        let in_either = |table: &Option<DirectionTable>| {
+            is_given(&own_both) || table.as_ref().is_some_and(is_given)
+        };
+        let up = in_either(&own.up).then(|| of(&link.up));
+        let down = in_either(&own.down).then(|| of(&link.down));
+        both_ways(up, down, "")
+    };
+    let of_both = |of: &dyn Fn(&Direction) -> Option<f64>, what: &str| {
+        both_ways(of(&link.up).map(percent), of(&link.down).map(percent), what)
     };
     let positive = |share: f64| (share > 0.0).then_some(share);
-    words.extend(both_ways(&|direction| positive(direction.loss), "loss"));
-    words.extend(both_ways(
-        &|direction| direction.burst.map(|burst| burst.loss_mean()),
-        "loss in bursts",
-    ));
-    words.extend(both_ways(
-        &|direction| positive(direction.duplicate),
-        "duplicated",
-    ));
-    words.extend(both_ways(
-        &|direction| direction.reorder.map(|reorder| reorder.probability),
-        "reordered",
-    ));
-    words.join(", ")
+    [
+        preset.map(str::to_owned),
+        given(|table| table.latency.is_some(), &|direction| {
+            latency(&direction.latency)
+        }),
+        given(|table| table.rate.is_some(), &|direction| {
+            direction
+                .rate_bits_per_second
+                .map_or_else(|| "no rate".to_owned(), rate)
+        }),
+        given(|table| table.queue.is_some(), &|direction| {
+            let bytes = direction.queue_bytes.unwrap_or_default();
+            format!("queue {} B", figures::count(bytes))
+        }),
+        given(|table| table.mtu.is_some(), &|direction| {
+            format!("MTU {} B", figures::count(direction.mtu.into()))
+        }),
+        of_both(&|direction| positive(direction.loss), " loss"),
+        of_both(
+            &|direction| direction.burst.map(|burst| burst.loss_mean()),
+            " loss in bursts",
+        ),
+        of_both(&|direction| positive(direction.duplicate), " duplicated"),
+        of_both(
+            &|direction| direction.reorder.map(|reorder| reorder.probability),
+            " reordered",
+        ),
+    ]
+    .into_iter()
+    .flatten()
+    .collect::<Vec<_>>()
+    .join(", ")
+}
+
+/// One figure of a link: once if both directions have the same.
+fn both_ways(up: Option<String>, down: Option<String>, what: &str) -> Option<String> {
+    Some(match (up, down) {
+        (None, None) => return None,
+        (Some(up), Some(down)) if up == down => format!("{up}{what}"),
+        (Some(up), None) => format!("{up}{what} up"),
+        (None, Some(down)) => format!("{down}{what} down"),
+        (Some(up), Some(down)) => format!("{up}{what} up, {down} down"),
+    })
+}
+
+/// `10 ms`, or `10 ms or more` if it is drawn.
+fn latency(latency: &Latency) -> String {
+    let floor = u64::try_from(latency.floor().as_nanos()).unwrap_or(u64::MAX);
+    let floor = figures::exact_duration(floor);
+    match latency {
+        Latency::Fixed(_) => floor,
+        Latency::Uniform { .. } | Latency::Normal { .. } => format!("{floor} or more"),
+    }
+}
+
+/// `9 kbit/s`: the largest unit that leaves three digits after the point at
+/// most.
+fn rate(bits_per_second: u64) -> String {
+    let units = [
+        (1_000_000_000, "Gbit/s"),
+        (1_000_000, "Mbit/s"),
+        (1_000, "kbit/s"),
+    ];
+    for (scale, unit) in units {
+        if bits_per_second >= scale && bits_per_second.is_multiple_of(scale / 1_000) {
+            let thousandths = format!("{:03}", bits_per_second % scale / (scale / 1_000));
+            let point = thousandths.trim_end_matches('0');
+            let dot = if point.is_empty() { "" } else { "." };
+            return format!("{}{dot}{point} {unit}", bits_per_second / scale);
+        }
+    }
+    format!("{} bit/s", figures::count(bits_per_second))
 }
 
 /// A share as a percentage, to two digits after the point at most.

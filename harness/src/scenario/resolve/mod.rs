@@ -9,14 +9,17 @@ use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
+use squall_reports::figures;
+
 use super::diagnostic::{ScenarioError, Sources};
-use super::document::scalar::{Name, Size, Time};
+use super::document::scalar::{Count, Name, Size, Time};
 use super::document::value::At;
 use super::document::{BrokerTable, CongestionName, ExpectTable, NetworkTable, ScenarioTable};
 use super::expect::{Expectation, Expectations, Metric};
 use super::settings::{BrokerSettings, CongestionControl, NetworkSettings};
 use super::text::{Complaint, written};
 use super::{Scenario, Site};
+use crate::net::address::DEVICES_MAX;
 
 /// The tick is never derived outside of these: below, runs idle; above, hosts
 /// see each other too late.
@@ -78,6 +81,7 @@ impl Resolver<'_> {
             "name = \"thermometer\"\nsite = \"valley\"\ncount = 10",
             table.fleet.len(),
         )?;
+        self.addresses(table.fleet.iter().map(|fleet| &fleet.count))?;
         let sites = table
             .site
             .into_iter()
@@ -100,6 +104,28 @@ impl Resolver<'_> {
             fleets,
             expect: expectations(table.expect),
         })
+    }
+
+    /// Every device needs an address of its own.
+    fn addresses<'t>(
+        &self,
+        counts: impl Iterator<Item = &'t At<Count>>,
+    ) -> Result<(), ScenarioError> {
+        let mut devices = 0;
+        for count in counts {
+            devices += u64::from(count.value.0);
+            if devices > u64::from(DEVICES_MAX) {
+                return Err(self.error(
+                    &count.span,
+                    Complaint::new(
+                        format!("more than {} devices", figures::count(DEVICES_MAX.into())),
+                        format!("{} with these", figures::count(devices)),
+                        "devices share the network 10.0.0.0/8: use fewer",
+                    ),
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// A TCP window that is given, in bytes.

@@ -345,6 +345,7 @@ fn distinct(
     };
     let resolved =
         files::resolved(directory).map_err(|error| Failure::unwritable(directory, &error))?;
+    taken.retain(|(taken, _)| taken.parent() == Some(resolved.as_path()));
     let extension = arguments.format.extension();
     for name in reports.iter().map(String::as_str).chain(["summary"]) {
         let name = format!("{name}.{extension}");

@@ -199,6 +199,13 @@ fn reworded(message: &str) -> Complaint {
     {
         return wrong_type(found, expected);
     }
+    if message == "wanted string or table" {
+        return Complaint::new(
+            "expected a string, the name of a choice",
+            "wrong type",
+            "MQTT versions: \"3.1.1\"; congestion control: \"none\", \"reno\" or \"cubic\"",
+        );
+    }
     Complaint::new(message, "here", "")
 }
 

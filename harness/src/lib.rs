@@ -1,8 +1,16 @@
 //! Squall: weather for MQTT.
+//!
+//! The library behind the `squall` command, for tests of your own:
+//! [`scenario`] reads or builds a story, [`sim::run`] runs it with a seed, and
+//! what it found is a [`reports::Report`]. [`testing`] makes test cases of them,
+//! and shows how.
 
 mod metrics;
 pub mod net;
 mod random;
 pub mod scenario;
 pub mod sim;
+pub mod testing;
 pub mod trace;
+
+pub use squall_reports as reports;

@@ -32,12 +32,24 @@ pub struct RunOptions {
     pub pcap: Option<PathBuf>,
     /// Where to write the trace, as JSON Lines; overwritten.
     pub trace: Option<PathBuf>,
-    /// The command that runs this again, for the report.
+    /// The command that runs this again, for the report; if empty, the one for
+    /// the scenario's file and the seed.
     pub command: String,
     /// Set from outside to end the run early; the report is then partial.
     pub stop: Arc<AtomicBool>,
     /// Virtual time done so far, in nanoseconds, for whoever watches.
     pub progress: Arc<AtomicU64>,
+}
+
+impl RunOptions {
+    /// A run with this seed that writes no files.
+    #[must_use]
+    pub fn seed(seed: u64) -> RunOptions {
+        RunOptions {
+            seed,
+            ..RunOptions::default()
+        }
+    }
 }
 
 /// A run that could not be carried through.

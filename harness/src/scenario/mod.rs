@@ -4,6 +4,7 @@
 //! [`Scenario`] is what the simulator runs: durations, bytes and shares in
 //! plain Rust types, every default filled in, nothing left to check.
 
+mod builder;
 mod diagnostic;
 mod document;
 mod expect;
@@ -26,6 +27,7 @@ use serde::Deserialize;
 use diagnostic::Sources;
 use document::ScenarioTable;
 
+pub use builder::{Builder, Entries};
 pub use diagnostic::ScenarioError;
 pub use expect::{Expectation, Expectations, Metric, Relation, Unit, Whole};
 pub use fleet::{
@@ -61,6 +63,29 @@ pub struct Scenario {
 }
 
 impl Scenario {
+    /// A scenario written in Rust, with the keys of the scenario language.
+    ///
+    /// ```
+    /// # use squall::scenario::Scenario;
+    /// let scenario = Scenario::builder("Cellar")
+    ///     .set("duration", "2m")
+    ///     .add("site", |site| site.set("name", "cellar").set("link", "wifi"))
+    ///     .add("fleet", |fleet| {
+    ///         fleet
+    ///             .set("name", "thermometer")
+    ///             .set("site", "cellar")
+    ///             .set("count", 20)
+    ///             .set("publish.topic", "cellar/{device}")
+    ///             .set("publish.every", "5s")
+    ///     })
+    ///     .build()?;
+    /// assert_eq!(scenario.device_count(), 20);
+    /// # Ok::<(), squall::scenario::ScenarioError>(())
+    /// ```
+    pub fn builder(title: &str) -> Builder {
+        Builder::new(title)
+    }
+
     /// Reads the scenario in a file, with changes such as
     /// `fleet.thermometer.count=10`, in order.
     ///

@@ -37,7 +37,7 @@ pub(super) fn report(
         bytes: bytes(scenario, tap),
         connections: metrics.connections(),
         notes: notes(scenario, ended),
-        command: options.command.clone(),
+        command: command(scenario, options),
     };
     let judged = scenario
         .expect
@@ -46,6 +46,14 @@ pub(super) fn report(
         .map(|bound| judge(bound, &report, metrics));
     report.expectations = judged.collect();
     report
+}
+
+fn command(scenario: &Scenario, options: &RunOptions) -> String {
+    if options.command.is_empty() {
+        let (path, seed) = (scenario.path.display(), options.seed);
+        return format!("squall run {path} --seed {seed}");
+    }
+    options.command.clone()
 }
 
 fn settings(scenario: &Scenario) -> Vec<Setting> {

@@ -111,6 +111,8 @@ fn the_valid_scenario_is_valid() {
 #[case::jitter_too_large("jitter = \"30s\"", "jitter = \"3m\"")]
 #[case::window_too_small("[expect]", "[network]\nwindow = 511\n[expect]")]
 #[case::tick_too_small("[expect]", "[network]\ntick = \"100us\"\n[expect]")]
+#[case::unknown_quirk("[expect]", "[broker]\nquirks = [\"keeps-clear-retained\"]\n[expect]")]
+#[case::a_quirk_without_a_list("[expect]", "[broker]\nquirks = \"ignores-keep-alive\"\n[expect]")]
 #[case::unknown_congestion("[expect]", "[network]\ncongestion = \"vegas\"\n[expect]")]
 #[case::a_mistyped_congestion("[expect]", "[network]\ncongestion = \"qubic\"\n[expect]")]
 #[case::a_congestion_that_is_a_flag("[expect]", "[network]\ncongestion = false\n[expect]")]

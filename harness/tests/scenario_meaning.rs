@@ -8,6 +8,7 @@ use squall::scenario::{
     Direction, Fleet, Latency, Lifecycle, Metric, PRESETS, Payload, Qos, Relation, Scenario, Start,
     Whole,
 };
+use squall_broker::{Quirk, Quirks};
 
 const BASE: &str = r#"title = "Weather"
 duration = "20m"
@@ -102,6 +103,18 @@ fn what_is_said_more_closely_counts() {
         scenario.sites[0].description,
         "nb-iot, 1 s up, queue 1,200 B, MTU 600 B, 20 % loss up, 10 % down"
     );
+}
+
+#[test]
+fn quirks_are_named_in_a_list() {
+    assert!(parse(BASE, &[]).broker.quirks.is_empty());
+    let text = BASE.replace(
+        "[[site]]",
+        "[broker]\nquirks = [\"ignores-keep-alive\", \"will-after-disconnect\"]\n[[site]]",
+    );
+    let quirks = parse(&text, &[]).broker.quirks;
+    let named = [Quirk::WillAfterDisconnect, Quirk::IgnoresKeepAlive];
+    assert_eq!(quirks, Quirks::from_iter(named));
 }
 
 #[rstest]

@@ -39,6 +39,7 @@ use crate::connection::{ConnId, Connection, Phase};
 use crate::deadlines::Deadlines;
 use crate::limits::Limits;
 use crate::observer::{CloseReason, Observer, SessionEvent, Watch};
+use crate::quirks::{Quirk, Quirks};
 use crate::retained::Retained;
 use crate::session::Session;
 use crate::topics::{Match, SessionKey, Topics};
@@ -52,6 +53,8 @@ pub struct Config {
     pub limits: Limits,
     /// Who may do what.
     pub access: Access,
+    /// What it is to do wrong.
+    pub quirks: Quirks,
 }
 
 /// Something that happens to a broker.
@@ -420,7 +423,7 @@ impl Broker {
             }
         }
         if let (Some(will), Some(publisher)) = (will, publisher)
-            && wills::is_due(&reason)
+            && (wills::is_due(&reason) || self.config.quirks.has(Quirk::WillAfterDisconnect))
         {
             self.accept_message(&publisher, will);
         }

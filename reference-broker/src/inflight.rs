@@ -17,7 +17,7 @@ pub(crate) struct Inflight {
     sent: usize,
     /// PUBRELs without their PUBCOMP, in the order their PUBRECs came
     /// [MQTT311-4.6.0-4].
-    released: VecDeque<PacketId>,
+    released: VecDeque<Released>,
     /// How many of them, from the front, have been sent on this connection.
     released_sent: usize,
     /// The packet identifier given last.
@@ -28,6 +28,14 @@ pub(crate) struct Inflight {
 struct Unacknowledged {
     id: PacketId,
     outgoing: Outgoing,
+}
+
+#[derive(Debug)]
+struct Released {
+    id: PacketId,
+    /// The message, if it is to be sent again all the same: never, but for
+    /// [`Quirk::RepublishesAfterPubrec`](crate::Quirk::RepublishesAfterPubrec).
+    kept: Option<Outgoing>,
 }
 
 /// What is to be sent next on the connection.
@@ -69,7 +77,7 @@ impl Inflight {
             self.last_id = self.last_id.wrapping_add(1);
             if let Some(id) = PacketId::new(self.last_id)
                 && !self.unacknowledged.iter().any(|one| one.id == id)
-                && !self.released.contains(&id)
+                && !self.is_released(id)
             {
                 return id;
             }
@@ -81,6 +89,25 @@ impl Inflight {
     pub(crate) fn restart(&mut self) {
         self.sent = 0;
         self.released_sent = 0;
+        for at in (0..self.released.len()).rev() {
+            if let Some(outgoing) = self.released[at].kept.take() {
+                let id = self.released[at].id;
+                self.released.remove(at);
+                self.unacknowledged
+                    .push_front(Unacknowledged { id, outgoing });
+            }
+        }
+    }
+
+    /// Gives up every QoS 1 message.
+    pub(crate) fn forget_qos1(&mut self) {
+        self.unacknowledged
+            .retain(|one| one.outgoing.qos != Qos::AtLeastOnce);
+    }
+
+    /// Has what was sent last be sent again first.
+    pub(crate) fn reverse(&mut self) {
+        self.unacknowledged.make_contiguous().reverse();
     }
 
     /// Whether there is a packet to be sent again.
@@ -91,9 +118,9 @@ impl Inflight {
     /// The next packet to be sent again: the PUBRELs first, then the PUBLISH
     /// packets, each in its order, with its original packet identifier.
     pub(crate) fn next_resend(&mut self) -> Option<Resend> {
-        if let Some(id) = self.released.get(self.released_sent) {
+        if let Some(released) = self.released.get(self.released_sent) {
             self.released_sent += 1;
-            return Some(Resend::PubRel(*id));
+            return Some(Resend::PubRel(released.id));
         }
         let one = self.unacknowledged.get(self.sent)?;
         self.sent += 1;
@@ -112,7 +139,7 @@ impl Inflight {
                 self.remove(at);
                 Ok(())
             }
-            None if !self.released.contains(&id) => Ok(()),
+            None if !self.is_released(id) => Ok(()),
             // [MQTT311-3.3.4-1]
             _ => Err(Violation::new(
                 "MQTT311-3.3.4-1",
@@ -122,14 +149,15 @@ impl Inflight {
     }
 
     /// PUBREC: a QoS 2 message is delivered. PUBREL answers it in any case
-    /// [MQTT311-4.3.3-1], and the PUBLISH is not sent again.
-    pub(crate) fn pubrec(&mut self, id: PacketId) -> Result<(), Violation> {
+    /// [MQTT311-4.3.3-1], and the PUBLISH is not sent again, unless the message
+    /// is `kept` for that.
+    pub(crate) fn pubrec(&mut self, id: PacketId, kept: bool) -> Result<(), Violation> {
         match self.position(id) {
             Some(at) if self.unacknowledged[at].outgoing.qos == Qos::ExactlyOnce => {
-                self.remove(at);
+                let kept = self.remove(at).filter(|_| kept);
                 // What goes out in answer now need not be resent; while older
                 // PUBRELs still wait for that, it queues behind them.
-                self.released.push_back(id);
+                self.released.push_back(Released { id, kept });
                 Ok(())
             }
             None => Ok(()),
@@ -146,12 +174,12 @@ impl Inflight {
         self.released
             .iter()
             .skip(self.released_sent)
-            .any(|one| *one == id)
+            .any(|one| one.id == id)
     }
 
     /// PUBCOMP: the exchange is over and its identifier free.
     pub(crate) fn pubcomp(&mut self, id: PacketId) -> Result<(), Violation> {
-        if let Some(at) = self.released.iter().position(|one| *one == id) {
+        if let Some(at) = self.released.iter().position(|one| one.id == id) {
             self.released.remove(at);
             if at < self.released_sent {
                 self.released_sent -= 1;
@@ -172,11 +200,16 @@ impl Inflight {
         self.unacknowledged.iter().position(|one| one.id == id)
     }
 
-    fn remove(&mut self, at: usize) {
-        self.unacknowledged.remove(at);
+    fn is_released(&self, id: PacketId) -> bool {
+        self.released.iter().any(|one| one.id == id)
+    }
+
+    fn remove(&mut self, at: usize) -> Option<Outgoing> {
+        let removed = self.unacknowledged.remove(at);
         if at < self.sent {
             self.sent -= 1;
         }
+        removed.map(|one| one.outgoing)
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use squall_broker::Quirks;
+
 /// The network between devices and servers, except the access links.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NetworkSettings {
@@ -35,8 +37,7 @@ pub enum CongestionControl {
     Cubic,
 }
 
-/// Limits of the reference broker; what is not given is the broker's own
-/// default.
+/// The reference broker; a limit that is not given is the broker's own default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BrokerSettings {
     /// QoS 1 and 2 messages on their way to one client at once, at least 1.
@@ -51,4 +52,6 @@ pub struct BrokerSettings {
     pub connect_timeout: Option<Duration>,
     /// Whether QoS 0 messages wait for a session that is offline.
     pub queue_qos0: Option<bool>,
+    /// What the broker does wrong on purpose.
+    pub quirks: Quirks,
 }

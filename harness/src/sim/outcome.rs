@@ -145,6 +145,13 @@ fn bytes(scenario: &Scenario, tap: &Tap) -> Bytes {
 
 fn notes(scenario: &Scenario, ended: Nanos) -> Vec<String> {
     let mut notes = Vec::new();
+    for quirk in scenario.broker.quirks.iter() {
+        notes.push(format!(
+            "The broker is broken on purpose: it {} [{}].",
+            quirk.summary(),
+            quirk.statement()
+        ));
+    }
     if scenario.sites.iter().any(|site| site.link.is_lossy()) {
         notes.push(
             "TCP here is smoltcp's: its retransmission timeout is at least 1 s (Linux: 200 ms), \

@@ -198,6 +198,7 @@ fn config(settings: &BrokerSettings) -> squall_broker::Config {
     );
     limits.connect_timeout = settings.connect_timeout.unwrap_or(limits.connect_timeout);
     limits.queue_qos0 = settings.queue_qos0.unwrap_or(limits.queue_qos0);
+    config.quirks = settings.quirks;
     config
 }
 

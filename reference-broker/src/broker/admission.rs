@@ -7,6 +7,8 @@ use std::time::Duration;
 use super::Broker;
 use crate::connection::Phase;
 use crate::observer::{CloseReason, SessionEvent};
+use crate::queue::Queue;
+use crate::quirks::Quirk;
 use crate::session::Session;
 use crate::topics::SessionKey;
 use crate::wills;
@@ -21,10 +23,15 @@ impl Broker {
         // The old connection goes first, and its will with it. A session that
         // is to be resumed has that message queued then, if it asked for it.
         // [MQTT311-3.1.4-2]
-        if let Some(key) = self.by_client.get(&*client_id)
-            && let Some(old) = self.sessions[*key].connection
+        if let Some(&key) = self.by_client.get(&*client_id)
+            && let Some(old) = self.sessions[key].connection
         {
             self.close(old, CloseReason::TakenOver);
+            if self.config.quirks.has(Quirk::LosesQueueOnTakeover)
+                && let Some(session) = self.sessions.get_mut(key)
+            {
+                session.queue = Queue::default();
+            }
         }
         let (key, session_present) = self.session_for(slot, client_id, connect.clean_session);
         self.attach(slot, key, connect);
@@ -107,12 +114,20 @@ impl Broker {
         self.connected += 1;
         let session = &mut self.sessions[key];
         session.connection = Some(slot);
+        let quirks = self.config.quirks;
+        if quirks.has(Quirk::ForgetsInflightQos1) {
+            session.inflight.forget_qos1();
+        }
+        if quirks.has(Quirk::ReordersOnReconnect) {
+            session.inflight.reverse();
+        }
         session.inflight.restart();
         let connection = &mut self.connections[slot];
         connection.phase = Phase::Connected(key);
         connection.will = connect.will.map(wills::message);
         let period = Duration::from_secs(u64::from(connect.keep_alive_s));
-        connection.silence_max = (!period.is_zero()).then(|| period * 3 / 2);
+        let enforced = !period.is_zero() && !quirks.has(Quirk::IgnoresKeepAlive);
+        connection.silence_max = enforced.then(|| period * 3 / 2);
         let at = connection
             .silence_max
             .map(|most| self.watch.now.saturating_add(most));

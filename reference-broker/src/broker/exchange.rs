@@ -2,6 +2,7 @@
 //! 3.4 to 3.7 and 4.3).
 
 use super::Broker;
+use crate::quirks::Quirk;
 use crate::topics::SessionKey;
 use crate::wire::{Ack, Packet, PacketId, Violation};
 
@@ -26,7 +27,8 @@ impl Broker {
         session: SessionKey,
         packet_id: PacketId,
     ) -> Result<(), Violation> {
-        self.sessions[session].inflight.pubrec(packet_id)?;
+        let kept = self.config.quirks.has(Quirk::RepublishesAfterPubrec);
+        self.sessions[session].inflight.pubrec(packet_id, kept)?;
         if !self.sessions[session].inflight.pubrel_is_queued(packet_id) {
             // [MQTT311-3.6.1-1] is the encoder's.
             self.reply(slot, &Packet::PubRel(Ack { packet_id }));

@@ -7,6 +7,7 @@ use super::Broker;
 use crate::message::Message;
 use crate::observer::DropCause;
 use crate::queue::Outgoing;
+use crate::quirks::Quirk;
 use crate::topics::SessionKey;
 use crate::wire::{Ack, Delivery, Packet, Publish};
 
@@ -24,7 +25,10 @@ impl Broker {
         // DUP says nothing about this message's past here: at QoS 1 each packet
         // counts [MQTT311-4.3.2-2], at QoS 2 the identifier decides.
         let fresh = match delivery {
-            Delivery::ExactlyOnce(id) => self.sessions[session].received.insert(id),
+            Delivery::ExactlyOnce(id) => {
+                self.sessions[session].received.insert(id)
+                    || self.config.quirks.has(Quirk::DeliversQos2Repeats)
+            }
             Delivery::AtMostOnce | Delivery::AtLeastOnce(_) => true,
         };
         if fresh {
@@ -57,8 +61,10 @@ impl Broker {
             });
             return;
         }
+        let quirks = self.config.quirks;
+        let kept = message.payload.is_empty() && quirks.has(Quirk::KeepsClearedRetained);
         // Without RETAIN, what is retained stays. [MQTT311-3.3.1-12]
-        if message.retain && !self.retained.set(&message, &self.config.limits) {
+        if message.retain && !kept && !self.retained.set(&message, &self.config.limits) {
             self.watch.tell(|observer, now| {
                 observer.dropped(now, publisher, &message, DropCause::RetainedFull);
             });
@@ -76,6 +82,7 @@ impl Broker {
         let mut matches = std::mem::take(&mut self.matches);
         self.topics.matches(message.topic.as_bytes(), &mut matches);
         let limits = &self.config.limits;
+        let as_published = self.config.quirks.has(Quirk::RetainFlagToEstablished);
         for (key, granted) in &matches {
             let session = &mut self.sessions[*key];
             let outgoing = Outgoing {
@@ -83,7 +90,7 @@ impl Broker {
                 // [MQTT311-3.8.4-6]
                 qos: message.qos.min(*granted),
                 // To a subscription that exists already. [MQTT311-3.3.1-9]
-                retain: false,
+                retain: message.retain && as_published,
             };
             match session.connection {
                 None => session.store(outgoing, limits, &mut self.watch),

@@ -2,6 +2,7 @@
 
 use super::Broker;
 use crate::queue::Outgoing;
+use crate::quirks::Quirk;
 use crate::topics::SessionKey;
 use crate::wire::{Packet, Qos, SubAck, Subscribe, SubscribeCode, Subscription};
 use crate::wire::{UnsubAck, Unsubscribe};
@@ -76,8 +77,9 @@ impl Broker {
     /// are in the session already are still delivered [MQTT311-3.10.4-3]; no
     /// more are added [MQTT311-3.10.4-2].
     pub(super) fn unsubscribe(&mut self, slot: usize, key: SessionKey, unsubscribe: Unsubscribe) {
+        let ended = !self.config.quirks.has(Quirk::ForwardsAfterUnsubscribe);
         for filter in &unsubscribe.filters {
-            if self.sessions[key].filters.remove(filter) {
+            if ended && self.sessions[key].filters.remove(filter) {
                 self.topics.remove(filter.as_bytes(), key);
             }
         }

@@ -6,6 +6,7 @@ mod limits;
 mod model;
 mod publishing;
 mod quality;
+mod quirks;
 mod retained;
 mod sessions;
 mod subscribing;

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use bound::{Bound, OfBytes, OfShare, OfThings, OfTime, OfWhole};
 use fleet::FleetTable;
 use link::SiteTable;
-use scalar::{Bytes, Count, Line, Size, Time};
+use scalar::{Bytes, Count, Line, QuirkName, Size, Time};
 use value::At;
 
 /// A Squall scenario: sites, fleets of MQTT devices, and what is expected of
@@ -91,10 +91,9 @@ pub(crate) enum CongestionName {
     Cubic,
 }
 
-/// Limits of the reference broker; each has the broker's own default unless
-/// given.
+/// The reference broker; each limit has the broker's own default unless given.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "a table of broker limits")]
+#[serde(deny_unknown_fields, expecting = "a table of broker settings")]
 pub(crate) struct BrokerTable {
     /// QoS 1 and 2 messages on their way to one client at once.
     pub(crate) inflight_max: Option<Bytes>,
@@ -108,6 +107,10 @@ pub(crate) struct BrokerTable {
     pub(crate) connect_timeout: Option<At<Time>>,
     /// Whether QoS 0 messages wait for a session that is offline.
     pub(crate) queue_qos0: Option<bool>,
+    /// What the broker does wrong on purpose, so that a check can be seen to
+    /// fail; nothing unless given.
+    #[serde(default)]
+    pub(crate) quirks: Vec<QuirkName>,
 }
 
 /// Bounds on the run's figures; one that does not hold fails the run.

@@ -9,6 +9,9 @@ use std::time::Duration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 
+use squall_broker::Quirk;
+
+use super::super::diagnostic::unknown;
 use super::super::fleet::Qos as ResolvedQos;
 use super::super::text::{self, Complaint};
 use super::super::topic;
@@ -96,7 +99,8 @@ scalars!(
     TopicFilter,
     KeepAlive,
     UnitName,
-    Decimals
+    Decimals,
+    QuirkName
 );
 
 /// A duration.
@@ -496,6 +500,34 @@ impl Scalar for KeepAlive {
             "Whole seconds, up to 65,535; \"0s\" switches it off.".into(),
         );
         ("KeepAlive", schema)
+    }
+}
+
+/// The name of a deliberate defect of the broker.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct QuirkName(pub(crate) Quirk);
+
+impl Scalar for QuirkName {
+    const EXPECTED: &'static str = "the name of a quirk";
+
+    fn from_text(text: &str) -> Result<Self, Complaint> {
+        let known = Quirk::ALL.map(Quirk::name);
+        Quirk::from_name(text)
+            .map(Self)
+            .ok_or_else(|| unknown("quirk", text, &known))
+    }
+    fn describe() -> (&'static str, Schema) {
+        let choice = |quirk: Quirk| {
+            json_schema!({
+                "const": quirk.name(),
+                "description": format!("The broker {} [{}].", quirk.summary(), quirk.statement()),
+            })
+        };
+        let schema = json_schema!({
+            "description": "A deliberate defect of the broker.",
+            "oneOf": Quirk::ALL.map(choice),
+        });
+        ("Quirk", schema)
     }
 }
 

@@ -211,6 +211,7 @@ impl Resolver<'_> {
                 Some(time) => Some(self.positive(time, "a timeout of no time")?),
             },
             queue_qos0: table.queue_qos0,
+            quirks: table.quirks.iter().map(|name| name.0).collect(),
         })
     }
 

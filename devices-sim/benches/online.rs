@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::sync::mpsc::unbounded_channel;
 
 const READINGS: u32 = 10;
 
@@ -114,7 +115,12 @@ async fn measure(count: u32) -> io::Result<()> {
     let seen: Arc<dyn Observer> = Arc::<Count>::clone(&observer);
     let idle = resident()?;
     let each = |now: u64| (now.saturating_sub(idle)) / u64::from(count);
-    let devices = tokio::spawn(run(Arc::new(fleet(count)), Arc::new(Net), seen));
+    let devices = tokio::spawn(run(
+        Arc::new(fleet(count)),
+        Arc::new(Net),
+        seen,
+        unbounded_channel().1,
+    ));
     let mut out = io::stdout().lock();
     let stages = [
         ("asleep, before", 5),

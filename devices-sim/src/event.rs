@@ -38,12 +38,29 @@ pub enum Event<'a> {
         /// Why, in words.
         reason: &'a str,
     },
+    /// A SUBSCRIBE with this filter was handed to the client for writing.
+    Subscribing {
+        /// The topic filter.
+        filter: &'a str,
+        /// The QoS asked for.
+        qos: Qos,
+    },
     /// A SUBACK answered one of its filters.
     Subscribed {
         /// The topic filter.
         filter: &'a str,
         /// The QoS granted; `None` if the broker refused the filter.
         granted: Option<Qos>,
+    },
+    /// An UNSUBSCRIBE with this filter was handed to the client for writing.
+    Unsubscribing {
+        /// The topic filter.
+        filter: &'a str,
+    },
+    /// An UNSUBACK answered one of its filters.
+    Unsubscribed {
+        /// The topic filter.
+        filter: &'a str,
     },
     /// The device took a reading and handed it to its MQTT client, connected or not.
     Published {
@@ -96,6 +113,11 @@ pub enum Event<'a> {
         /// Its payload.
         payload: &'a [u8],
     },
+    /// It lost its power, and with it what it kept in RAM: its outbox, what was
+    /// in flight, the packet identifiers of QoS 2 messages that it had received,
+    /// and which subscriptions it had made. A `Dropped` for each reading that
+    /// was in the outbox comes before it.
+    Forgot,
     /// The accepted connection ended.
     Disconnected {
         /// How.
@@ -117,6 +139,9 @@ pub enum DropReason {
     /// might deliver it twice, so the client forgets it; the broker may or may
     /// not have taken it over.
     SessionLost,
+    /// It was kept in RAM when the device lost its power. If it was in flight,
+    /// the broker may or may not have taken it over.
+    Forgotten,
 }
 
 /// How an accepted connection ended.
@@ -126,6 +151,8 @@ pub enum DisconnectReason<'a> {
     Clean,
     /// The device lost its power, and the connection went silent.
     Vanished,
+    /// The device reset the connection.
+    Reset,
     /// The connection failed under it, or the broker closed it: why, in words.
     Lost(&'a str),
 }

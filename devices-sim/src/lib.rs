@@ -35,6 +35,7 @@ pub mod payload;
 mod random;
 mod resume;
 mod run;
+mod strike;
 mod timetable;
 
 pub use backoff::Backoff;
@@ -46,3 +47,4 @@ pub use network::{BoxFuture, Dial, Stream};
 pub use payload::{Payload, Signal};
 pub use random::Spread;
 pub use run::run;
+pub use strike::Strike;

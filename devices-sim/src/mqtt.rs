@@ -318,6 +318,10 @@ impl Connection<'_> {
         if !self.device.subscribed && !self.names.filters.is_empty() {
             let wanted = world.fleet.subscribe.iter();
             let filters = self.names.filters.iter().zip(wanted);
+            for (filter, subscribe) in filters.clone() {
+                let qos = subscribe.qos;
+                world.record(self.device, Event::Subscribing { filter, qos });
+            }
             // A queue that has just been made has room; the filters were checked.
             let _ = self.client.try_subscribe_many(
                 filters.map(|(filter, s)| SubscribeFilter::new(filter.clone(), s.qos.into())),

@@ -4,12 +4,15 @@ use crate::awake::awake;
 use crate::device::Device;
 use crate::event::{Event, Observer};
 use crate::fleet::Fleet;
+use crate::id::DeviceId;
 use crate::lifecycle::first_wake;
 use crate::network::Dial;
+use crate::strike::Strike;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
@@ -38,10 +41,18 @@ impl World {
 /// [`Fleet::quiet_after`], count from the first poll. The fleet must have passed
 /// [`Fleet::check`].
 ///
+/// Each of `strikes` acts on its device at once; those on devices of other
+/// fleets do nothing. The other end may be dropped.
+///
 /// # Panics
 ///
 /// Outside a tokio runtime with its timer enabled.
-pub async fn run(fleet: Arc<Fleet>, network: Arc<dyn Dial>, observer: Arc<dyn Observer>) {
+pub async fn run(
+    fleet: Arc<Fleet>,
+    network: Arc<dyn Dial>,
+    observer: Arc<dyn Observer>,
+    mut strikes: UnboundedReceiver<(DeviceId, Strike)>,
+) {
     let world = Arc::new(World {
         fleet,
         network,
@@ -60,6 +71,8 @@ pub async fn run(fleet: Arc<Fleet>, network: Arc<dyn Dial>, observer: Arc<dyn Ob
                 Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
                 Err(_) => {}
             },
+            // Received, and without effect yet.
+            Some(_) = strikes.recv() => {}
             () = sleep_until(next.unwrap_or(world.epoch)), if next.is_some() => {
                 let now = Instant::now();
                 while let Some(device) = schedule.wake(now) {

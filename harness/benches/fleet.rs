@@ -262,7 +262,8 @@ fn baseline(tick: Duration) -> Measured {
             let acknowledged = Arc::clone(&acknowledged);
             async move {
                 let fleet = Arc::new(baseline_fleet(sensor));
-                squall_devices::run(fleet, Arc::new(TurmoilNetwork), acknowledged).await;
+                let strikes = tokio::sync::mpsc::unbounded_channel().1;
+                squall_devices::run(fleet, Arc::new(TurmoilNetwork), acknowledged, strikes).await;
                 Ok(())
             }
         });

@@ -2,8 +2,8 @@
 //!
 //! A delivery is *owed* for every reading and every subscription that was in
 //! force, as its subscriber saw it, when the reading was published: from the
-//! SUBACK on, until the connection ends (clean session) or the server says that
-//! it has no session (otherwise). Arrivals that nobody was owed, such as a
+//! SUBACK on, until it unsubscribes, and until the connection ends (clean
+//! session) or the server says that it has no session (otherwise). Arrivals that nobody was owed, such as a
 //! retained value at subscribing, count as received and nowhere else.
 //!
 //! Memory is linear in what was published and owed.
@@ -168,8 +168,12 @@ impl Metrics {
                     .or_default() += 1;
                 self.disconnected(device);
             }
-            ClientEvent::DisconnectedClean | ClientEvent::DisconnectedVanished => {
-                self.disconnected(device);
+            ClientEvent::DisconnectedClean
+            | ClientEvent::DisconnectedVanished
+            | ClientEvent::DisconnectedReset => self.disconnected(device),
+            // From here on the server may or may not still deliver.
+            ClientEvent::Unsubscribing { filter } => {
+                self.subscribed(device, texts.text(filter), false);
             }
             ClientEvent::Subscribed { filter, granted } => {
                 self.subscribed(device, texts.text(filter), granted.is_some());
@@ -180,6 +184,9 @@ impl Metrics {
             ClientEvent::Acknowledged { id } => self.acknowledged(id),
             ClientEvent::Delivered { id, message, .. } => self.delivered(at, device, id, &message),
             ClientEvent::Woke
+            | ClientEvent::Subscribing { .. }
+            | ClientEvent::Unsubscribed { .. }
+            | ClientEvent::Forgot
             | ClientEvent::Sent { .. }
             | ClientEvent::Dropped { .. }
             | ClientEvent::Slept { .. } => {}

@@ -7,6 +7,7 @@
 
 mod fleets;
 mod outcome;
+mod strikes;
 mod world;
 
 use crate::metrics::Metrics;

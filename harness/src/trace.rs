@@ -58,9 +58,19 @@ pub enum ClientEvent {
     ConnectFailed {
         reason: TextId,
     },
+    Subscribing {
+        filter: TextId,
+        qos: Qos,
+    },
     Subscribed {
         filter: TextId,
         granted: Option<Qos>,
+    },
+    Unsubscribing {
+        filter: TextId,
+    },
+    Unsubscribed {
+        filter: TextId,
     },
     Published {
         id: MessageId,
@@ -82,8 +92,10 @@ pub enum ClientEvent {
         dup: bool,
         message: Message,
     },
+    Forgot,
     DisconnectedClean,
     DisconnectedVanished,
+    DisconnectedReset,
     DisconnectedLost {
         reason: TextId,
     },

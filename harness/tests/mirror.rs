@@ -23,6 +23,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::watch;
 
 /// 1,111 readings at three QoS, retained; a will; a subscriber and a publisher
@@ -233,7 +234,12 @@ async fn mirrored(scenario: &Scenario, expected: &Deliveries) -> Deliveries {
     });
     for fleet in fleets {
         let (network, observer) = (loopback.clone(), everybody.clone());
-        tokio::spawn(squall_devices::run(fleet, network, observer));
+        tokio::spawn(squall_devices::run(
+            fleet,
+            network,
+            observer,
+            unbounded_channel().1,
+        ));
     }
     let mut progress = everybody.progress.subscribe();
     let all = progress.wait_for(|progress| progress.deliveries >= expected.values().sum());

@@ -107,6 +107,7 @@ fn up_down(ending: Ending) -> Lifecycle {
     0.000 1 woke
     0.000 1 connecting 1
     0.000 1 connected
+    0.000 1 subscribing +/t q1
     0.000 1 subscribed +/t q1
     5.000 1 disconnected
     5.000 1 slept until 60.000

@@ -1,6 +1,7 @@
 //! The world of one run: turmoil's hosts and what runs on them.
 
 use super::fleets::Cast;
+use super::strikes::Strikes;
 use crate::net::{
     Access, Clock, Host, MQTT_PORT, Map, Nanos, Nic, Tap, TcpListener, Tick, address, nanos,
 };
@@ -30,6 +31,7 @@ struct Plan {
     map: Arc<Map>,
     tap: Arc<Mutex<Tap>>,
     recorder: Arc<Mutex<Recorder>>,
+    strikes: Strikes,
 }
 
 /// The world of one run.
@@ -61,6 +63,7 @@ impl World {
             map: Arc::clone(&cast.map),
             tap: Arc::clone(tap),
             recorder: Arc::clone(recorder),
+            strikes: Strikes::default(),
         };
         let broker = plan.clone();
         let settings = scenario.broker.clone();
@@ -230,7 +233,9 @@ impl SitePlan {
         let mut tasks = JoinSet::new();
         tasks.spawn(host.run_site(access));
         for fleet in self.fleets {
-            let running = squall_devices::run(fleet, Arc::clone(&network), observer.clone());
+            let strikes = plan.strikes.on_fleet(fleet.first_device);
+            let (network, observer) = (Arc::clone(&network), observer.clone());
+            let running = squall_devices::run(fleet, network, observer, strikes);
             tasks.spawn(async move {
                 running.await;
                 Ok(())

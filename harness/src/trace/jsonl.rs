@@ -15,9 +15,10 @@
 //!   `undelivered`, `until_ns`.
 //!
 //! Events of a device: `woke`, `connecting`, `connected`, `connect failed`,
-//! `subscribed`, `published` (handed to the client), `sent`, `acknowledged`,
-//! `dropped`, `delivered`, `disconnected`, `vanished`, `connection lost`,
-//! `slept`. Of a connection at a server: `opened`, `received`, `sent`, `closed`.
+//! `subscribing` (handed to the client; `qos` is asked for), `subscribed`,
+//! `unsubscribing`, `unsubscribed`, `published` (handed to the client), `sent`,
+//! `acknowledged`, `dropped`, `delivered`, `forgot` (lost its power, and what it
+//! kept in RAM), `disconnected`, `vanished`, `reset`, `connection lost`, `slept`. Of a connection at a server: `opened`, `received`, `sent`, `closed`.
 //! Of a session: `session created`, `session resumed`, `session discarded`,
 //! `message dropped`.
 //!
@@ -179,6 +180,19 @@ impl<'a> Line<'a> {
                 self.reason = text(reason);
                 "connect failed"
             }
+            ClientEvent::Subscribing { filter, qos } => {
+                self.filter = text(filter);
+                self.qos = Some(number(qos));
+                "subscribing"
+            }
+            ClientEvent::Unsubscribing { filter } => {
+                self.filter = text(filter);
+                "unsubscribing"
+            }
+            ClientEvent::Unsubscribed { filter } => {
+                self.filter = text(filter);
+                "unsubscribed"
+            }
             ClientEvent::Subscribed { filter, granted } => {
                 self.filter = text(filter);
                 self.granted = Some(granted.map(number));
@@ -202,6 +216,7 @@ impl<'a> Line<'a> {
                 self.reason = Some(match reason {
                     DropReason::OutboxFull => "outbox full",
                     DropReason::SessionLost => "session lost",
+                    DropReason::Forgotten => "forgotten",
                 });
                 "dropped"
             }
@@ -210,8 +225,10 @@ impl<'a> Line<'a> {
                 self.dup = Some(dup);
                 "delivered"
             }
+            ClientEvent::Forgot => "forgot",
             ClientEvent::DisconnectedClean => "disconnected",
             ClientEvent::DisconnectedVanished => "vanished",
+            ClientEvent::DisconnectedReset => "reset",
             ClientEvent::DisconnectedLost { reason } => {
                 self.reason = text(reason);
                 "connection lost"

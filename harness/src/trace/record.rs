@@ -64,6 +64,17 @@ impl squall_devices::Observer for ClientRecorder {
             Seen::ConnectFailed { reason } => ClientEvent::ConnectFailed {
                 reason: recorder.texts.id(reason),
             },
+            Seen::Subscribing { filter, qos } => ClientEvent::Subscribing {
+                filter: recorder.texts.id(filter),
+                qos,
+            },
+            Seen::Unsubscribing { filter } => ClientEvent::Unsubscribing {
+                filter: recorder.texts.id(filter),
+            },
+            Seen::Unsubscribed { filter } => ClientEvent::Unsubscribed {
+                filter: recorder.texts.id(filter),
+            },
+            Seen::Forgot => ClientEvent::Forgot,
             Seen::Subscribed { filter, granted } => ClientEvent::Subscribed {
                 filter: recorder.texts.id(filter),
                 granted,
@@ -96,6 +107,7 @@ impl squall_devices::Observer for ClientRecorder {
             Seen::Disconnected { reason } => match reason {
                 DisconnectReason::Clean => ClientEvent::DisconnectedClean,
                 DisconnectReason::Vanished => ClientEvent::DisconnectedVanished,
+                DisconnectReason::Reset => ClientEvent::DisconnectedReset,
                 DisconnectReason::Lost(reason) => ClientEvent::DisconnectedLost {
                     reason: recorder.texts.id(reason),
                 },

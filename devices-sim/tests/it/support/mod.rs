@@ -15,6 +15,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{DuplexStream, duplex};
+use tokio::sync::mpsc::unbounded_channel;
 use tokio::time::Instant;
 
 pub(crate) const fn s(seconds: u64) -> Duration {
@@ -163,6 +164,10 @@ fn words(event: &Event<'_>, epoch: Instant) -> String {
                 granted.map_or("refused".to_owned(), level)
             )
         }
+        Event::Subscribing { filter, qos } => format!("subscribing {filter} {}", level(*qos)),
+        Event::Unsubscribing { filter } => format!("unsubscribing {filter}"),
+        Event::Unsubscribed { filter } => format!("unsubscribed {filter}"),
+        Event::Forgot => "forgot".to_owned(),
         Event::Published {
             id, qos, retain, ..
         } => {
@@ -189,6 +194,7 @@ fn words(event: &Event<'_>, epoch: Instant) -> String {
         Event::Disconnected { reason } => match reason {
             DisconnectReason::Clean => "disconnected".to_owned(),
             DisconnectReason::Vanished => "vanished".to_owned(),
+            DisconnectReason::Reset => "reset".to_owned(),
             DisconnectReason::Lost(why) => format!("lost: {why}"),
         },
         Event::Slept { until: None } => "slept".to_owned(),
@@ -282,7 +288,7 @@ impl Net {
         let dial: Arc<dyn Dial> = Arc::<Self>::clone(self);
         tokio::select! {
             biased;
-            () = run(Arc::new(fleet), dial, Arc::<Log>::clone(&log)) => {
+            () = run(Arc::new(fleet), dial, Arc::<Log>::clone(&log), unbounded_channel().1) => {
                 unreachable!("a fleet runs until it is dropped")
             }
             () = self.restart() => unreachable!("a broker runs on"),

@@ -145,7 +145,7 @@ impl Metrics {
                 ClosedBy::KeepAlive => self.connections.closed_by_keep_alive += 1,
                 _ => {}
             },
-            Event::Server(..) | Event::Session(..) => {}
+            Event::Server(..) | Event::Session(..) | Event::Fault { .. } => {}
         }
     }
 

@@ -39,6 +39,33 @@ pub enum Event {
     Server(u64, ServerEvent),
     /// A server, about a session it keeps; the text is the client identifier.
     Session(TextId, SessionEvent),
+    /// The weather, on the host that it struck.
+    Fault {
+        /// Which fault of the scenario, from 0.
+        fault: u16,
+        /// Its kind, such as `partition`.
+        kind: &'static str,
+        /// What became of it.
+        event: FaultEvent,
+    },
+}
+
+/// What became of a fault. One that is over at once begins and ends at one
+/// time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaultEvent {
+    /// It began.
+    Began {
+        /// What it struck, in words.
+        target: TextId,
+    },
+    /// It ended.
+    Ended {
+        /// What it struck, in words.
+        target: TextId,
+        /// What it did, in words; empty if nothing that can be seen.
+        effect: TextId,
+    },
 }
 
 /// What a device sees: [`squall_devices::Event`] without borrows.

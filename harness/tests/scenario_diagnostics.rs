@@ -62,7 +62,7 @@ fn the_valid_scenario_is_valid() {
 #[case::a_key_of_another_lifecycle("jitter = \"30s\"", "up = \"30s\"")]
 #[case::unknown_key_in_expect("delivered =", "delivers =")]
 #[case::unknown_table("[expect]", "[expected]")]
-#[case::a_table_of_a_later_version("[expect]", "[[fault]]\nkind = \"partition\"\n[expect]")]
+#[case::a_table_of_a_later_version("[expect]", "[[script]]\nname = \"x\"\n[expect]")]
 #[case::unknown_lifecycle("\"periodic\"", "\"periodik\"")]
 #[case::unknown_payload("\"random-walk\"", "\"randomwalk\"")]
 #[case::no_kind("kind = \"periodic\", ", "")]
@@ -156,6 +156,81 @@ fn the_valid_scenario_is_valid() {
 fn a_mistake(#[context] context: Context, #[case] right: &str, #[case] wrong: &str) {
     let text = VALID.replacen(right, wrong, 1);
     assert_ne!(text, VALID, "`{right}` is not in the valid scenario");
+    let name = context.description.unwrap_or("unnamed");
+    insta::assert_snapshot!(name, diagnostic(&text, &[]));
+}
+
+/// A fault with this text is added to `VALID`.
+#[rstest]
+#[case::fault_of_an_unknown_kind("kind = \"partion\"")]
+#[case::fault_of_a_kind_that_is_a_number("kind = 3")]
+#[case::fault_without_kind("site = \"valley\"")]
+#[case::fault_without_time("kind = \"partition\"\nsite = \"valley\"")]
+#[case::fault_without_place("kind = \"partition\"\nat = \"6m\"")]
+#[case::fault_without_place_of_devices("kind = \"vanish\"\nat = \"6m\"")]
+#[case::fault_without_figure("kind = \"loss\"\nsite = \"valley\"\nat = \"6m\"")]
+#[case::fault_at_an_unknown_site("kind = \"partition\"\nsite = \"vally\"\nat = \"6m\"")]
+#[case::fault_in_an_unknown_fleet("kind = \"reset\"\nfleet = \"termometer\"\nat = \"6m\"")]
+#[case::fault_of_an_unknown_server("kind = \"server-crash\"\nserver = \"brokr\"\nat = \"6m\"")]
+#[case::fault_at_a_site_and_in_a_fleet(
+    "kind = \"loss\"\nsite = \"valley\"\nfleet = \"recorder\"\nat = \"6m\"\nloss = \"10%\""
+)]
+#[case::fault_with_an_unknown_key(
+    "kind = \"partition\"\nsite = \"valley\"\nat = \"6m\"\nfro = \"90s\""
+)]
+#[case::fault_with_a_key_of_another_kind(
+    "kind = \"loss\"\nsite = \"valley\"\nat = \"6m\"\nloss = \"10%\"\nhold = true"
+)]
+#[case::fault_of_an_instant_that_lasts(
+    "kind = \"reset\"\nfleet = \"recorder\"\nat = \"6m\"\nfor = \"1m\""
+)]
+#[case::fault_at_a_negative_time("kind = \"partition\"\nsite = \"valley\"\nat = \"-6m\"")]
+#[case::fault_after_the_run("kind = \"partition\"\nsite = \"valley\"\nat = \"1h\"")]
+#[case::fault_in_the_drain("kind = \"partition\"\nsite = \"valley\"\nat = \"1m..19m\"")]
+#[case::fault_into_the_drain("kind = \"partition\"\nsite = \"valley\"\nat = \"6m\"\nfor = \"14m\"")]
+#[case::fault_of_no_time("kind = \"partition\"\nsite = \"valley\"\nat = \"6m\"\nfor = \"0s..1m\"")]
+#[case::fault_range_backwards("kind = \"partition\"\nsite = \"valley\"\nat = \"5m..1m\"")]
+#[case::fault_range_of_three("kind = \"partition\"\nsite = \"valley\"\nat = \"1m..2m..3m\"")]
+#[case::fault_again_before_its_end(
+    "kind = \"partition\"\nsite = \"valley\"\nat = \"6m\"\nfor = \"90s\"\nevery = \"1m\""
+)]
+#[case::fault_again_without_end(
+    "kind = \"partition\"\nsite = \"valley\"\nat = \"6m\"\nevery = \"1m\""
+)]
+#[case::fault_many_times_at_once(
+    "kind = \"partition\"\nsite = \"valley\"\nat = \"6m\"\nfor = \"90s\"\ncount = 3"
+)]
+#[case::fault_of_more_devices_than_there_are(
+    "kind = \"vanish\"\nfleet = \"thermometer\"\nat = \"6m\"\ndevices = 11"
+)]
+#[case::fault_of_a_number_and_a_share(
+    "kind = \"vanish\"\nfleet = \"thermometer\"\nat = \"6m\"\ndevices = 3\nshare = \"10%\""
+)]
+#[case::fault_of_no_devices(
+    "kind = \"vanish\"\nfleet = \"thermometer\"\nat = \"6m\"\nshare = \"0%\""
+)]
+#[case::fault_set_off_by_no_packet(
+    "kind = \"partition\"\nsite = \"valley\"\non = { packet = \"PUBACK\" }"
+)]
+#[case::fault_set_off_and_planned("kind = \"reset\"\nat = \"6m\"\non = { packet = \"PUBACK\" }")]
+#[case::fault_drop_of_what("kind = \"drop\"")]
+#[case::fault_on_an_unknown_packet("kind = \"drop\"\non = { packet = \"PUBRCE\" }")]
+#[case::fault_on_a_packet_of_the_wrong_end(
+    "kind = \"drop\"\non = { packet = \"CONNACK\", from = \"client\" }"
+)]
+#[case::fault_on_a_packet_without_qos("kind = \"drop\"\non = { packet = \"PUBREC\", qos = 2 }")]
+#[case::fault_on_a_device_of_no_fleet("kind = \"drop\"\non = { packet = \"PUBACK\", device = 1 }")]
+#[case::fault_on_a_device_beyond_its_fleet(
+    "kind = \"drop\"\non = { packet = \"PUBACK\", fleet = \"recorder\", device = 2 }"
+)]
+#[case::fault_of_a_drop_that_is_not_lost(
+    "kind = \"drop\"\non = { packet = \"PUBACK\", lost = false }"
+)]
+#[case::fault_crash_on_a_packet_of_a_client(
+    "kind = \"server-crash\"\non = { packet = \"PUBLISH\" }\nfor = \"10s\""
+)]
+fn a_mistake_in_a_fault(#[context] context: Context, #[case] fault: &str) {
+    let text = format!("{VALID}\n[[fault]]\n{fault}\n");
     let name = context.description.unwrap_or("unnamed");
     insta::assert_snapshot!(name, diagnostic(&text, &[]));
 }

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rstest::rstest;
+use rstest::{Context, rstest};
 use squall::scenario::{
-    Direction, Fleet, Latency, Lifecycle, Metric, PRESETS, Payload, Qos, Relation, Scenario, Start,
+    Chosen, Direction, Fault, FaultKind, Fleet, Latency, Lifecycle, Metric, PRESETS, PacketType,
+    Payload, Qos, Relation, Scenario, Sender, Start, Target, TimeRange, Times, Trigger, Ways, When,
     Whole,
 };
 use squall_broker::{Quirk, Quirks};
@@ -231,4 +232,106 @@ fn the_lines_of_a_file_are_readings() {
     let scenario = Scenario::parse(&path, &text, &[]).expect("it parses");
     let publish = scenario.fleets[0].publish.as_ref().expect("it publishes");
     assert!(matches!(&publish.payload, Payload::File { lines, .. } if *lines == ["one", "two"]));
+}
+
+fn fault(text: &str) -> Fault {
+    let scenario = parse(&format!("{BASE}\n[[fault]]\n{text}\n"), &[]);
+    let [fault] = <[Fault; 1]>::try_from(scenario.faults).expect("one fault");
+    fault
+}
+
+fn minutes(min: u64, max: u64) -> TimeRange {
+    TimeRange {
+        min: Duration::from_secs(60 * min),
+        max: Duration::from_secs(60 * max),
+    }
+}
+
+#[rstest]
+#[case::loss("loss = \"30%\"\nsite = \"valley\"")]
+#[case::burst_loss("burst = { enter = \"2%\", leave = \"25%\" }\nsite = \"valley\"")]
+#[case::latency("latency = { uniform = [\"1s\", \"2s\"] }\nsite = \"valley\"")]
+#[case::rate("rate = \"1 kbit/s\"\nsite = \"valley\"")]
+#[case::blackhole("fleet = \"thermometer\"")]
+#[case::duplication("duplicate = 0.5\nfleet = \"thermometer\"")]
+#[case::reordering(
+    "reorder = { probability = \"20%\", delay = \"500ms\" }\nfleet = \"thermometer\""
+)]
+#[case::partition("site = \"valley\"\nhold = true\ndirection = \"down\"")]
+#[case::power_cut("site = \"valley\"")]
+#[case::nat_rebinding("site = \"valley\"")]
+#[case::server_crash("server = \"broker\"")]
+#[case::server_pause("")]
+#[case::vanish("fleet = \"thermometer\"")]
+#[case::reset("fleet = \"thermometer\"")]
+#[case::disconnect("fleet = \"thermometer\"")]
+#[case::battery_death("fleet = \"thermometer\"")]
+#[case::sleep_in_handshake("fleet = \"thermometer\"")]
+#[case::reconnect_storm("fleet = \"thermometer\"")]
+#[case::clock_drift("fleet = \"thermometer\"\ndrift = \"-500 ppm\"")]
+#[case::drop("")]
+fn every_kind_of_fault_is_called_by_its_name(#[context] context: Context, #[case] keys: &str) {
+    let name = context.description.expect("a case").replace('_', "-");
+    let when = match name.as_str() {
+        "drop" => "on = { packet = \"PUBLISH\" }",
+        _ => "at = \"6m\"",
+    };
+    let fault = fault(&format!("kind = \"{name}\"\n{when}\n{keys}"));
+    assert_eq!(fault.kind.name(), name);
+}
+
+#[test]
+fn a_planned_fault_has_ranges_turns_and_a_share_of_its_devices() {
+    let fault = fault(
+        "kind = \"blackhole\"\nfleet = \"thermometer\"\nshare = \"25%\"\ndirection = \"up\"\n\
+         at = \"1m..2m\"\nfor = \"1m..3m\"\nevery = \"4m\"\ncount = 3",
+    );
+    let times = Times {
+        at: minutes(1, 2),
+        lasts: Some(minutes(1, 3)),
+        every: Some(Duration::from_secs(240)),
+        count: Some(3),
+    };
+    let expected = Fault {
+        kind: FaultKind::Blackhole { ways: Ways::Up },
+        target: Target::Fleet(0, Chosen::Share(0.25)),
+        when: When::Planned(times),
+    };
+    assert_eq!(fault, expected);
+}
+
+#[test]
+fn a_surgical_fault_has_its_packet() {
+    let fault = fault(
+        "kind = \"nat-rebinding\"\n\
+         on = { packet = \"PUBLISH\", from = \"client\", nth = 3, qos = 2, fleet = \"thermometer\", lost = false }",
+    );
+    let trigger = Trigger {
+        packet: PacketType::Publish,
+        from: Some(Sender::Client),
+        nth: 3,
+        qos: Some(Qos::ExactlyOnce),
+        fleet: Some(0),
+        device: None,
+        lost: false,
+    };
+    let expected = Fault {
+        kind: FaultKind::NatRebinding,
+        target: Target::Matched,
+        when: When::On(trigger, None),
+    };
+    assert_eq!(fault, expected);
+}
+
+#[test]
+fn a_packet_that_one_end_sends_says_who_sends_it() {
+    let crash = fault("kind = \"server-crash\"\nfor = \"10s\"\non = { packet = \"CONNACK\" }");
+    let When::On(trigger, Some(lasts)) = crash.when else {
+        panic!("{crash:?}");
+    };
+    assert_eq!(
+        (trigger.from, trigger.nth, trigger.lost),
+        (Some(Sender::Server), 1, true)
+    );
+    assert_eq!(lasts.max, Duration::from_secs(10));
 }

@@ -203,7 +203,8 @@ fn reworded(message: &str) -> Complaint {
         return Complaint::new(
             "expected a string, the name of a choice",
             "wrong type",
-            "MQTT versions: \"3.1.1\"; congestion control: \"none\", \"reno\" or \"cubic\"",
+            "MQTT versions: \"3.1.1\"; congestion control: \"none\", \"reno\" or \"cubic\"; \
+             kinds of fault: \"partition\", \"server-crash\", \"vanish\" and more",
         );
     }
     Complaint::new(message, "here", "")
@@ -252,7 +253,10 @@ pub(crate) fn nearest<'a, S: AsRef<str>>(found: &str, known: &'a [S]) -> Option<
     known
         .iter()
         .map(AsRef::as_ref)
-        .map(|name| (name, strsim::jaro_winkler(&found.to_lowercase(), name)))
+        .map(|name| {
+            let (found, known) = (found.to_lowercase(), name.to_lowercase());
+            (name, strsim::jaro_winkler(&found, &known))
+        })
         .filter(|(_, similarity)| *similarity > 0.75)
         // The first of equals wins, in the order the names are known.
         .reduce(|best, next| if next.1 > best.1 { next } else { best })

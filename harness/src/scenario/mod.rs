@@ -8,6 +8,7 @@ mod builder;
 mod diagnostic;
 mod document;
 mod expect;
+mod fault;
 mod fleet;
 mod kind;
 mod link;
@@ -30,6 +31,9 @@ use document::ScenarioTable;
 pub use builder::{Builder, Entries};
 pub use diagnostic::ScenarioError;
 pub use expect::{Expectation, Expectations, Metric, Relation, Unit, Whole};
+pub use fault::{
+    Chosen, Fault, FaultKind, PacketType, Sender, Target, TimeRange, Times, Trigger, Ways, When,
+};
 pub use fleet::{
     Clock, Fleet, Lifecycle, Mqtt, MqttVersion, Payload, Publish, Qos, Reconnect, Span, Start,
     Subscription, Will,
@@ -58,6 +62,8 @@ pub struct Scenario {
     pub sites: Vec<Site>,
     /// Devices; never empty.
     pub fleets: Vec<Fleet>,
+    /// What goes wrong, and when.
+    pub faults: Vec<Fault>,
     /// Bounds on the run's figures.
     pub expect: Expectations,
 }

@@ -12,7 +12,8 @@
 //!   `packet` (the name of an MQTT packet), `packet_id`, `topic`, `qos`,
 //!   `retain`, `dup`, `payload_bytes`, `payload_hash`, `filter`, `granted` (QoS,
 //!   or null if refused), `session_present`, `attempt`, `reason`, `client`,
-//!   `undelivered`, `until_ns`.
+//!   `undelivered`, `until_ns`, `fault` (which of the scenario's, from 0),
+//!   `kind` (of fault), `target`, `effect`.
 //!
 //! Events of a device: `woke`, `connecting`, `connected`, `connect failed`,
 //! `subscribing` (handed to the client; `qos` is asked for), `subscribed`,
@@ -20,11 +21,15 @@
 //! `acknowledged`, `dropped`, `delivered`, `forgot` (lost its power, and what it
 //! kept in RAM), `disconnected`, `vanished`, `reset`, `connection lost`, `slept`. Of a connection at a server: `opened`, `received`, `sent`, `closed`.
 //! Of a session: `session created`, `session resumed`, `session discarded`,
-//! `message dropped`.
+//! `message dropped`. Of the weather, which has none of the three: `fault began`,
+//! `fault ended`.
 //!
 //! Fields and events may be added without a new version; what a field means stays.
 
-use super::{ClientEvent, Entry, Event, Message, Packet, ServerEvent, SessionEvent, TextId, Texts};
+use super::{
+    ClientEvent, Entry, Event, FaultEvent, Message, Packet, ServerEvent, SessionEvent, TextId,
+    Texts,
+};
 use serde::Serialize;
 use squall_devices::{DeviceId, DropReason, MessageId, Qos};
 use std::io::{self, Write};
@@ -86,6 +91,14 @@ struct Line<'a> {
     undelivered: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     until_ns: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fault: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effect: Option<&'a str>,
 }
 
 /// Writes a trace, line by line.
@@ -144,6 +157,11 @@ impl<W: Write> Writer<W> {
             Event::Session(client, event) => {
                 line.session = Some(texts.text(*client));
                 line.session_event(event);
+            }
+            Event::Fault { fault, kind, event } => {
+                line.fault = Some(*fault);
+                line.kind = Some(kind);
+                line.fault_event(event, texts);
             }
         }
         write_line(&mut self.file, &line)
@@ -279,6 +297,18 @@ impl<'a> Line<'a> {
                 "message dropped"
             }
         };
+    }
+
+    fn fault_event(&mut self, event: &FaultEvent, texts: &'a Texts) {
+        let (name, target) = match *event {
+            FaultEvent::Began { target } => ("fault began", target),
+            FaultEvent::Ended { target, effect } => {
+                self.effect = Some(texts.text(effect));
+                ("fault ended", target)
+            }
+        };
+        self.event = name;
+        self.target = Some(texts.text(target));
     }
 
     fn packet(&mut self, packet: &Packet, texts: &'a Texts) {

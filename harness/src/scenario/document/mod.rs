@@ -6,6 +6,7 @@
 //! parse; what depends on another value is checked in `resolve`.
 
 pub(crate) mod bound;
+pub(crate) mod fault;
 pub(crate) mod fleet;
 pub(crate) mod link;
 pub(crate) mod scalar;
@@ -15,6 +16,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use bound::{Bound, OfBytes, OfShare, OfThings, OfTime, OfWhole};
+use fault::FaultTable;
 use fleet::FleetTable;
 use link::SiteTable;
 use scalar::{Bytes, Count, Line, QuirkName, Size, Time};
@@ -45,6 +47,9 @@ pub(crate) struct ScenarioTable {
     /// Devices of one kind at one site.
     #[serde(default)]
     pub(crate) fleet: Vec<FleetTable>,
+    /// What goes wrong, and when.
+    #[serde(default)]
+    pub(crate) fault: Vec<FaultTable>,
     /// Bounds on the run's figures.
     #[serde(default)]
     pub(crate) expect: ExpectTable,

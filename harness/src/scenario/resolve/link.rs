@@ -151,7 +151,7 @@ impl Resolver<'_> {
         Ok(bytes)
     }
 
-    fn latency(&self, latency: &LatencyValue) -> Result<Latency, ScenarioError> {
+    pub(super) fn latency(&self, latency: &LatencyValue) -> Result<Latency, ScenarioError> {
         let table = match &latency.value {
             Either::Short(time) => return Ok(Latency::Fixed(time.0)),
             Either::Table(table) => table,
@@ -189,7 +189,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn burst(&self, burst: &At<BurstTable>) -> Result<GilbertElliott, ScenarioError> {
+    pub(super) fn burst(&self, burst: &At<BurstTable>) -> Result<GilbertElliott, ScenarioError> {
         let resolved = GilbertElliott {
             enter: burst.value.enter.0,
             leave: burst.value.leave.0,

@@ -1,6 +1,7 @@
 //! From the file as it is written to what the simulator runs: defaults filled
 //! in, names looked up, and whatever depends on more than one value checked.
 
+mod fault;
 mod fleet;
 mod link;
 
@@ -93,6 +94,11 @@ impl Resolver<'_> {
             .into_iter()
             .map(|fleet| self.fleet(fleet, &sites, window))
             .collect::<Result<Vec<_>, _>>()?;
+        let faults = table
+            .fault
+            .into_iter()
+            .map(|fault| self.fault(fault, &sites, &fleets, drain))
+            .collect::<Result<Vec<_>, _>>()?;
         Ok(Scenario {
             title: table.title.0,
             path: self.path.to_owned(),
@@ -102,6 +108,7 @@ impl Resolver<'_> {
             broker: self.broker(&table.broker)?,
             sites,
             fleets,
+            faults,
             expect: expectations(table.expect),
         })
     }

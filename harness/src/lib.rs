@@ -9,6 +9,7 @@ mod metrics;
 pub mod net;
 mod random;
 pub mod scenario;
+pub mod serve;
 pub mod sim;
 pub mod testing;
 pub mod trace;

@@ -72,6 +72,8 @@ pub enum Input {
     Closed(ConnId),
     /// Time has passed: to be said when [`Broker::next_timeout`] has come.
     Timeout,
+    /// The server is going to stop: every connection is ended.
+    Stop,
 }
 
 /// What is to be done with a connection's stream.
@@ -183,6 +185,7 @@ impl Broker {
             Input::Written(conn, bytes) => self.written(conn, bytes),
             Input::Closed(conn) => self.gone(conn),
             Input::Timeout => self.timeout(),
+            Input::Stop => self.stop(),
         }
     }
 
@@ -379,6 +382,15 @@ impl Broker {
                     self.deadlines.set(slot, &mut connection.armed, None);
                 }
             }
+        }
+    }
+
+    /// Ends every connection. Wills are published as they are when the server
+    /// ends a connection for other reasons [MQTT311-3.1.2-8].
+    fn stop(&mut self) {
+        let slots: Vec<_> = self.connections.iter().map(|(slot, _)| slot).collect();
+        for slot in slots {
+            self.close(slot, CloseReason::Stopping);
         }
     }
 

@@ -5,7 +5,8 @@
 //!   that was broken.
 //! - [`Broker`]: the protocol without I/O. Time is an argument, randomness is
 //!   not used, and the same inputs give the same outputs on every machine.
-//! - [`Server`]: a thin shim that serves any `AsyncRead + AsyncWrite` stream.
+//! - [`Server`]: a thin shim that serves any `AsyncRead + AsyncWrite` stream,
+//!   and [`MqttWebSocket`], which makes such a stream of a WebSocket.
 //!
 //! Statements are cited as `[MQTT311-3.1.2-3]`: the number in Appendix B of the
 //! OASIS standard of 29 October 2014, behind the version it belongs to.
@@ -34,4 +35,5 @@ pub use limits::{Limits, QueueFull};
 pub use message::Message;
 pub use observer::{CloseReason, DropCause, Observer, SessionEvent};
 pub use quirks::{Quirk, Quirks};
+pub use serve::websocket::{MqttWebSocket, Upgrade, UpgradeError};
 pub use serve::{Serve, Server};

@@ -56,6 +56,9 @@ pub enum CloseReason {
     /// `[MQTT311-3.1.4-2]`.
     #[error("taken over by another connection with its client identifier [MQTT311-3.1.4-2]")]
     TakenOver,
+    /// The server is going to stop.
+    #[error("the server stops")]
+    Stopping,
     /// The CONNECT was refused with this return code.
     #[error("refused with {0:?}")]
     Refused(ConnectCode),

@@ -1,6 +1,8 @@
 //! The broker behind real or simulated streams: a thin asynchronous shim. A
 //! stream is any ordered, lossless one, such as TCP [MQTT311-7.1.1-1].
 
+pub(crate) mod websocket;
+
 use std::future::Future;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
@@ -119,6 +121,14 @@ impl Server {
             written: 0,
             unflushed: false,
         }
+    }
+
+    /// Ends every connection: what was still to be written is written, then the
+    /// stream is closed. For a server that is about to be dropped; connections
+    /// opened later are served as ever.
+    pub fn close_all(&self) {
+        self.shared
+            .with(|core, now| core.broker.handle(now, Input::Stop));
     }
 
     /// Keeps the server's time: keep-alive, connect timeout, linger. Never

@@ -10,6 +10,7 @@ mod progress;
 mod run;
 mod schema;
 mod seeds;
+mod serve;
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
@@ -38,6 +39,8 @@ struct Arguments {
 enum Verb {
     /// Run scenarios, and report on each.
     Run(run::Arguments),
+    /// Serve the reference broker on TCP and WebSocket.
+    Serve(serve::Arguments),
     /// List the scenarios of a directory.
     List(list::Arguments),
     /// Print the JSON Schema of the scenario language, for editors.
@@ -48,9 +51,11 @@ enum Verb {
 
 /// Does what the command line says.
 pub(crate) fn main() -> ExitCode {
-    log_to_stderr();
     let exit = match Arguments::try_parse() {
-        Ok(arguments) => dispatch(arguments.verb),
+        Ok(arguments) => {
+            log_to_stderr(&arguments.verb);
+            dispatch(arguments.verb)
+        }
         Err(error) => {
             // Help and version are no mistakes, and go to stdout; clap knows.
             let asked_for = error.exit_code() == 0;
@@ -69,6 +74,7 @@ fn dispatch(verb: Verb) -> Exit {
     let mut output = Output::new();
     let result = match verb {
         Verb::Run(arguments) => run::run(&arguments, &mut output),
+        Verb::Serve(arguments) => serve::run(&arguments, &output),
         Verb::List(arguments) => list::run(&arguments, &mut output),
         Verb::Schema => schema::run(&mut output),
         Verb::New(arguments) => new::run(&arguments, &mut output),
@@ -84,18 +90,27 @@ fn dispatch(verb: Verb) -> Exit {
 }
 
 /// What the libraries log, if `SQUALL_LOG` asks for it, such as
-/// `SQUALL_LOG=squall=debug`.
-fn log_to_stderr() {
-    let Ok(filter) = tracing_subscriber::EnvFilter::try_from_env("SQUALL_LOG") else {
-        return;
+/// `SQUALL_LOG=squall=debug`. A server says what its clients do wrong, and when,
+/// without being asked.
+fn log_to_stderr(verb: &Verb) {
+    use tracing_subscriber::EnvFilter;
+
+    let serves = matches!(verb, Verb::Serve(_));
+    let filter = match EnvFilter::try_from_env("SQUALL_LOG") {
+        Ok(filter) => filter,
+        Err(_) if serves => EnvFilter::new("warn"),
+        Err(_) => return,
     };
-    // Fails only if there is a subscriber already, and there is none before.
-    let _ = tracing_subscriber::fmt()
+    let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal() && output::color_wanted())
-        .without_time()
-        .try_init();
+        .with_ansi(std::io::stderr().is_terminal() && output::color_wanted());
+    // Fails only if there is a subscriber already, and there is none before.
+    let _ = if serves {
+        lines.try_init()
+    } else {
+        lines.without_time().try_init()
+    };
 }
 
 #[cfg(test)]

@@ -1,0 +1,107 @@
+//! `squall serve`: the reference broker on real sockets.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use squall::serve::{Endpoint, Listening, ServeError, Settings, Transport};
+use squall_reports::figures;
+use tokio::sync::Notify;
+
+use super::exit::{Exit, Failure};
+use super::output::Output;
+
+const EXAMPLES: &str = "\
+Examples:
+  squall serve                                    TCP on 127.0.0.1:1883, WebSocket on 127.0.0.1:8083
+  squall serve --tcp 127.0.0.1:0                  any free port; the first line says which
+  squall serve --tcp [::]:1883 --ws 0.0.0.0:8083  for everybody who can reach this machine
+
+Where it listens goes to standard output, a line for each: mqtt://127.0.0.1:1883. Ctrl-C or
+SIGTERM ends it in good order; a second one ends it at once.";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// Listen here for MQTT over TCP; HOST:PORT, port 0 for any that is free.
+    #[arg(long, value_name = "ADDR")]
+    tcp: Vec<String>,
+    /// Listen here for MQTT over WebSocket.
+    #[arg(long, value_name = "ADDR")]
+    ws: Vec<String>,
+}
+
+impl Arguments {
+    fn endpoints(&self) -> Vec<Endpoint> {
+        let given = |transport, addresses: &[String]| {
+            let endpoint = |address: &String| Endpoint::new(transport, address);
+            addresses.iter().map(endpoint).collect::<Vec<_>>()
+        };
+        let mut endpoints = given(Transport::Tcp, &self.tcp);
+        endpoints.extend(given(Transport::WebSocket, &self.ws));
+        endpoints
+    }
+}
+
+pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Failure> {
+    let mut settings = Settings::default();
+    let endpoints = arguments.endpoints();
+    if !endpoints.is_empty() {
+        settings.endpoints = endpoints;
+    }
+    let stop = listen_for_interrupts()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Environment(format!("cannot start threads: {error}")))?;
+    let served = runtime.block_on(async {
+        let listening = Listening::bind(settings)
+            .await
+            .map_err(|error| refusal(&error))?;
+        for url in listening.urls() {
+            output.print(&format!("{url}\n"))?;
+        }
+        Ok::<_, Failure>(listening.serve(stop.notified()).await)
+    })?;
+    // Whatever has not ended by now has had its time.
+    runtime.shutdown_background();
+    output.note(&format!(
+        "stopped; {} served",
+        figures::counted(served.connections, "connection")
+    ));
+    Ok(Exit::Held)
+}
+
+fn refusal(error: &ServeError) -> Failure {
+    match error {
+        ServeError::Listen {
+            address, source, ..
+        } => match source.kind() {
+            std::io::ErrorKind::InvalidInput => Failure::usage(
+                format!("`{address}` is not an address"),
+                "write HOST:PORT, such as 127.0.0.1:1883 or [::1]:1883; port 0 takes one that is free",
+            ),
+            std::io::ErrorKind::AddrInUse => Failure::Environment(format!(
+                "{error}; is another broker running? Port 0 takes one that is free"
+            )),
+            std::io::ErrorKind::PermissionDenied => {
+                Failure::Environment(format!("{error}; ports below 1024 are not for everybody"))
+            }
+            _ => Failure::Environment(error.to_string()),
+        },
+    }
+}
+
+/// Tells once, when the program is to stop in good order, and ends it at the
+/// second time.
+fn listen_for_interrupts() -> Result<Arc<Notify>, Failure> {
+    let stop = Arc::new(Notify::new());
+    let (told, tell) = (AtomicBool::new(false), Arc::clone(&stop));
+    ctrlc::set_handler(move || {
+        if told.swap(true, Ordering::Relaxed) {
+            std::process::exit(Exit::Interrupted as i32);
+        }
+        tell.notify_one();
+    })
+    .map_err(|error| Failure::Environment(format!("cannot listen for Ctrl-C: {error}")))?;
+    Ok(stop)
+}

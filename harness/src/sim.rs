@@ -7,7 +7,10 @@
 
 mod fleets;
 mod outcome;
+mod server;
 mod strikes;
+#[cfg(test)]
+mod tests;
 mod world;
 
 use crate::metrics::Metrics;

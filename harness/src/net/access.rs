@@ -30,6 +30,7 @@ pub(crate) struct Air {
 pub(crate) struct OnAir {
     pub(crate) at: Nanos,
     launch: u64,
+    pub(crate) key: PacketKey,
     pub(crate) packet: Bytes,
 }
 
@@ -40,9 +41,15 @@ impl AsRef<[u8]> for OnAir {
 }
 
 impl Air {
-    pub(crate) fn launch(&mut self, at: Nanos, packet: Bytes) {
-        let launch = self.launched;
-        self.packets.push(Reverse(OnAir { at, launch, packet }));
+    /// Has the packet `key` arrive at `at`.
+    pub(crate) fn launch(&mut self, at: Nanos, key: PacketKey, packet: Bytes) {
+        let on_air = OnAir {
+            at,
+            launch: self.launched,
+            key,
+            packet,
+        };
+        self.packets.push(Reverse(on_air));
         self.launched += 1;
     }
 
@@ -124,9 +131,9 @@ impl Access {
             } => {
                 tap.passed(way, self.site, key, again_at.is_some(), held_back);
                 if let Some(again_at) = again_at {
-                    air.launch(again_at, packet.clone());
+                    air.launch(again_at, key, packet.clone());
                 }
-                air.launch(at, packet);
+                air.launch(at, key, packet);
             }
         }
     }

@@ -75,6 +75,20 @@ impl Capture {
         self.pending.insert(key, pending);
     }
 
+    /// Something is to be said of a packet whose fate is still open.
+    pub(crate) fn remark(&mut self, key: PacketKey, comment: Option<String>) {
+        if let Some(packet) = self.pending.get_mut(&key) {
+            packet.comment = comment;
+        }
+    }
+
+    /// A packet has come through, whatever was said of it.
+    pub(crate) fn arrived(&mut self, key: PacketKey) {
+        if let Some(packet) = self.pending.get_mut(&key) {
+            packet.settled = true;
+        }
+    }
+
     /// The fate of a packet is known.
     pub(crate) fn settle(&mut self, key: PacketKey, comment: Option<String>) {
         if let Some(packet) = self.pending.get_mut(&key) {

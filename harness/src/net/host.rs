@@ -11,7 +11,9 @@ use super::access::{Access, Air};
 use super::account::SendAccount;
 use super::address;
 use super::connection::Flow;
+use super::link::Loss;
 use super::nic::Nic;
+use super::power::Power;
 use super::segment::Segment;
 use super::tap::{PacketKey, Tap, Way};
 use super::time::{Clock, MILLISECOND, Nanos};
@@ -51,6 +53,12 @@ impl Map {
             .fleets
             .partition_point(|place| place.first_device <= device);
         after.saturating_sub(1)
+    }
+
+    /// The fleet of a device, and its site.
+    fn place_of(&self, device: u32) -> (usize, usize) {
+        let fleet = self.fleet_of(device);
+        (fleet, self.fleets[fleet].site)
     }
 
     /// The receive window of a connection, by the device at one of its ends.
@@ -97,7 +105,7 @@ pub(crate) struct Host {
     pub(crate) tap: Arc<Mutex<Tap>>,
     pub(crate) clock: Clock,
     pub(crate) tick: Tick,
-    /// Packets this host has sent before, when it was bounced.
+    /// Packets this host has sent.
     pub(crate) number: u32,
 }
 
@@ -137,7 +145,7 @@ impl Host {
             if now >= tick.last_turn(now) {
                 while let Some(risen) = access.rising.land(tick.end_of_next(now)) {
                     if let Some(server) = destination(&risen.packet).and_then(address::server_of) {
-                        tunnel.push(server, risen.at, 0, &risen.packet);
+                        tunnel.push(server, risen.at, risen.key, &risen.packet);
                     }
                 }
                 tunnel.flush();
@@ -145,30 +153,53 @@ impl Host {
         }
     }
 
-    /// Runs a server's network until the host ends.
+    /// Runs a server's network until the host ends. While the server has no
+    /// power, what comes is lost; with each restart its card has forgotten every
+    /// connection.
     ///
     /// # Errors
     /// What opening the tunnel answers.
-    pub(crate) async fn run_server(mut self) -> io::Result<()> {
+    pub(crate) async fn run_server(mut self, power: Arc<Power>) -> io::Result<()> {
         let mut tunnel = Tunnel::open(&self.map.hosts).await?;
         let mut timer = pin!(sleep_until(Instant::now()));
         let mut arriving = Air::default();
         let mut landed = Vec::new();
         let (nic, tap, tick) = (Arc::clone(&self.nic), Arc::clone(&self.tap), self.tick);
+        let local = address::of_server(self.index);
+        let mut changes = 0;
         loop {
             let last_turn = tick.last_turn(self.clock.now());
             let flush = (!tunnel.is_flushed()).then_some(last_turn);
             let due = [arriving.next(), nic.next_timer(), flush];
             if self.wait(&tunnel, timer.as_mut(), due).await? {
-                tunnel.receive(|frame| arriving.launch(frame.key.at, frame.packet));
+                tunnel.receive(|frame| arriving.launch(frame.due, frame.key, frame.packet));
             }
             let now = self.clock.now();
-            landed.extend(std::iter::from_fn(|| arriving.land(now)));
+            if power.changes() != changes {
+                changes = power.changes();
+                nic.cut_power(local);
+                if power.is_on() {
+                    nic.restore_power(local);
+                }
+            }
             let mut tap = tap.lock();
+            while let Some(packet) = arriving.land(now) {
+                if power.is_on() {
+                    tap.arrived(packet.key);
+                    landed.push(packet);
+                } else if let Some(device) = source(&packet.packet).and_then(address::device_of) {
+                    let (_, site) = self.map.place_of(device);
+                    tap.lost(Way::Up, site, packet.key, Loss::ServerDown);
+                }
+            }
             nic.turn(now, landed.drain(..), |account, packet| {
-                if let Some((key, device)) = self.sent(Way::Down, now, account, &packet, &mut tap) {
-                    let site = self.map.fleets[self.map.fleet_of(device)].site;
-                    tunnel.push(self.map.host_of_site(site), key.at, key.number, &packet);
+                // The power may be cut at any packet.
+                if power.changes() == changes
+                    && let Some((key, device)) =
+                        self.sent(Way::Down, now, account, &packet, &mut tap)
+                {
+                    let (_, site) = self.map.place_of(device);
+                    tunnel.push(self.map.host_of_site(site), key.at, key, &packet);
                 }
             });
             drop(tap);
@@ -217,8 +248,7 @@ impl Host {
             Way::Up => *segment.source.ip(),
             Way::Down => *segment.destination.ip(),
         })?;
-        let fleet = self.map.fleet_of(device);
-        let site = self.map.fleets[fleet].site;
+        let (fleet, site) = self.map.place_of(device);
         let key = PacketKey {
             at: now,
             host: self.index,
@@ -232,6 +262,12 @@ impl Host {
         });
         Some((key, device))
     }
+}
+
+/// The source address of an IPv4 packet.
+fn source(packet: &[u8]) -> Option<Ipv4Addr> {
+    let address: [u8; 4] = packet.get(12..16)?.try_into().ok()?;
+    Some(address.into())
 }
 
 /// The destination address of an IPv4 packet.

@@ -23,11 +23,14 @@ pub(crate) enum Loss {
     Burst,
     /// The transmitter's queue was full: tail drop.
     QueueFull,
+    /// It crossed the link and found a server without power.
+    ServerDown,
 }
 
 impl Loss {
     /// Every cause, in the order of its index.
-    pub(crate) const ALL: [Loss; 3] = [Loss::Random, Loss::Burst, Loss::QueueFull];
+    pub(crate) const ALL: [Loss; 4] =
+        [Loss::Random, Loss::Burst, Loss::QueueFull, Loss::ServerDown];
 
     /// The cause in words, as captures and reports show it.
     pub(crate) fn name(self) -> &'static str {
@@ -35,6 +38,7 @@ impl Loss {
             Loss::Random => "loss",
             Loss::Burst => "burst loss",
             Loss::QueueFull => "queue full",
+            Loss::ServerDown => "server down",
         }
     }
 }

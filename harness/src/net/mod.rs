@@ -12,6 +12,7 @@
 //! - `connection`, `nic`, `stream`: TCP at one host
 //! - `link`, `access`: the access links of a site
 //! - `tunnel`, `host`: between hosts, and what drives a host
+//! - `power`: what a server that crashes cuts off
 //! - `tap`, `account`, `capture`: every packet counted, and written down
 //!
 //! How this TCP differs from Linux's: its RTO is at least 1 s (Linux: 200 ms)
@@ -27,6 +28,7 @@ mod connection;
 mod host;
 mod link;
 mod nic;
+mod power;
 mod segment;
 mod stream;
 mod tap;
@@ -38,9 +40,12 @@ mod tunnel;
 pub(crate) use access::Access;
 pub(crate) use capture::Capture;
 pub(crate) use host::{Host, Map, Place, Tick};
+pub(crate) use power::{Life, Power};
 pub(crate) use tap::Tap;
 
 pub use address::MQTT_PORT;
 pub use nic::Nic;
 pub use stream::{TcpListener, TcpStream};
+#[cfg(test)]
+pub(crate) use time::MILLISECOND;
 pub use time::{Clock, Nanos, nanos};

@@ -46,9 +46,11 @@ struct State {
     // Boxed, since a slab that grows would move two kilobytes for each.
     connections: Slab<Box<Connection>>,
     flows: FxHashMap<Flow, usize>,
+    /// The same by the address of this end.
+    by_address: BTreeSet<(Ipv4Addr, usize)>,
     listeners: BTreeMap<SocketAddrV4, Backlog>,
     ports: FxHashMap<Ipv4Addr, u16>,
-    /// Devices that are dark: nothing answers for them.
+    /// Devices and servers that are dark: nothing answers for them.
     without_power: BTreeSet<Ipv4Addr>,
     to_poll: Vec<usize>,
     timers: BTreeSet<(Nanos, usize)>,
@@ -79,6 +81,7 @@ impl Nic {
                 random,
                 connections: Slab::new(),
                 flows: FxHashMap::default(),
+                by_address: BTreeSet::new(),
                 listeners: BTreeMap::new(),
                 ports: FxHashMap::default(),
                 without_power: BTreeSet::new(),
@@ -130,22 +133,23 @@ impl Nic {
         Ok(TcpListener::new(Arc::clone(self), address))
     }
 
-    /// A device loses its power: its connections are gone without a packet, and
-    /// whatever is sent to it is answered by nobody, until it dials again.
-    pub fn cut_power(&self, local: Ipv4Addr) {
+    /// An address loses its power: its connections are gone without a packet,
+    /// and whatever is sent to it is answered by nobody, until it dials again or
+    /// its power is restored.
+    pub(crate) fn cut_power(&self, local: Ipv4Addr) {
         let mut state = self.state.lock();
         state.without_power.insert(local);
-        let flows = state
-            .flows
-            .iter()
-            .filter(|(flow, _)| *flow.local.ip() == local);
-        let mut lost: Vec<usize> = flows.map(|(_, index)| *index).collect();
-        // In a fixed order, whatever the map's.
-        lost.sort_unstable();
-        for index in lost {
+        let its_own = (local, 0)..=(local, usize::MAX);
+        let lost: Vec<_> = state.by_address.range(its_own).copied().collect();
+        for (_, index) in lost {
             state.connections[index].give_up();
             self.mark(&mut state, index);
         }
+    }
+
+    /// An address has power again, and knows of no connection from before.
+    pub(crate) fn restore_power(&self, local: Ipv4Addr) {
+        self.state.lock().without_power.remove(&local);
     }
 
     /// Connections that exist, in whatever state.
@@ -264,6 +268,7 @@ impl State {
         let flow = connection.flow;
         let index = self.connections.insert(Box::new(connection));
         self.flows.insert(flow, index);
+        self.by_address.insert((*flow.local.ip(), index));
         index
     }
 
@@ -318,13 +323,13 @@ impl State {
         // still be held.
         let index = match owner.filter(|index| !self.connections[*index].is_given_up()) {
             Some(index) => index,
+            None if self.without_power.contains(flow.local.ip()) => return,
             None if segment.opens() && self.listeners.contains_key(&flow.local) => {
                 match self.answer(flow) {
                     Some(index) => index,
                     None => return,
                 }
             }
-            None if self.without_power.contains(flow.local.ip()) => return,
             None => {
                 if let Some(reset) = segment::reset_for(packet) {
                     send(None, reset);
@@ -393,6 +398,8 @@ impl State {
         if self.flows.get(&connection.flow) == Some(&index) {
             self.flows.remove(&connection.flow);
         }
+        let local = *connection.flow.local.ip();
+        self.by_address.remove(&(local, index));
         if let Some(at) = connection.timer {
             self.timers.remove(&(at, index));
         }

@@ -94,7 +94,7 @@ impl Tap {
         }
     }
 
-    /// The link lost the packet.
+    /// The packet was lost, on its link or behind it.
     pub(crate) fn lost(&mut self, way: Way, site: usize, key: PacketKey, cause: Loss) {
         self.sites[site][way as usize].lost[cause as usize] += 1;
         if let Some(capture) = &mut self.capture {
@@ -102,7 +102,8 @@ impl Tap {
         }
     }
 
-    /// The link let the packet through.
+    /// The link let the packet through: down to its device, or up to where
+    /// [`arrived`](Self::arrived) or [`lost`](Self::lost) is still to come.
     pub(crate) fn passed(
         &mut self,
         way: Way,
@@ -121,7 +122,17 @@ impl Tap {
                 (false, true) => Some("held back by the link"),
                 (true, true) => Some("held back and duplicated by the link"),
             };
-            capture.settle(key, comment.map(str::to_owned));
+            match way {
+                Way::Up => capture.remark(key, comment.map(str::to_owned)),
+                Way::Down => capture.settle(key, comment.map(str::to_owned)),
+            }
+        }
+    }
+
+    /// A packet has reached its server.
+    pub(crate) fn arrived(&mut self, key: PacketKey) {
+        if let Some(capture) = &mut self.capture {
+            capture.arrived(key);
         }
     }
 

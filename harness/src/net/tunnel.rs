@@ -21,13 +21,14 @@ const DATAGRAM_BYTES: usize = 48 * 1024;
 /// Room for the largest datagram: one more packet may have fitted in.
 const RECEIVE_BYTES: usize = DATAGRAM_BYTES + 64 * 1024;
 
-/// Bytes before each packet: time, number, length.
-const FRAME_HEADER_BYTES: usize = 8 + 4 + 2;
+/// Bytes before each packet: when it is due, when it was sent, its number, its
+/// length.
+const FRAME_HEADER_BYTES: usize = 8 + 8 + 4 + 2;
 
 /// A packet out of the tunnel.
 pub(crate) struct Frame {
-    /// Whose packet it is among all of the run. Its `at` is when it is due at
-    /// a server, or when a server sent it.
+    /// When it is due at a server; at a site the access link decides that.
+    pub(crate) due: Nanos,
     pub(crate) key: PacketKey,
     pub(crate) packet: Bytes,
 }
@@ -69,12 +70,13 @@ impl Tunnel {
         })
     }
 
-    /// Adds a packet to the batch for `host`.
-    pub(crate) fn push(&mut self, host: u16, at: Nanos, number: u32, packet: &[u8]) {
+    /// Adds the packet `key` of this host to the batch for `host`.
+    pub(crate) fn push(&mut self, host: u16, due: Nanos, key: PacketKey, packet: &[u8]) {
         let batch = &mut self.peers[usize::from(host)].batch;
         batch.reserve(FRAME_HEADER_BYTES + packet.len());
-        batch.put_u64(at);
-        batch.put_u32(number);
+        batch.put_u64(due);
+        batch.put_u64(key.at);
+        batch.put_u32(key.number);
         batch.put_u16(packet.len() as u16);
         batch.put_slice(packet);
         if batch.len() >= DATAGRAM_BYTES {
@@ -118,6 +120,7 @@ impl Tunnel {
             };
             let mut datagram = Bytes::copy_from_slice(&self.buffer[..length]);
             while datagram.len() >= FRAME_HEADER_BYTES {
+                let due = datagram.get_u64();
                 let key = PacketKey {
                     at: datagram.get_u64(),
                     host: peer.host,
@@ -125,7 +128,7 @@ impl Tunnel {
                 };
                 let length = usize::from(datagram.get_u16());
                 let packet = datagram.split_to(length.min(datagram.len()));
-                take(Frame { key, packet });
+                take(Frame { due, key, packet });
             }
         }
     }

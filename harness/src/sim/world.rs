@@ -1,15 +1,13 @@
 //! The world of one run: turmoil's hosts and what runs on them.
 
 use super::fleets::Cast;
+use super::server::{ServerPlan, ServerSwitch};
 use super::strikes::Strikes;
-use crate::net::{
-    Access, Clock, Host, MQTT_PORT, Map, Nanos, Nic, Tap, TcpListener, Tick, address, nanos,
-};
+use crate::net::{Access, Clock, Host, MQTT_PORT, Map, Nanos, Nic, Tap, Tick, address, nanos};
 use crate::random;
-use crate::scenario::{BrokerSettings, LinkSpec, NetworkSettings, Scenario};
-use crate::trace::{ClientRecorder, Recorder, ServerRecorder};
+use crate::scenario::{LinkSpec, NetworkSettings, Scenario};
+use crate::trace::{ClientRecorder, Recorder};
 use parking_lot::Mutex;
-use squall_broker::Server;
 use squall_devices::{BoxFuture, DeviceId, Dial, Fleet, Stream};
 use std::io;
 use std::net::SocketAddrV4;
@@ -20,23 +18,21 @@ use tokio::task::JoinSet;
 /// Datagrams that may wait at one host: far more than a tick brings.
 const TUNNEL_DATAGRAMS: usize = 1 << 16;
 
-/// Largest IP packet of a server, whose link is Ethernet.
-const SERVER_MTU: u16 = 1500;
-
 /// What every host of the world is built from.
 #[derive(Clone)]
-struct Plan {
-    seed: u64,
+pub(super) struct Plan {
+    pub(super) seed: u64,
     network: Arc<NetworkSettings>,
     map: Arc<Map>,
     tap: Arc<Mutex<Tap>>,
-    recorder: Arc<Mutex<Recorder>>,
+    pub(super) recorder: Arc<Mutex<Recorder>>,
     strikes: Strikes,
 }
 
 /// The world of one run.
 pub(crate) struct World {
     sim: turmoil::Sim<'static>,
+    server: Arc<ServerSwitch>,
 }
 
 impl World {
@@ -65,11 +61,15 @@ impl World {
             recorder: Arc::clone(recorder),
             strikes: Strikes::default(),
         };
-        let broker = plan.clone();
-        let settings = scenario.broker.clone();
+        let server = Arc::new(ServerSwitch::new());
+        let server_plan = ServerPlan {
+            plan: plan.clone(),
+            settings: scenario.broker.clone(),
+            switch: Arc::clone(&server),
+        };
         sim.host(cast.map.hosts[0].as_str(), move || {
-            let (plan, settings) = (broker.clone(), settings.clone());
-            async move { Ok(plan.run_broker(&settings).await?) }
+            let plan = server_plan.clone();
+            async move { Ok(plan.run().await?) }
         });
         for (index, site) in scenario.sites.iter().enumerate() {
             let site_plan = SitePlan {
@@ -90,7 +90,7 @@ impl World {
                 async move { Ok(plan.run().await?) }
             });
         }
-        World { sim }
+        World { sim, server }
     }
 
     /// Virtual time that every host has reached.
@@ -107,8 +107,46 @@ impl World {
     }
 }
 
+/// What can be done to the server between ticks.
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "for the faults that strike servers")
+)]
+impl World {
+    /// What crashes the server and starts it again, and pauses it, also from
+    /// inside a tick.
+    pub(crate) fn server(&self) -> &Arc<ServerSwitch> {
+        &self.server
+    }
+
+    /// The server loses its power: see [`ServerSwitch::cut`].
+    pub(crate) fn crash_server(&self) {
+        self.server.cut(self.now());
+    }
+
+    /// The server starts again: see [`ServerSwitch::restart`].
+    pub(crate) fn restart_server(&self) {
+        self.server.restart();
+    }
+
+    /// The server's process stops: see [`ServerSwitch::pause`].
+    pub(crate) fn pause_server(&self) {
+        self.server.pause();
+    }
+
+    /// The server's process goes on.
+    pub(crate) fn resume_server(&self) {
+        self.server.resume();
+    }
+
+    /// Whether the server has power.
+    pub(crate) fn server_is_up(&self) -> bool {
+        self.server.is_up()
+    }
+}
+
 impl Plan {
-    fn host(&self, index: u16, mtu: u16) -> Host {
+    pub(super) fn host(&self, index: u16, mtu: u16) -> Host {
         let random = random::stream(self.seed, "tcp", index.into());
         Host {
             index,
@@ -125,84 +163,6 @@ impl Plan {
             number: 0,
         }
     }
-
-    async fn run_broker(self, settings: &BrokerSettings) -> io::Result<()> {
-        const INDEX: u16 = 0;
-        let host = self.host(INDEX, SERVER_MTU);
-        let observer = ServerRecorder {
-            recorder: Arc::clone(&self.recorder),
-            host: INDEX,
-            started: host.clock.now(),
-        };
-        let server = Server::new(config(settings), Some(Box::new(observer)));
-        let address = SocketAddrV4::new(address::of_server(INDEX), MQTT_PORT);
-        let listener = host.nic.listen(address)?;
-        let timers = server.clone();
-        // A task each, so that one that wakes does not poll the others.
-        let mut tasks = JoinSet::new();
-        tasks.spawn(host.run_server());
-        tasks.spawn(accept(listener, server));
-        tasks.spawn(async move {
-            timers.run_timers().await;
-            Ok(())
-        });
-        first_end(tasks).await
-    }
-}
-
-/// Serves every connection that comes.
-async fn accept(mut listener: TcpListener, server: Server) -> io::Result<()> {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            biased;
-            Some(ended) = connections.join_next() => surface(ended),
-            stream = listener.accept() => {
-                connections.spawn(server.serve(stream));
-            }
-        }
-    }
-}
-
-/// The end of whichever task ends first; none of a host's does unless it fails.
-async fn first_end(mut tasks: JoinSet<io::Result<()>>) -> io::Result<()> {
-    match tasks.join_next().await {
-        Some(Ok(ended)) => ended,
-        Some(Err(error)) => {
-            surface::<()>(Err(error));
-            Ok(())
-        }
-        None => Ok(()),
-    }
-}
-
-/// A panic in a task is a defect of ours: it fails the run.
-fn surface<T>(ended: Result<T, tokio::task::JoinError>) {
-    if let Err(error) = ended
-        && error.is_panic()
-    {
-        std::panic::resume_unwind(error.into_panic());
-    }
-}
-
-fn config(settings: &BrokerSettings) -> squall_broker::Config {
-    let mut config = squall_broker::Config::default();
-    let limits = &mut config.limits;
-    let size = |value: Option<u64>, default: usize| value.map_or(default, |value| value as usize);
-    limits.inflight = size(settings.inflight_max.map(u64::from), limits.inflight);
-    limits.queue_messages = size(
-        settings.queue_messages_max.map(u64::from),
-        limits.queue_messages,
-    );
-    limits.queue_bytes = size(settings.queue_bytes_max, limits.queue_bytes);
-    limits.packet_bytes = size(
-        settings.packet_bytes_max.map(u64::from),
-        limits.packet_bytes,
-    );
-    limits.connect_timeout = settings.connect_timeout.unwrap_or(limits.connect_timeout);
-    limits.queue_qos0 = settings.queue_qos0.unwrap_or(limits.queue_qos0);
-    config.quirks = settings.quirks;
-    config
 }
 
 /// What one site is built from.
@@ -241,7 +201,7 @@ impl SitePlan {
                 Ok(())
             });
         }
-        first_end(tasks).await
+        first_end(&mut tasks).await
     }
 }
 
@@ -264,5 +224,26 @@ impl Dial for SiteNetwork {
 
     fn vanish(&self, device: DeviceId) {
         self.nic.cut_power(address::of_device(device.0));
+    }
+}
+
+/// The end of whichever task ends first; none of a host's does unless it fails.
+pub(super) async fn first_end(tasks: &mut JoinSet<io::Result<()>>) -> io::Result<()> {
+    match tasks.join_next().await {
+        Some(Ok(ended)) => ended,
+        Some(Err(error)) => {
+            surface::<()>(Err(error));
+            Ok(())
+        }
+        None => Ok(()),
+    }
+}
+
+/// A panic in a task is a defect of ours: it fails the run.
+pub(super) fn surface<T>(ended: Result<T, tokio::task::JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        std::panic::resume_unwind(error.into_panic());
     }
 }

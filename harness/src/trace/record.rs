@@ -4,12 +4,13 @@
 use super::{
     ClientEvent, ClosedBy, Entry, Event, Message, Packet, ServerEvent, SessionEvent, Texts,
 };
-use crate::net::{Clock, Nanos, nanos};
+use crate::net::{Clock, Life, Nanos, nanos};
 use parking_lot::Mutex;
 use squall_broker::wire;
 use squall_broker::{CloseReason, ConnId, DropCause};
 use squall_devices::{DeviceId, DisconnectReason, Qos, payload};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -126,10 +127,24 @@ pub(crate) struct ServerRecorder {
     pub(crate) host: u16,
     /// When the server started: its own time begins there.
     pub(crate) started: Nanos,
+    /// What it does when this is over, nobody sees.
+    pub(crate) life: Life,
+    /// How many connections were opened in its lives, this one included.
+    pub(crate) opened: Arc<AtomicU64>,
+    /// How many of them before this one.
+    pub(crate) opened_before: u64,
 }
 
 impl ServerRecorder {
+    /// The number of a connection among those of all lives.
+    fn number(&self, conn: ConnId) -> u64 {
+        self.opened_before + conn.serial()
+    }
+
     fn push(&self, now: Duration, event: impl FnOnce(&mut Recorder) -> Event) {
+        if !self.life.goes_on() {
+            return;
+        }
         let mut recorder = self.recorder.lock();
         let event = event(&mut recorder);
         recorder.push(self.started + nanos(now), self.host, event);
@@ -138,18 +153,23 @@ impl ServerRecorder {
 
 impl squall_broker::Observer for ServerRecorder {
     fn opened(&mut self, now: Duration, conn: ConnId) {
-        self.push(now, |_| Event::Server(conn.serial(), ServerEvent::Opened));
+        let number = self.number(conn);
+        self.opened.store(number, Ordering::Relaxed);
+        self.push(now, |_| Event::Server(number, ServerEvent::Opened));
     }
 
     fn received(&mut self, now: Duration, conn: ConnId, packet: &wire::Packet) {
         self.push(now, |recorder| {
-            Event::Server(conn.serial(), ServerEvent::Received(seen(recorder, packet)))
+            Event::Server(
+                self.number(conn),
+                ServerEvent::Received(seen(recorder, packet)),
+            )
         });
     }
 
     fn sent(&mut self, now: Duration, conn: ConnId, packet: &wire::Packet) {
         self.push(now, |recorder| {
-            Event::Server(conn.serial(), ServerEvent::Sent(seen(recorder, packet)))
+            Event::Server(self.number(conn), ServerEvent::Sent(seen(recorder, packet)))
         });
     }
 
@@ -163,7 +183,7 @@ impl squall_broker::Observer for ServerRecorder {
         };
         self.push(now, |recorder| {
             let reason = recorder.texts.id(&reason.to_string());
-            Event::Server(conn.serial(), ServerEvent::Closed { kind, reason })
+            Event::Server(self.number(conn), ServerEvent::Closed { kind, reason })
         });
     }
 

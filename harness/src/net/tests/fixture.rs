@@ -4,7 +4,9 @@
 use crate::net::address::{of_device, of_server};
 use crate::net::host::Place;
 use crate::net::segment::Segment;
-use crate::net::{Access, Capture, Clock, Host, MQTT_PORT, Map, Nanos, Nic, Tap, Tick, nanos};
+use crate::net::{
+    Access, Capture, Clock, Host, MQTT_PORT, Map, Nanos, Nic, Power, Tap, Tick, nanos,
+};
 use crate::net::{TcpListener, TcpStream};
 use crate::random;
 use crate::scenario::{CongestionControl, Direction, LinkSpec, NetworkSettings};
@@ -60,6 +62,8 @@ pub(super) struct World {
     pub(super) drain: Duration,
     /// A client that takes longer than this hangs.
     pub(super) limit: Duration,
+    /// The server's.
+    pub(super) power: Arc<Power>,
 }
 
 impl World {
@@ -81,6 +85,7 @@ impl World {
             seed: 1,
             drain: Duration::from_secs(30),
             limit: Duration::from_secs(600),
+            power: Power::new(),
         }
     }
 
@@ -208,7 +213,7 @@ impl World {
                 };
                 let network = async {
                     match index {
-                        0 => host.run_server().await,
+                        0 => host.run_server(Arc::clone(&world.power)).await,
                         _ => {
                             let access = Access::new(0, world.seed, &world.link);
                             host.run_site(access).await

@@ -3,7 +3,9 @@
 use super::fixture::*;
 use crate::net::address::of_device;
 use rstest::rstest;
+use squall_reports::Layer;
 use std::io::ErrorKind;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::oneshot;
@@ -145,4 +147,36 @@ fn a_device_without_power_is_silent_until_it_dials_again(#[values(false, true)] 
     let resets = run.packets(|packet| packet.segment.rst);
     assert_eq!(resets.len(), 1);
     assert_eq!(resets[0].segment.source.ip(), &of_device(0));
+}
+
+#[test]
+fn a_server_without_power_loses_what_comes_and_knows_no_connection_afterwards() {
+    let mut world = World::ideal();
+    world.limit = seconds(2_000);
+    let (at_server, at_client) = (Arc::clone(&world.power), Arc::clone(&world.power));
+    let server = |end: End| async move {
+        let mut listener = end.listen();
+        let mut stream = listener.accept().await;
+        stream.write_all(b"last words").await.expect("room");
+        // They are with TCP, and have not left.
+        at_server.cut();
+        std::future::pending().await
+    };
+    let run = world.run(server, move |end| async move {
+        let mut stream = end.dial(0).await.expect("a connection");
+        sleep(seconds(1)).await;
+        stream.write_all(b"are you there?").await.expect("room");
+        sleep(seconds(9)).await;
+        at_client.restore();
+        stream.read_u8().await.expect_err("a reset").kind()
+    });
+    assert_eq!(run.answer, ErrorKind::ConnectionReset);
+    let restored = 10 * SECOND;
+    let dark = run.packets(|packet| !packet.up && (SECOND..restored).contains(&packet.at));
+    assert!(dark.is_empty(), "it sends nothing: {dark:?}");
+    let said = run.packets(|packet| packet.says("dropped: server down"));
+    let lost = run.counts[0].lost["server down"];
+    // The handshake's last packet, and the data repeatedly.
+    assert!(lost >= 3 && said.len() as u64 == lost, "{lost} {said:?}");
+    assert_eq!(run.bytes.down[Layer::Payload], 0);
 }

@@ -1,0 +1,226 @@
+//! The server of a run: what runs on its host, and how it crashes, starts again
+//! and is paused.
+//!
+//! Its network card and its end of the tunnel run for as long as the world does;
+//! the broker, in front of them, for as long as there is power. A crash is
+//! silent: no FIN, no RST, and what comes then is lost. What starts again knows
+//! of no connection, so its card answers their segments with RST.
+
+use super::world::{Plan, first_end, surface};
+use crate::net::{Clock, Life, MQTT_PORT, Nanos, Nic, Power, TcpListener, address};
+use crate::scenario::BrokerSettings;
+use crate::trace::ServerRecorder;
+use parking_lot::Mutex;
+use squall_broker::{Config, Server};
+use std::future::Future;
+use std::io;
+use std::net::SocketAddrV4;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
+use tokio::task::JoinSet;
+
+/// The host of the server, and its number among the servers.
+const INDEX: u16 = 0;
+
+/// Largest IP packet of a server, whose link is Ethernet.
+const MTU: u16 = 1500;
+
+/// The power switch of a server, and its pause button.
+///
+/// Everything can be called between ticks. From inside a tick, only the
+/// server's own host may cut the power: any other may be ahead of it in time, or
+/// behind.
+#[derive(Debug)]
+pub(crate) struct ServerSwitch {
+    power: Arc<Power>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    paused: bool,
+    /// Tasks that would have run while paused, in that order.
+    held: Vec<Waker>,
+}
+
+impl ServerSwitch {
+    pub(crate) fn new() -> ServerSwitch {
+        ServerSwitch {
+            power: Power::new(),
+            state: Mutex::default(),
+        }
+    }
+
+    /// Cuts the power at `now`: from this instant on the server sends and
+    /// receives nothing, whatever of it still runs, and forgets what it had only
+    /// in memory.
+    pub(crate) fn cut(&self, now: Nanos) {
+        if self.is_up() {
+            tracing::debug!(now, "the server loses its power");
+            self.power.cut();
+        }
+    }
+
+    /// Restores the power: the server starts again, unpaused.
+    pub(crate) fn restart(&self) {
+        if !self.is_up() {
+            self.resume();
+            self.power.restore();
+        }
+    }
+
+    /// Stops the broker's process, as SIGSTOP does: it accepts, reads, writes
+    /// and times nothing, while the TCP of its host goes on, until its buffers
+    /// are full.
+    pub(crate) fn pause(&self) {
+        self.state.lock().paused = true;
+    }
+
+    /// Has the broker's process go on.
+    pub(crate) fn resume(&self) {
+        let held = {
+            let mut state = self.state.lock();
+            state.paused = false;
+            std::mem::take(&mut state.held)
+        };
+        held.into_iter().for_each(Waker::wake);
+    }
+
+    /// Whether there is power.
+    pub(crate) fn is_up(&self) -> bool {
+        self.power.is_on()
+    }
+
+    /// Whether a task has to wait; if so it is woken when the pause is over.
+    fn holds(&self, waker: &Waker) -> bool {
+        let mut state = self.state.lock();
+        if state.paused {
+            state.held.push(waker.clone());
+        }
+        state.paused
+    }
+}
+
+/// A task of the broker's process, which stands still while that is paused.
+struct Pausable<F> {
+    switch: Arc<ServerSwitch>,
+    task: F,
+}
+
+impl<F: Future + Unpin> Future for Pausable<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        if self.switch.holds(context.waker()) {
+            return Poll::Pending;
+        }
+        Pin::new(&mut self.task).poll(context)
+    }
+}
+
+/// What the server's host is built from.
+#[derive(Clone)]
+pub(crate) struct ServerPlan {
+    pub(crate) plan: Plan,
+    pub(crate) settings: BrokerSettings,
+    pub(crate) switch: Arc<ServerSwitch>,
+}
+
+impl ServerPlan {
+    pub(crate) async fn run(self) -> io::Result<()> {
+        let host = self.plan.host(INDEX, MTU);
+        let (nic, clock) = (Arc::clone(&host.nic), host.clock);
+        let power = Arc::clone(&self.switch.power);
+        let mut network = JoinSet::new();
+        network.spawn(host.run_server(Arc::clone(&power)));
+        let opened = Arc::default();
+        loop {
+            let life = power.life().await;
+            let mut broker = self.start(&nic, clock, &life, &opened)?;
+            tokio::select! {
+                biased;
+                () = life.ended() => broker.shutdown().await,
+                ended = first_end(&mut broker) => return ended,
+                ended = first_end(&mut network) => return ended,
+            }
+        }
+    }
+
+    /// Starts the broker.
+    fn start(
+        &self,
+        nic: &Arc<Nic>,
+        clock: Clock,
+        life: &Life,
+        opened: &Arc<AtomicU64>,
+    ) -> io::Result<JoinSet<io::Result<()>>> {
+        let observer = ServerRecorder {
+            recorder: Arc::clone(&self.plan.recorder),
+            host: INDEX,
+            started: clock.now(),
+            life: life.clone(),
+            opened: Arc::clone(opened),
+            opened_before: opened.load(Ordering::Relaxed),
+        };
+        let server = Server::new(config(&self.settings), Some(Box::new(observer)));
+        let address = SocketAddrV4::new(address::of_server(INDEX), MQTT_PORT);
+        let listener = nic.listen(address)?;
+        let timers = server.clone();
+        // A task each, so that one that wakes does not poll the others.
+        let mut tasks = JoinSet::new();
+        tasks.spawn(self.pausable(accept(listener, server, Arc::clone(&self.switch))));
+        tasks.spawn(self.pausable(async move {
+            timers.run_timers().await;
+            Ok(())
+        }));
+        Ok(tasks)
+    }
+
+    fn pausable<F: Future>(&self, task: F) -> Pausable<Pin<Box<F>>> {
+        Pausable {
+            switch: Arc::clone(&self.switch),
+            task: Box::pin(task),
+        }
+    }
+}
+
+/// Serves every connection that comes.
+async fn accept(
+    mut listener: TcpListener,
+    server: Server,
+    switch: Arc<ServerSwitch>,
+) -> io::Result<()> {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            biased;
+            Some(ended) = connections.join_next() => surface(ended),
+            stream = listener.accept() => {
+                let (switch, task) = (Arc::clone(&switch), server.serve(stream));
+                connections.spawn(Pausable { switch, task });
+            }
+        }
+    }
+}
+
+fn config(settings: &BrokerSettings) -> Config {
+    let mut config = Config::default();
+    let limits = &mut config.limits;
+    let size = |value: Option<u64>, default: usize| value.map_or(default, |value| value as usize);
+    limits.inflight = size(settings.inflight_max.map(u64::from), limits.inflight);
+    limits.queue_messages = size(
+        settings.queue_messages_max.map(u64::from),
+        limits.queue_messages,
+    );
+    limits.queue_bytes = size(settings.queue_bytes_max, limits.queue_bytes);
+    limits.packet_bytes = size(
+        settings.packet_bytes_max.map(u64::from),
+        limits.packet_bytes,
+    );
+    limits.connect_timeout = settings.connect_timeout.unwrap_or(limits.connect_timeout);
+    limits.queue_qos0 = settings.queue_qos0.unwrap_or(limits.queue_qos0);
+    config.quirks = settings.quirks;
+    config
+}

@@ -1,0 +1,176 @@
+//! What happens to the server of a run: crashes, restarts and pauses.
+
+use super::fleets::Cast;
+use super::world::World;
+use crate::metrics::Metrics;
+use crate::net::{MILLISECOND, Nanos, Tap, nanos};
+use crate::scenario::Scenario;
+use crate::trace::{ClientEvent, Entry, Event, Recorder, ServerEvent};
+use parking_lot::Mutex;
+use squall_reports::{Counts, PacketCounts};
+use std::path::Path;
+use std::sync::Arc;
+
+const SECOND: Nanos = 1_000 * MILLISECOND;
+
+/// Two sensors and a recorder, half a second apart from each other in their
+/// start, on fast links.
+const SCENARIO: &str = r#"title = "The server"
+duration = "60s"
+drain = "20s"
+
+[[site]]
+name = "here"
+link = { latency = "10ms" }
+
+[[fleet]]
+name = "recorder"
+site = "here"
+count = 1
+start = { after = "0s", spread = "0s" }
+mqtt = { clean_session = false, keep_alive = "10s" }
+subscribe = [{ filter = "t/#", qos = 1 }]
+
+[[fleet]]
+name = "sensor"
+site = "here"
+count = 2
+start = { after = "1s", spread = "1s" }
+mqtt = { clean_session = false, keep_alive = "10s" }
+publish = { topic = "t/{device}", qos = 1, every = "1s" }
+"#;
+
+/// What a run left behind.
+struct Run {
+    entries: Vec<Entry>,
+    arrived: Counts,
+    up: PacketCounts,
+}
+
+impl Run {
+    fn server_events(&self) -> impl Iterator<Item = (Nanos, u64, ServerEvent)> {
+        self.entries.iter().filter_map(|entry| match entry.event {
+            Event::Server(connection, event) => Some((entry.at, connection, event)),
+            _ => None,
+        })
+    }
+
+    fn clients_saw(&self, wanted: impl Fn(ClientEvent) -> bool) -> Vec<Nanos> {
+        let seen = self.entries.iter().filter_map(|entry| match entry.event {
+            Event::Client(_, event) if wanted(event) => Some(entry.at),
+            _ => None,
+        });
+        seen.collect()
+    }
+
+    fn lost_at_the_server(&self) -> u64 {
+        self.up.lost.get("server down").copied().unwrap_or_default()
+    }
+}
+
+/// What is done to the world, and when.
+type Strike = (Nanos, fn(&World));
+
+/// Runs a scenario and does each of `strikes` at its time.
+fn run(scenario: &str, seed: u64, strikes: &[Strike]) -> Run {
+    let scenario = Scenario::parse(Path::new("test.toml"), scenario, &[])
+        .unwrap_or_else(|error| panic!("{}", error.render(false, 100)));
+    let cast = Cast::new(&scenario, seed).expect("a valid fleet");
+    let tap = Tap::new(scenario.fleets.len(), scenario.sites.len(), None);
+    let tap = Arc::new(Mutex::new(tap));
+    let recorder = Arc::new(Mutex::new(Recorder::default()));
+    let mut metrics = Metrics::new(cast.fleet_infos(), nanos(scenario.duration));
+    let mut world = World::build(&scenario, seed, &cast, &tap, &recorder);
+    let mut entries = Vec::new();
+    let mut strikes = strikes.iter().peekable();
+    while world.now() < nanos(scenario.duration) {
+        while let Some((_, strike)) = strikes.next_if(|(at, _)| *at <= world.now()) {
+            strike(&world);
+        }
+        world.step().expect("a sound world");
+        let mut recorder = recorder.lock();
+        for entry in recorder.take() {
+            metrics.see(&entry, &recorder.texts);
+            entries.push(entry);
+        }
+    }
+    let (up, _) = tap.lock().site_counts(0);
+    Run {
+        entries,
+        arrived: metrics.arrived().total,
+        up,
+    }
+}
+
+#[test]
+fn a_crashed_server_is_silent_and_its_restart_resets_what_it_has_forgotten() {
+    let (crash, restart) = (20 * SECOND, 25 * SECOND);
+    let run = run(
+        SCENARIO,
+        1,
+        &[
+            (crash, |world| world.server().cut(world.now())),
+            (restart, World::restart_server),
+        ],
+    );
+    let active = |at: Nanos| (crash..restart).contains(&at);
+    let silent = run.server_events().all(|(at, ..)| !active(at));
+    assert!(silent, "the server is seen to do something without power");
+    assert!(run.lost_at_the_server() > 0, "{:?}", run.up);
+    let reset = run.clients_saw(|event| matches!(event, ClientEvent::DisconnectedLost { .. }));
+    let soon = restart + 10 * SECOND;
+    assert!(!reset.is_empty() && reset.iter().all(|at| (crash..soon).contains(at)));
+    let opened: Vec<u64> = run
+        .server_events()
+        .filter(|(.., event)| *event == ServerEvent::Opened)
+        .map(|(_, connection, _)| connection)
+        .collect();
+    let numbers: Vec<u64> = (1..=opened.len() as u64).collect();
+    assert_eq!(opened, numbers, "numbered through, over both lives");
+    let last = run.server_events().last().expect("events").0;
+    assert!(last > soon, "devices are back until the end");
+}
+
+#[test]
+fn a_crash_and_a_restart_at_one_time_are_a_restart() {
+    let run = run(
+        SCENARIO,
+        1,
+        &[(20 * SECOND, |world: &World| {
+            world.crash_server();
+            assert!(!world.server_is_up());
+            world.restart_server();
+            assert!(world.server_is_up());
+        })],
+    );
+    assert_eq!(run.lost_at_the_server(), 0);
+    let reset = run.clients_saw(|event| matches!(event, ClientEvent::DisconnectedLost { .. }));
+    assert_eq!(reset.len(), 3, "each device is told by RST");
+    assert!(
+        reset
+            .iter()
+            .all(|at| (20 * SECOND..32 * SECOND).contains(at))
+    );
+}
+
+#[test]
+fn a_paused_server_does_nothing_while_its_tcp_goes_on() {
+    let (pause, resume) = (20 * SECOND, 26 * SECOND);
+    let run = run(
+        SCENARIO,
+        1,
+        &[(pause, World::pause_server), (resume, World::resume_server)],
+    );
+    let paused = |at: Nanos| (pause..resume).contains(&at);
+    assert!(run.server_events().all(|(at, ..)| !paused(at)));
+    let sent = run.clients_saw(|event| matches!(event, ClientEvent::Sent { .. }));
+    assert!(sent.iter().any(|at| paused(*at)), "devices go on");
+    let lost = run.clients_saw(|event| matches!(event, ClientEvent::DisconnectedLost { .. }));
+    assert!(
+        lost.is_empty(),
+        "nobody notices, as long as its keep-alive lasts"
+    );
+    assert_eq!(run.arrived.delivered, run.arrived.owed);
+    let resumed = run.server_events().find(|(at, ..)| *at >= pause);
+    assert_eq!(resumed.expect("it goes on").0, resume);
+}

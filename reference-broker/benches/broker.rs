@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use squall_broker::wire::{
-    Connect, Decoder, Delivery, Packet, PacketId, Publish, Qos, Sender, Subscribe, Subscription,
-    Text, TopicFilter, TopicName, Version,
+    Connect, Decoder, Delivery, Packet, PacketId, Properties, Publish, Qos, Sender, Subscribe,
+    Subscription, Text, TopicFilter, TopicName, Version,
 };
 use squall_broker::{Broker, Config, ConnId, Input, Server};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -125,12 +125,13 @@ impl Rig {
     fn subscribe(&mut self, client: usize, filter: String, qos: Qos) {
         let filter = TopicFilter::new(filter).expect("a filter");
         let packet_id = PacketId::MIN;
-        let subscriptions = vec![Subscription { filter, qos }];
+        let subscriptions = vec![Subscription::new(filter, qos)];
         self.send(
             client,
             &Packet::Subscribe(Subscribe {
                 packet_id,
                 subscriptions,
+                properties: Properties::NONE,
             }),
         );
     }
@@ -210,6 +211,7 @@ fn reading(topic: String, qos: Qos, retain: bool) -> Vec<u8> {
         delivery,
         retain,
         topic,
+        properties: Properties::NONE,
         payload,
     })
     .encode(Version::V3_1_1, &mut bytes);

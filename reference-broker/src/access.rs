@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use crate::wire::{Connect, ConnectCode, TopicFilter, TopicName, levels};
+use crate::wire::{Connect, ReasonCode, TopicFilter, TopicName, levels};
 
 /// Who may connect, and which topics are closed. By default everybody may do
 /// everything.
@@ -24,17 +24,17 @@ pub struct Access {
 }
 
 impl Access {
-    pub(crate) fn connect(&self, connect: &Connect) -> Result<(), ConnectCode> {
+    pub(crate) fn connect(&self, connect: &Connect) -> Result<(), ReasonCode> {
         if self.users.is_empty() {
             return Ok(());
         }
         let user_name = connect
             .user_name
             .as_ref()
-            .ok_or(ConnectCode::NotAuthorized)?;
+            .ok_or(ReasonCode::NotAuthorized)?;
         match self.users.get(user_name.as_str()) {
             Some(password) if connect.password.as_ref() == Some(password) => Ok(()),
-            _ => Err(ConnectCode::BadUserNameOrPassword),
+            _ => Err(ReasonCode::BadUserNameOrPassword),
         }
     }
 

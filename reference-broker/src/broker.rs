@@ -44,7 +44,7 @@ use crate::retained::Retained;
 use crate::session::Session;
 use crate::topics::{Match, SessionKey, Topics};
 use crate::wills;
-use crate::wire::{ConnAck, ConnectCode, Packet, Violation, WireError};
+use crate::wire::{ConnAck, Packet, ReasonCode, Violation, WireError};
 
 /// What a broker is set up with.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -285,12 +285,13 @@ impl Broker {
             Packet::Unsubscribe(unsubscribe) => self.unsubscribe(slot, session, unsubscribe),
             // [MQTT311-3.12.4-1]
             Packet::PingReq => self.reply(slot, &Packet::PingResp),
-            Packet::Disconnect => self.close(slot, CloseReason::Disconnect),
+            Packet::Disconnect(_) => self.close(slot, CloseReason::Disconnect),
             Packet::Connect(_)
             | Packet::ConnAck(_)
             | Packet::SubAck(_)
             | Packet::UnsubAck(_)
-            | Packet::PingResp => {
+            | Packet::PingResp
+            | Packet::Auth(_) => {
                 return Err(Violation::new(
                     "MQTT311-4.8.0-1",
                     "a packet that only a server sends",
@@ -305,7 +306,7 @@ impl Broker {
         let error = match error {
             WireError::UnsupportedProtocolLevel(_) if awaiting => {
                 // [MQTT311-3.1.2-2]
-                self.refuse(slot, ConnectCode::UnacceptableProtocolVersion);
+                self.refuse(slot, ReasonCode::UnsupportedProtocolVersion);
                 return;
             }
             WireError::UnsupportedProtocolLevel(_) => {
@@ -459,15 +460,9 @@ impl Broker {
     }
 
     /// Refuses a CONNECT and ends the connection [MQTT311-3.2.2-5].
-    fn refuse(&mut self, slot: usize, code: ConnectCode) {
+    fn refuse(&mut self, slot: usize, code: ReasonCode) {
         // [MQTT311-3.2.2-4]
-        self.reply(
-            slot,
-            &Packet::ConnAck(ConnAck {
-                session_present: false,
-                code,
-            }),
-        );
+        self.reply(slot, &Packet::ConnAck(ConnAck::refused(code)));
         self.close(slot, CloseReason::Refused(code));
     }
 }

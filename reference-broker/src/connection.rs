@@ -10,7 +10,7 @@ use crate::limits::Limits;
 use crate::message::Message;
 use crate::observer::Watch;
 use crate::topics::SessionKey;
-use crate::wire::{Delivery, Packet, Publish, Version, publish};
+use crate::wire::{Delivery, Packet, Properties, Publish, Version, publish};
 
 /// Names one connection. No two connections of one broker have the same.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -137,16 +137,15 @@ impl Connection {
         watch: &mut Watch,
         woken: &mut VecDeque<ConnId>,
     ) {
-        match self.version {
-            Version::V3_1_1 => publish::write(
-                &mut self.output,
-                dup,
-                delivery,
-                retain,
-                &message.topic,
-                &message.payload,
-            ),
-        }
+        let parts = publish::Parts {
+            dup,
+            delivery,
+            retain,
+            topic: &message.topic,
+            properties: &Properties::NONE,
+            payload: &message.payload,
+        };
+        parts.write(self.version, &mut self.output);
         watch.tell(|observer, now| {
             let (topic, payload) = (message.topic.clone(), message.payload.clone());
             let publish = Publish {
@@ -154,6 +153,7 @@ impl Connection {
                 delivery,
                 retain,
                 topic,
+                properties: Properties::NONE,
                 payload,
             };
             observer.sent(now, self.id, &Packet::Publish(publish));

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::connection::ConnId;
 use crate::message::Message;
-use crate::wire::{ConnectCode, Packet, WireError};
+use crate::wire::{Packet, ReasonCode, WireError};
 
 /// Watches a broker. Every method does nothing unless it is written; without an
 /// observer nothing is prepared for one.
@@ -61,7 +61,7 @@ pub enum CloseReason {
     Stopping,
     /// The CONNECT was refused with this return code.
     #[error("refused with {0:?}")]
-    Refused(ConnectCode),
+    Refused(ReasonCode),
     /// The peer broke the protocol, or a packet exceeded the size limit.
     #[error(transparent)]
     Wire(WireError),

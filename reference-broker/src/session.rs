@@ -124,7 +124,7 @@ impl Session {
         while connection.has_room(limits) {
             match self.inflight.next_resend() {
                 Some(Resend::PubRel(packet_id)) => {
-                    connection.reply(&Packet::PubRel(Ack { packet_id }), watch, woken);
+                    connection.reply(&Packet::PubRel(Ack::new(packet_id)), watch, woken);
                     continue;
                 }
                 Some(Resend::Publish {

@@ -15,6 +15,7 @@ pub(crate) fn message(will: Will) -> Arc<Message> {
         message,
         qos,
         retain,
+        ..
     } = will;
     Arc::new(Message {
         topic,

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use squall_broker::wire::{
-    ConnAck, Connect, ConnectCode, Decoder, Delivery, Packet, PacketId, Publish, Qos, Sender,
-    Subscribe, Subscription, Text, TopicFilter, TopicName, Version, Will,
+    ConnAck, Connect, Decoder, Delivery, Packet, PacketId, Properties, Publish, Qos, ReasonCode,
+    Sender, Subscribe, Subscription, Text, TopicFilter, TopicName, Version, Will,
 };
 use squall_broker::{CloseReason, Config, ConnId, DropCause, Message, Observer, Server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
@@ -45,7 +45,7 @@ impl Client {
             matches!(
                 packet,
                 Some(Packet::ConnAck(ConnAck {
-                    code: ConnectCode::Accepted,
+                    code: ReasonCode::Success,
                     ..
                 }))
             ),
@@ -62,10 +62,11 @@ impl Client {
 
     async fn subscribe(&mut self, filter: &'static str, qos: Qos) {
         let filter = TopicFilter::new(filter).expect("a filter");
-        let subscriptions = vec![Subscription { filter, qos }];
+        let subscriptions = vec![Subscription::new(filter, qos)];
         self.send(&Packet::Subscribe(Subscribe {
             packet_id: PacketId::MIN,
             subscriptions,
+            properties: Properties::NONE,
         }))
         .await;
         assert!(matches!(self.next().await, Some(Packet::SubAck(_))));
@@ -133,6 +134,7 @@ fn publish(topic: &'static str, payload: impl Into<Bytes>, delivery: Delivery) -
         delivery,
         retain: false,
         topic,
+        properties: Properties::NONE,
         payload,
     })
 }
@@ -162,6 +164,7 @@ async fn silence_is_noticed_at_one_and_a_half_times_the_keep_alive() {
         message,
         qos: Qos::AtMostOnce,
         retain: false,
+        properties: Properties::NONE,
     });
     // A later, shorter deadline must not wait for an earlier, longer one.
     let _patient = Client::connect(
@@ -237,7 +240,7 @@ async fn every_byte_arrives_through_the_narrowest_stream() {
         assert!(matches!(client.next().await, Some(Packet::PubAck(_))));
         let packet_id = got.packet_id().expect("QoS 1");
         client
-            .send(&Packet::PubAck(squall_broker::wire::Ack { packet_id }))
+            .send(&Packet::PubAck(squall_broker::wire::Ack::new(packet_id)))
             .await;
     }
 }
@@ -298,7 +301,7 @@ async fn a_slow_subscriber_holds_up_nobody() {
                 None => at_qos_0 += 1,
                 Some(packet_id) => {
                     at_qos_1 += 1;
-                    let ack = squall_broker::wire::Ack { packet_id };
+                    let ack = squall_broker::wire::Ack::new(packet_id);
                     slow.send(&Packet::PubAck(ack)).await;
                 }
             },
@@ -339,11 +342,8 @@ async fn a_refusal_is_written_before_the_end() {
     let mut bytes = Vec::new();
     Packet::Connect(Box::new(connect)).encode(Version::V3_1_1, &mut bytes);
     client.stream.write_all(&bytes).await.expect("open");
-    let code = ConnectCode::IdentifierRejected;
-    let refusal = Packet::ConnAck(ConnAck {
-        session_present: false,
-        code,
-    });
+    let code = ReasonCode::ClientIdentifierNotValid;
+    let refusal = Packet::ConnAck(ConnAck::refused(code));
     assert_eq!(client.next().await, Some(refusal));
     assert_eq!(client.next().await, None);
 }
@@ -389,6 +389,7 @@ async fn whoever_ends_the_stream_the_will_is_published() {
             message,
             qos: Qos::AtMostOnce,
             retain: false,
+            properties: Properties::NONE,
         });
         let mut client = Client::connect(&server, 1024, Connect { will, ..clean("c") }).await;
         match round {

@@ -12,7 +12,7 @@ use crate::quirks::Quirk;
 use crate::session::Session;
 use crate::topics::SessionKey;
 use crate::wills;
-use crate::wire::{ConnAck, Connect, ConnectCode, Packet};
+use crate::wire::{ConnAck, Connect, Packet, ReasonCode};
 
 impl Broker {
     pub(super) fn connect(&mut self, slot: usize, connect: Connect) {
@@ -36,36 +36,29 @@ impl Broker {
         let (key, session_present) = self.session_for(slot, client_id, connect.clean_session);
         self.attach(slot, key, connect);
         // The first packet that is sent [MQTT311-3.2.0-1] [MQTT311-3.1.4-4].
-        let code = ConnectCode::Accepted;
-        self.reply(
-            slot,
-            &Packet::ConnAck(ConnAck {
-                session_present,
-                code,
-            }),
-        );
+        self.reply(slot, &Packet::ConnAck(ConnAck::accepted(session_present)));
         self.pump(slot, key);
     }
 
     /// Whether the client may connect, and the identifier it does so with.
-    fn admit(&mut self, connect: &Connect) -> Result<Arc<str>, ConnectCode> {
+    fn admit(&mut self, connect: &Connect) -> Result<Arc<str>, ReasonCode> {
         self.config.access.connect(connect)?;
         let limits = &self.config.limits;
         let given = &connect.client_id;
         if given.as_bytes().len() > limits.client_id_bytes.max(23) {
             // [MQTT311-3.1.3-9]
-            return Err(ConnectCode::IdentifierRejected);
+            return Err(ReasonCode::ClientIdentifierNotValid);
         }
         if given.is_empty() && !connect.clean_session {
             // [MQTT311-3.1.3-7], [MQTT311-3.1.3-8]
-            return Err(ConnectCode::IdentifierRejected);
+            return Err(ReasonCode::ClientIdentifierNotValid);
         }
         let known = self.by_client.get(given.as_str()).copied();
         let taken_over = known.is_some_and(|key| self.sessions[key].connection.is_some());
         if (self.connected >= limits.connections && !taken_over)
             || (self.sessions.len() >= limits.sessions && known.is_none())
         {
-            return Err(ConnectCode::ServerUnavailable);
+            return Err(ReasonCode::ServerUnavailable);
         }
         Ok(if given.is_empty() {
             self.assign_id()

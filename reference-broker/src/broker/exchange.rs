@@ -31,7 +31,7 @@ impl Broker {
         self.sessions[session].inflight.pubrec(packet_id, kept)?;
         if !self.sessions[session].inflight.pubrel_is_queued(packet_id) {
             // [MQTT311-3.6.1-1] is the encoder's.
-            self.reply(slot, &Packet::PubRel(Ack { packet_id }));
+            self.reply(slot, &Packet::PubRel(Ack::new(packet_id)));
         }
         self.pump(slot, session);
         Ok(())
@@ -42,7 +42,7 @@ impl Broker {
     pub(super) fn pubrel(&mut self, slot: usize, session: SessionKey, packet_id: PacketId) {
         self.sessions[session].received.remove(&packet_id);
         // [MQTT311-2.3.1-6]
-        self.reply(slot, &Packet::PubComp(Ack { packet_id }));
+        self.reply(slot, &Packet::PubComp(Ack::new(packet_id)));
     }
 
     pub(super) fn pubcomp(

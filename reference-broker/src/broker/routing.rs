@@ -44,10 +44,10 @@ impl Broker {
         match delivery {
             Delivery::AtMostOnce => {}
             Delivery::AtLeastOnce(packet_id) => {
-                self.reply(slot, &Packet::PubAck(Ack { packet_id }));
+                self.reply(slot, &Packet::PubAck(Ack::new(packet_id)));
             }
             Delivery::ExactlyOnce(packet_id) => {
-                self.reply(slot, &Packet::PubRec(Ack { packet_id }));
+                self.reply(slot, &Packet::PubRec(Ack::new(packet_id)));
             }
         }
     }

@@ -4,7 +4,9 @@ use super::Broker;
 use crate::queue::Outgoing;
 use crate::quirks::Quirk;
 use crate::topics::SessionKey;
-use crate::wire::{Packet, Qos, SubAck, Subscribe, SubscribeCode, Subscription};
+use crate::wire::{
+    Packet, Properties, Qos, ReasonCode, SubAck, Subscribe, SubscribeCode, Subscription,
+};
 use crate::wire::{UnsubAck, Unsubscribe};
 
 impl Broker {
@@ -16,6 +18,7 @@ impl Broker {
         let Subscribe {
             packet_id,
             subscriptions,
+            ..
         } = subscribe;
         // [MQTT311-3.8.4-5], [MQTT311-3.9.3-1]
         let codes: Vec<_> = subscriptions
@@ -28,6 +31,7 @@ impl Broker {
             &Packet::SubAck(SubAck {
                 packet_id,
                 codes: codes.clone(),
+                properties: Properties::NONE,
             }),
         );
         for (subscription, code) in subscriptions.iter().zip(codes) {
@@ -39,12 +43,12 @@ impl Broker {
     }
 
     fn grant(&mut self, key: SessionKey, subscription: &Subscription) -> SubscribeCode {
-        let Subscription { filter, qos } = subscription;
+        let Subscription { filter, qos, .. } = subscription;
         let session = &mut self.sessions[key];
         let known = session.filters.contains(filter);
         let room = session.filters.len() < self.config.limits.subscriptions_per_session;
         if !self.config.access.may_subscribe(filter) || !(known || room) {
-            return SubscribeCode::Failure;
+            return SubscribeCode::Refused(ReasonCode::NotAuthorized);
         }
         // An identical filter's subscription is replaced. [MQTT311-3.8.4-3]
         if !known {
@@ -84,6 +88,6 @@ impl Broker {
             }
         }
         let packet_id = unsubscribe.packet_id;
-        self.reply(slot, &Packet::UnsubAck(UnsubAck { packet_id }));
+        self.reply(slot, &Packet::UnsubAck(UnsubAck::new(packet_id)));
     }
 }

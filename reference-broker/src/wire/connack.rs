@@ -1,83 +1,159 @@
 //! CONNACK: a server's answer to a CONNECT (section 3.2).
 
-use super::error::Violation;
+use super::Version;
+use super::error::{Rule, Violation};
 use super::primitive::{Reader, write_header};
+use super::properties::{self, Properties};
+use super::property::Place;
+use super::reason::ReasonCode;
 
 /// A server's answer to a CONNECT.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ConnAck {
     /// Whether stored session state is used.
     pub session_present: bool,
-    /// Accepted, or why not.
-    pub code: ConnectCode,
+    /// Accepted, or why not. 3.1.1 has return codes 1 to 5 instead; each is
+    /// said with the reason code that means the same.
+    pub code: ReasonCode,
+    /// None in 3.1.1.
+    pub properties: Properties,
 }
 
-/// The return codes of section 3.2.2.3.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum ConnectCode {
-    /// 0: the connection is accepted.
-    Accepted = 0,
-    /// 1: the level of the protocol is not supported.
-    UnacceptableProtocolVersion = 1,
-    /// 2: the client identifier is not allowed.
-    IdentifierRejected = 2,
-    /// 3: the service is unavailable.
-    ServerUnavailable = 3,
-    /// 4: the user name or password is wrong.
-    BadUserNameOrPassword = 4,
-    /// 5: the client is not authorised to connect.
-    NotAuthorized = 5,
-}
+impl ConnAck {
+    /// Accepted, and nothing more to say.
+    #[must_use]
+    pub fn accepted(session_present: bool) -> Self {
+        Self {
+            session_present,
+            code: ReasonCode::Success,
+            properties: Properties::NONE,
+        }
+    }
 
-impl ConnectCode {
-    fn from_byte(byte: u8) -> Option<Self> {
-        Some(match byte {
-            0 => Self::Accepted,
-            1 => Self::UnacceptableProtocolVersion,
-            2 => Self::IdentifierRejected,
-            3 => Self::ServerUnavailable,
-            4 => Self::BadUserNameOrPassword,
-            5 => Self::NotAuthorized,
-            _ => return None,
-        })
+    /// Not accepted, for this reason [MQTT311-3.2.2-4] [MQTT5-3.2.2-6].
+    #[must_use]
+    pub fn refused(code: ReasonCode) -> Self {
+        Self {
+            session_present: false,
+            code,
+            properties: Properties::NONE,
+        }
     }
 }
 
-pub(crate) fn decode(body: &[u8]) -> Result<ConnAck, Violation> {
-    const LENGTH: Violation = Violation::new("MQTT311 section 3.2.1", "CONNACK's length is not 2");
-    let mut reader = Reader::new(body);
+/// What 5.0 may answer (section 3.2.2.2).
+const CODES: &[ReasonCode] = &[
+    ReasonCode::Success,
+    ReasonCode::UnspecifiedError,
+    ReasonCode::MalformedPacket,
+    ReasonCode::ProtocolError,
+    ReasonCode::ImplementationSpecificError,
+    ReasonCode::UnsupportedProtocolVersion,
+    ReasonCode::ClientIdentifierNotValid,
+    ReasonCode::BadUserNameOrPassword,
+    ReasonCode::NotAuthorized,
+    ReasonCode::ServerUnavailable,
+    ReasonCode::ServerBusy,
+    ReasonCode::Banned,
+    ReasonCode::BadAuthenticationMethod,
+    ReasonCode::TopicNameInvalid,
+    ReasonCode::PacketTooLarge,
+    ReasonCode::QuotaExceeded,
+    ReasonCode::PayloadFormatInvalid,
+    ReasonCode::RetainNotSupported,
+    ReasonCode::QosNotSupported,
+    ReasonCode::UseAnotherServer,
+    ReasonCode::ServerMoved,
+    ReasonCode::ConnectionRateExceeded,
+];
+
+/// The return codes of 3.1.1 (section 3.2.2.3), by their number.
+const RETURN_CODES: [ReasonCode; 6] = [
+    ReasonCode::Success,
+    ReasonCode::UnsupportedProtocolVersion,
+    ReasonCode::ClientIdentifierNotValid,
+    ReasonCode::ServerUnavailable,
+    ReasonCode::BadUserNameOrPassword,
+    ReasonCode::NotAuthorized,
+];
+
+/// The return code of 3.1.1 that comes closest.
+fn return_code(code: ReasonCode) -> u8 {
+    let exact = RETURN_CODES.iter().position(|one| *one == code);
+    match (exact, code) {
+        (Some(number), _) => number as u8,
+        (None, ReasonCode::Banned | ReasonCode::BadAuthenticationMethod) => 5,
+        (None, _) => 3,
+    }
+}
+
+fn code(byte: u8, version: Version) -> Result<ReasonCode, Violation> {
+    const RESERVED: Rule = Rule::protocol(
+        "MQTT311-3.2.2-6",
+        "MQTT5-3.2.2-8",
+        "the CONNACK return code is reserved",
+    );
+    let code = match version {
+        Version::V3_1_1 => RETURN_CODES.get(usize::from(byte)).copied(),
+        Version::V5 => ReasonCode::from_byte(byte).filter(|code| CODES.contains(code)),
+    };
+    code.ok_or(RESERVED.broken(version))
+}
+
+pub(crate) fn decode(mut reader: Reader<'_>) -> Result<ConnAck, Violation> {
+    const LENGTH: Rule = Rule::malformed(
+        "MQTT311 section 3.2.1",
+        "MQTT5 section 3.2.1",
+        "CONNACK's length is not that of its content",
+    );
+    const RESERVED: Rule = Rule::malformed(
+        "MQTT311 section 3.2.2.1",
+        "MQTT5-3.2.2-1",
+        "a reserved CONNACK flag is set",
+    );
+    const PRESENT: Rule = Rule::protocol(
+        "MQTT311-3.2.2-4",
+        "MQTT5-3.2.2-6",
+        "a refusal says that a session is present",
+    );
     let flags = reader.byte(LENGTH)?;
-    let code = reader.byte(LENGTH)?;
-    if !reader.is_empty() {
-        return Err(LENGTH);
+    let code_byte = reader.byte(LENGTH)?;
+    let version = reader.version;
+    if version == Version::V3_1_1 {
+        reader.end(LENGTH)?;
     }
     if flags & 0xfe != 0 {
-        return Err(Violation::new(
-            "MQTT311 section 3.2.2.1",
-            "a reserved CONNACK flag is set",
-        ));
+        return Err(RESERVED.broken(version));
     }
-    let code = ConnectCode::from_byte(code).ok_or(Violation::new(
-        "MQTT311-3.2.2-6",
-        "the CONNACK return code is reserved",
-    ))?;
+    let code = code(code_byte, version)?;
     let session_present = flags != 0;
-    if session_present && code != ConnectCode::Accepted {
-        return Err(Violation::new(
-            "MQTT311-3.2.2-4",
-            "a refusal says that a session is present",
+    if session_present && code != ReasonCode::Success {
+        return Err(PRESENT.broken(version));
+    }
+    let properties = properties::decode(&mut reader, Place::ConnAck)?;
+    if properties.has_data_without_method() {
+        return Err(Violation::protocol(
+            "MQTT5 section 3.2.2.3.18",
+            "authentication data without a method",
         ));
     }
+    reader.end(LENGTH)?;
     Ok(ConnAck {
         session_present,
         code,
+        properties,
     })
 }
 
-pub(crate) fn encode(connack: &ConnAck, out: &mut Vec<u8>) {
-    write_header(out, 0x20, 2);
+pub(crate) fn encode(version: Version, connack: &ConnAck, out: &mut Vec<u8>) {
+    let properties = properties::encoded_len(&connack.properties, version);
+    write_header(out, 0x20, 2 + properties);
     out.push(u8::from(connack.session_present));
-    out.push(connack.code as u8);
+    out.push(match version {
+        Version::V3_1_1 => return_code(connack.code),
+        Version::V5 => connack.code as u8,
+    });
+    properties::encode(&connack.properties, version, out);
 }
 
 #[cfg(test)]
@@ -89,20 +165,21 @@ mod tests {
     use rstest::rstest;
 
     #[rstest]
-    #[case(&[0x20, 2, 0, 0], false, ConnectCode::Accepted)]
-    #[case(&[0x20, 2, 1, 0], true, ConnectCode::Accepted)]
-    #[case(&[0x20, 2, 0, 1], false, ConnectCode::UnacceptableProtocolVersion)]
-    #[case(&[0x20, 2, 0, 2], false, ConnectCode::IdentifierRejected)]
-    #[case(&[0x20, 2, 0, 3], false, ConnectCode::ServerUnavailable)]
-    #[case(&[0x20, 2, 0, 4], false, ConnectCode::BadUserNameOrPassword)]
-    #[case(&[0x20, 2, 0, 5], false, ConnectCode::NotAuthorized)]
-    fn good(#[case] bytes: &[u8], #[case] session_present: bool, #[case] code: ConnectCode) {
+    #[case(&[0x20, 2, 0, 0], false, ReasonCode::Success)]
+    #[case(&[0x20, 2, 1, 0], true, ReasonCode::Success)]
+    #[case(&[0x20, 2, 0, 1], false, ReasonCode::UnsupportedProtocolVersion)]
+    #[case(&[0x20, 2, 0, 2], false, ReasonCode::ClientIdentifierNotValid)]
+    #[case(&[0x20, 2, 0, 3], false, ReasonCode::ServerUnavailable)]
+    #[case(&[0x20, 2, 0, 4], false, ReasonCode::BadUserNameOrPassword)]
+    #[case(&[0x20, 2, 0, 5], false, ReasonCode::NotAuthorized)]
+    fn good(#[case] bytes: &[u8], #[case] session_present: bool, #[case] code: ReasonCode) {
         check_same(
             Server,
             bytes,
             &Packet::ConnAck(ConnAck {
                 session_present,
                 code,
+                properties: Properties::NONE,
             }),
         );
     }

@@ -2,24 +2,36 @@
 
 use bytes::Bytes;
 
-use super::error::{Violation, WireError};
-use super::primitive::{Qos, Reader, Text, TopicName, write_data, write_header, write_short};
+use super::Version;
+use super::error::{Rule, Violation, WireError};
+use super::primitive::{Qos, Reader, Text, write_data, write_header, write_short};
+use super::properties::{self, Properties};
+use super::property::Place;
+use super::reason::ReasonCode;
+use super::topic::TopicName;
 
 /// A client's request to be connected.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Connect {
-    /// Start afresh and forget everything when the connection ends, or resume
-    /// and keep the session (section 3.1.2.4).
+    /// The version that the client speaks, which is the one this packet is
+    /// written in.
+    pub version: Version,
+    /// 3.1.1: start afresh and forget everything when the connection ends, or
+    /// resume and keep the session (section 3.1.2.4). 5.0 calls it Clean Start
+    /// and means the first half alone; how long the session is kept is said by
+    /// its expiry interval.
     pub clean_session: bool,
     /// The longest silence between two packets, in seconds; 0 for no limit.
     pub keep_alive_s: u16,
+    /// None in 3.1.1.
+    pub properties: Properties,
     /// The key of the session; empty to have one assigned.
     pub client_id: Text,
     /// What to publish when the connection ends without a DISCONNECT.
     pub will: Option<Will>,
     /// Who connects.
     pub user_name: Option<Text>,
-    /// The proof of it, at most 65,535 bytes.
+    /// The proof of it, at most 65,535 bytes. 5.0 allows it without a user name.
     pub password: Option<Bytes>,
 }
 
@@ -34,10 +46,11 @@ pub struct Will {
     pub qos: Qos,
     /// Whether it becomes the topic's retained message.
     pub retain: bool,
+    /// None in 3.1.1.
+    pub properties: Properties,
 }
 
 const PROTOCOL_NAME: &[u8] = b"MQTT";
-const PROTOCOL_LEVEL: u8 = 4;
 
 const RESERVED: u8 = 0x01;
 const CLEAN_SESSION: u8 = 0x02;
@@ -47,95 +60,150 @@ const WILL_RETAIN: u8 = 0x20;
 const PASSWORD: u8 = 0x40;
 const USER_NAME: u8 = 0x80;
 
-const fn broken(rule: &'static str, what: &'static str) -> Violation {
-    Violation::new(rule, what)
-}
-
-pub(crate) fn decode(body: &[u8]) -> Result<Connect, WireError> {
-    let mut reader = Reader::new(body);
-    // [MQTT311-3.1.2-1]
-    let name = reader.data(broken("MQTT311-3.1.2-1", "the protocol name is cut short"))?;
+/// The version whose protocol level a CONNECT names. Until it is known, what is
+/// broken is said in `fallback`'s terms.
+pub(crate) fn version(body: &[u8], fallback: Version) -> Result<Version, WireError> {
+    let mut reader = Reader::new(fallback, super::Sender::Client, body);
+    let name = reader.data(Rule::malformed(
+        "MQTT311-3.1.2-1",
+        "MQTT5-3.1.2-1",
+        "the protocol name is cut short",
+    ))?;
     if name != PROTOCOL_NAME {
-        return Err(broken("MQTT311-3.1.2-1", "the protocol name is not MQTT").into());
+        return Err(match fallback {
+            Version::V3_1_1 => {
+                Violation::new("MQTT311-3.1.2-1", "the protocol name is not MQTT").into()
+            }
+            Version::V5 => Violation::answered(
+                ReasonCode::UnsupportedProtocolVersion,
+                "MQTT5-3.1.2-1",
+                "the protocol name is not MQTT",
+            )
+            .into(),
+        });
     }
-    // The rest may be laid out differently in another version, so it is not
-    // looked at. [MQTT311-3.1.2-2]
-    let level = reader.byte(broken(
+    let level = reader.byte(Rule::malformed(
         "MQTT311 section 3.1.2.2",
+        "MQTT5 section 3.1.2.2",
         "the protocol level is missing",
     ))?;
-    if level != PROTOCOL_LEVEL {
-        return Err(WireError::UnsupportedProtocolLevel(level));
-    }
-    let flags = reader.byte(broken(
+    // The rest may be laid out differently in another version, so it is not
+    // looked at. [MQTT311-3.1.2-2] [MQTT5-3.1.2-2]
+    Version::from_level(level).ok_or(WireError::UnsupportedProtocolLevel(level))
+}
+
+/// `reader` reads in the version that the packet names.
+pub(crate) fn decode(mut reader: Reader<'_>) -> Result<Connect, Violation> {
+    const NO_FLAGS: Rule = Rule::malformed(
         "MQTT311 section 3.1.2.3",
+        "MQTT5 section 3.1.2.3",
         "the connect flags are missing",
-    ))?;
-    check_flags(flags)?;
-    let keep_alive_s = reader.short(broken(
+    );
+    const NO_KEEP_ALIVE: Rule = Rule::malformed(
         "MQTT311 section 3.1.2.10",
+        "MQTT5 section 3.1.2.10",
         "the keep alive is missing",
-    ))?;
-    Ok(payload(&mut reader, flags, keep_alive_s)?)
+    );
+    // Name and level, which have been looked at.
+    reader.take(2 + PROTOCOL_NAME.len() + 1, NO_FLAGS)?;
+    let flags = reader.byte(NO_FLAGS)?;
+    check_flags(flags, reader.version)?;
+    let keep_alive_s = reader.short(NO_KEEP_ALIVE)?;
+    let properties = properties::decode(&mut reader, Place::Connect)?;
+    if properties.has_data_without_method() {
+        return Err(Violation::protocol(
+            "MQTT5 section 3.1.2.11.10",
+            "authentication data without a method",
+        ));
+    }
+    payload(&mut reader, flags, keep_alive_s, properties)
 }
 
 /// What the flags must be by themselves.
-fn check_flags(flags: u8) -> Result<(), Violation> {
-    if flags & RESERVED != 0 {
-        return Err(broken(
-            "MQTT311-3.1.2-3",
-            "the reserved connect flag is set",
-        ));
-    }
+fn check_flags(flags: u8, version: Version) -> Result<(), Violation> {
+    const RESERVED_SET: Rule = Rule::malformed(
+        "MQTT311-3.1.2-3",
+        "MQTT5-3.1.2-3",
+        "the reserved connect flag is set",
+    );
+    // [MQTT311-3.1.2-11] says both at once.
+    const QOS_ALONE: Rule = Rule::malformed(
+        "MQTT311-3.1.2-13",
+        "MQTT5-3.1.2-11",
+        "a will QoS without a will",
+    );
+    const RETAIN_ALONE: Rule = Rule::malformed(
+        "MQTT311-3.1.2-15",
+        "MQTT5-3.1.2-13",
+        "will retain without a will",
+    );
+    const PASSWORD_ALONE: Violation =
+        Violation::new("MQTT311-3.1.2-22", "a password without a user name");
     let will_qos = (flags >> WILL_QOS_SHIFT) & 0x03;
-    if flags & WILL == 0 {
-        // [MQTT311-3.1.2-11] says both at once.
-        if will_qos != 0 {
-            return Err(broken("MQTT311-3.1.2-13", "a will QoS without a will"));
-        }
-        if flags & WILL_RETAIN != 0 {
-            return Err(broken("MQTT311-3.1.2-15", "will retain without a will"));
-        }
-    }
-    if will_qos == 3 {
-        return Err(broken("MQTT311-3.1.2-14", "the will QoS is 3"));
-    }
-    if flags & PASSWORD != 0 && flags & USER_NAME == 0 {
-        return Err(broken("MQTT311-3.1.2-22", "a password without a user name"));
-    }
-    Ok(())
+    let broken = if flags & RESERVED != 0 {
+        RESERVED_SET
+    } else if flags & WILL == 0 && will_qos != 0 {
+        QOS_ALONE
+    } else if flags & WILL == 0 && flags & WILL_RETAIN != 0 {
+        RETAIN_ALONE
+    } else if will_qos == 3 {
+        WILL_QOS_3
+    } else if version == Version::V3_1_1 && flags & PASSWORD != 0 && flags & USER_NAME == 0 {
+        return Err(PASSWORD_ALONE);
+    } else {
+        return Ok(());
+    };
+    Err(broken.broken(version))
 }
 
-/// The payload's fields, in the order of [MQTT311-3.1.3-1].
-fn payload(reader: &mut Reader<'_>, flags: u8, keep_alive_s: u16) -> Result<Connect, Violation> {
-    // [MQTT311-3.1.3-4] is what `text` checks.
-    let client_id = reader.text(broken(
+const WILL_QOS_3: Rule = Rule::malformed("MQTT311-3.1.2-14", "MQTT5-3.1.2-12", "the will QoS is 3");
+
+/// The payload's fields, in the order of [MQTT311-3.1.3-1] [MQTT5-3.1.3-1].
+fn payload(
+    reader: &mut Reader<'_>,
+    flags: u8,
+    keep_alive_s: u16,
+    properties: Properties,
+) -> Result<Connect, Violation> {
+    const NO_CLIENT_ID: Rule = Rule::malformed(
         "MQTT311-3.1.3-3",
+        "MQTT5-3.1.3-3",
         "the client identifier is missing",
-    ))?;
+    );
+    const NO_USER_NAME: Rule = Rule::malformed(
+        "MQTT311-3.1.2-19",
+        "MQTT5-3.1.2-17",
+        "the user name is missing",
+    );
+    const NO_PASSWORD: Rule = Rule::malformed(
+        "MQTT311-3.1.2-21",
+        "MQTT5-3.1.2-19",
+        "the password is missing",
+    );
+    // [MQTT311-3.1.3-4] [MQTT5-3.1.3-4] is what `text` checks.
+    let client_id = reader.text(NO_CLIENT_ID)?;
     let will = if flags & WILL != 0 {
         Some(will(reader, flags)?)
     } else {
         None
     };
-    // [MQTT311-3.1.3-11] likewise.
+    // [MQTT311-3.1.3-11] [MQTT5-3.1.3-12] likewise.
     let user_name = if flags & USER_NAME != 0 {
-        Some(reader.text(broken("MQTT311-3.1.2-19", "the user name is missing"))?)
+        Some(reader.text(NO_USER_NAME)?)
     } else {
         None
     };
     let password = if flags & PASSWORD != 0 {
-        let password = reader.data(broken("MQTT311-3.1.2-21", "the password is missing"))?;
-        Some(Bytes::copy_from_slice(password))
+        Some(Bytes::copy_from_slice(reader.data(NO_PASSWORD)?))
     } else {
         None
     };
-    if !reader.is_empty() {
-        return Err(trailing(flags));
-    }
+    reader.end(trailing(flags))?;
     Ok(Connect {
+        version: reader.version,
         clean_session: flags & CLEAN_SESSION != 0,
         keep_alive_s,
+        properties,
         client_id,
         will,
         user_name,
@@ -144,38 +212,62 @@ fn payload(reader: &mut Reader<'_>, flags: u8, keep_alive_s: u16) -> Result<Conn
 }
 
 fn will(reader: &mut Reader<'_>, flags: u8) -> Result<Will, Violation> {
-    const MISSING: Violation = broken("MQTT311-3.1.2-9", "the will topic or message is missing");
-    // [MQTT311-3.1.3-10] is what `text` checks.
-    let topic = TopicName::from_text(reader.text(MISSING)?)?;
+    const MISSING: Rule = Rule::malformed(
+        "MQTT311-3.1.2-9",
+        "MQTT5-3.1.2-9",
+        "the will topic or message is missing",
+    );
+    let version = reader.version;
+    if version == Version::V5 && reader.is_empty() {
+        return Err(MISSING.broken(version));
+    }
+    let properties = properties::decode(reader, Place::Will)?;
+    // [MQTT311-3.1.3-10] [MQTT5-3.1.3-11] is what `text` checks.
+    let topic = TopicName::from_text(reader.text(MISSING)?, version)?;
     let message = Bytes::copy_from_slice(reader.data(MISSING)?);
-    let qos = Qos::from_level((flags >> WILL_QOS_SHIFT) & 0x03)
-        .ok_or(broken("MQTT311-3.1.2-14", "the will QoS is 3"))?;
+    let qos =
+        Qos::from_level((flags >> WILL_QOS_SHIFT) & 0x03).ok_or(WILL_QOS_3.broken(version))?;
     Ok(Will {
         topic,
         message,
         qos,
         retain: flags & WILL_RETAIN != 0,
+        properties,
     })
 }
 
 /// Bytes after the last field the flags announce: which flag should have been
 /// set for them.
-fn trailing(flags: u8) -> Violation {
+fn trailing(flags: u8) -> Rule {
     if flags & USER_NAME == 0 {
-        broken("MQTT311-3.1.2-18", "a field follows that no flag announces")
+        Rule::malformed(
+            "MQTT311-3.1.2-18",
+            "MQTT5-3.1.2-16",
+            "a field follows that no flag announces",
+        )
     } else if flags & PASSWORD == 0 {
-        broken(
+        Rule::malformed(
             "MQTT311-3.1.2-20",
+            "MQTT5-3.1.2-18",
             "a password follows that no flag announces",
         )
     } else {
-        broken("MQTT311 section 3.1.3", "bytes follow the last field")
+        Rule::malformed(
+            "MQTT311 section 3.1.3",
+            "MQTT5 section 3.1.3",
+            "bytes follow the last field",
+        )
     }
 }
 
+/// Writes it in the version that it names.
 pub(crate) fn encode(connect: &Connect, out: &mut Vec<u8>) {
+    let version = connect.version;
     let mut flags = 0;
-    let mut length = 10 + 2 + connect.client_id.as_bytes().len();
+    let mut length = 10
+        + properties::encoded_len(&connect.properties, version)
+        + 2
+        + connect.client_id.as_bytes().len();
     if connect.clean_session {
         flags |= CLEAN_SESSION;
     }
@@ -184,6 +276,7 @@ pub(crate) fn encode(connect: &Connect, out: &mut Vec<u8>) {
         if will.retain {
             flags |= WILL_RETAIN;
         }
+        length += properties::encoded_len(&will.properties, version);
         length += 4 + will.topic.as_bytes().len() + will.message.len();
     }
     if let Some(user_name) = &connect.user_name {
@@ -196,11 +289,13 @@ pub(crate) fn encode(connect: &Connect, out: &mut Vec<u8>) {
     }
     write_header(out, 0x10, length);
     write_data(out, PROTOCOL_NAME);
-    out.push(PROTOCOL_LEVEL);
+    out.push(version.level());
     out.push(flags);
     write_short(out, connect.keep_alive_s);
+    properties::encode(&connect.properties, version, out);
     write_data(out, connect.client_id.as_bytes());
     if let Some(will) = &connect.will {
+        properties::encode(&will.properties, version, out);
         write_data(out, will.topic.as_bytes());
         write_data(out, &will.message);
     }
@@ -242,6 +337,7 @@ mod tests {
             message: Bytes::from_static(&[0xff, 0x00]),
             qos: Qos::ExactlyOnce,
             retain: true,
+            properties: Properties::NONE,
         };
         let connect = Connect {
             clean_session: false,
@@ -250,6 +346,7 @@ mod tests {
             will: Some(will),
             user_name: Some(text("u")),
             password: Some(Bytes::from_static(b"p")),
+            ..Connect::default()
         };
         let bytes = framed(
             0x10,

@@ -1,10 +1,11 @@
 //! From bytes, in whatever pieces they come, to packets.
 
-use super::error::{Violation, WireError};
-use super::primitive::{Length, remaining_length};
+use super::error::{Rule, Violation, WireError};
+use super::primitive::{Number, Reader, Variable, variable};
+use super::property::Place;
 use super::{
-    Packet, Sender, Version, ack, connack, connect, disconnect, ping, publish, suback, subscribe,
-    unsuback, unsubscribe,
+    Packet, Sender, Version, ack, auth, connack, connect, disconnect, ping, publish, suback,
+    subscribe, unsuback, unsubscribe,
 };
 
 /// Decodes one connection's bytes.
@@ -15,6 +16,8 @@ use super::{
 #[derive(Debug)]
 pub struct Decoder {
     version: Version,
+    /// Whether a CONNECT may still choose the version.
+    negotiating: bool,
     sender: Sender,
     packet_bytes_max: usize,
     /// The packet that has begun and not ended.
@@ -22,16 +25,35 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// Decodes what `sender` says, refusing packets of more than
-    /// `packet_bytes_max` bytes, header included, before their body arrives.
+    /// Decodes what `sender` says in one version of the protocol, refusing
+    /// packets of more than `packet_bytes_max` bytes, header included, before
+    /// their body arrives.
     #[must_use]
     pub fn new(version: Version, sender: Sender, packet_bytes_max: usize) -> Self {
         Self {
             version,
+            negotiating: false,
             sender,
             packet_bytes_max,
             begun: Vec::new(),
         }
+    }
+
+    /// Decodes what a client says in the version that its CONNECT asks for.
+    /// Whatever comes before is judged by 3.1.1.
+    #[must_use]
+    pub fn negotiating(packet_bytes_max: usize) -> Self {
+        Self {
+            negotiating: true,
+            ..Self::new(Version::V3_1_1, Sender::Client, packet_bytes_max)
+        }
+    }
+
+    /// The version in use; of a decoder that is [negotiating](Self::negotiating),
+    /// 3.1.1 until its CONNECT has come.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.version
     }
 
     /// Takes bytes off the front of `input` up to the end of the next packet.
@@ -96,12 +118,15 @@ impl Decoder {
         let Some((first, rest)) = bytes.split_first() else {
             return Ok(None);
         };
-        check_first_byte(self.sender, *first)?;
-        let Length::Known { body, field } = remaining_length(rest)? else {
+        check_first_byte(self.version, self.sender, *first)?;
+        let Variable::Known(length) = variable(rest, self.version)? else {
             return Ok(None);
         };
-        let header = 1 + field;
-        let total = header + body;
+        if self.version == Version::V5 {
+            length.check_shortest()?;
+        }
+        let header = 1 + length.bytes;
+        let total = header + length.value;
         if total > self.packet_bytes_max {
             let limit_bytes = self.packet_bytes_max;
             return Err(WireError::TooLarge {
@@ -109,78 +134,110 @@ impl Decoder {
                 limit_bytes,
             });
         }
-        Ok(Some(Frame { header, total }))
+        Ok(Some(Frame { length, total }))
     }
 
-    fn packet(&self, frame: Frame, packet: &[u8]) -> Result<Packet, WireError> {
-        match self.version {
-            Version::V3_1_1 => packet_3_1_1(packet[0], &packet[frame.header..]),
+    fn packet(&mut self, frame: Frame, packet: &[u8]) -> Result<Packet, WireError> {
+        let body = &packet[1 + frame.length.bytes..];
+        if packet[0] >> 4 == 1 {
+            self.choose_version(frame, body)?;
         }
+        let reader = Reader::new(self.version, self.sender, body);
+        Ok(decode(packet[0], reader, body)?)
+    }
+
+    /// A CONNECT has come: it is of the version in use, or chooses it.
+    fn choose_version(&mut self, frame: Frame, connect: &[u8]) -> Result<(), WireError> {
+        let version = connect::version(connect, self.version)?;
+        if std::mem::take(&mut self.negotiating) {
+            self.version = version;
+            if version == Version::V5 {
+                // When the header came, this was not known.
+                frame.length.check_shortest()?;
+            }
+        } else if version != self.version {
+            return Err(WireError::UnsupportedProtocolLevel(version.level()));
+        }
+        Ok(())
     }
 }
 
 #[derive(Clone, Copy)]
 struct Frame {
-    header: usize,
+    /// The remaining length.
+    length: Number,
     total: usize,
 }
 
 /// The packet type, whether `sender` may send it, and the flags (tables 2.1
 /// and 2.2): nothing more of a packet that fails here is read.
-fn check_first_byte(sender: Sender, first: u8) -> Result<(), Violation> {
+fn check_first_byte(version: Version, sender: Sender, first: u8) -> Result<(), Violation> {
+    const RESERVED: Rule = Rule::malformed(
+        "MQTT311-4.8.0-1",
+        "MQTT5 section 2.1.2",
+        "the packet type is reserved",
+    );
+    const NOT_YOURS: Rule = Rule::protocol(
+        "MQTT311-4.8.0-1",
+        "MQTT5 section 2.1.2",
+        "this packet type is for the other side to send",
+    );
     let kind = first >> 4;
-    let from_client = matches!(kind, 1 | 3..=8 | 10 | 12 | 14);
-    let from_server = matches!(kind, 2..=7 | 9 | 11 | 13);
+    let v5 = version == Version::V5;
+    let from_client = matches!(kind, 1 | 3..=8 | 10 | 12 | 14) || (v5 && kind == 15);
+    let from_server = matches!(kind, 2..=7 | 9 | 11 | 13) || (v5 && matches!(kind, 14 | 15));
     let allowed = match sender {
         Sender::Client => from_client,
         Sender::Server => from_server,
     };
     if !allowed {
-        // [MQTT311-4.8.0-1]
-        let what = if from_client || from_server {
-            "this packet type is for the other side to send"
+        let rule = if from_client || from_server {
+            NOT_YOURS
         } else {
-            "the packet type is reserved"
+            RESERVED
         };
-        return Err(Violation::new("MQTT311-4.8.0-1", what));
+        return Err(rule.broken(version));
     }
-    let flags = first & 0x0f;
-    // [MQTT311-2.2.2-1], [MQTT311-2.2.2-2]; the four statements that repeat it
-    // for one packet are the more exact answer.
-    let (expected, rule) = match kind {
-        3 => return Ok(()),
-        6 => (0x02, "MQTT311-3.6.1-1"),
-        8 => (0x02, "MQTT311-3.8.1-1"),
-        10 => (0x02, "MQTT311-3.10.1-1"),
-        14 => (0x00, "MQTT311-3.14.1-1"),
-        _ => (0x00, "MQTT311-2.2.2-2"),
-    };
-    if flags != expected {
-        return Err(Violation::new(
-            rule,
-            "the fixed header's flags are not the reserved ones",
-        ));
-    }
-    Ok(())
+    check_flags(version, first)
 }
 
-fn packet_3_1_1(first: u8, body: &[u8]) -> Result<Packet, WireError> {
+/// [MQTT311-2.2.2-1] [MQTT311-2.2.2-2] [MQTT5-2.1.3-1]; the statements that
+/// repeat it for one packet are the more exact answer.
+fn check_flags(version: Version, first: u8) -> Result<(), Violation> {
+    let (expected, v3_1_1, v5) = match first >> 4 {
+        3 => return Ok(()),
+        6 => (0x02, "MQTT311-3.6.1-1", "MQTT5-3.6.1-1"),
+        8 => (0x02, "MQTT311-3.8.1-1", "MQTT5-3.8.1-1"),
+        10 => (0x02, "MQTT311-3.10.1-1", "MQTT5-3.10.1-1"),
+        14 => (0x00, "MQTT311-3.14.1-1", "MQTT5-3.14.1-1"),
+        15 => (0x00, "MQTT311-2.2.2-2", "MQTT5-3.15.1-1"),
+        _ => (0x00, "MQTT311-2.2.2-2", "MQTT5-2.1.3-1"),
+    };
+    if first & 0x0f == expected {
+        return Ok(());
+    }
+    let what = "the fixed header's flags are not the reserved ones";
+    Err(Rule::malformed(v3_1_1, v5, what).broken(version))
+}
+
+fn decode(first: u8, reader: Reader<'_>, body: &[u8]) -> Result<Packet, Violation> {
     Ok(match first >> 4 {
-        1 => Packet::Connect(Box::new(connect::decode(body)?)),
-        2 => Packet::ConnAck(connack::decode(body)?),
-        3 => Packet::Publish(publish::decode(first & 0x0f, body)?),
-        4 => Packet::PubAck(ack::decode(body)?),
-        5 => Packet::PubRec(ack::decode(body)?),
-        6 => Packet::PubRel(ack::decode(body)?),
-        7 => Packet::PubComp(ack::decode(body)?),
-        8 => Packet::Subscribe(subscribe::decode(body)?),
-        9 => Packet::SubAck(suback::decode(body)?),
-        10 => Packet::Unsubscribe(unsubscribe::decode(body)?),
-        11 => Packet::UnsubAck(unsuback::decode(body)?),
-        12 => ping::decode(body).map(|()| Packet::PingReq)?,
-        13 => ping::decode(body).map(|()| Packet::PingResp)?,
-        14 => disconnect::decode(body).map(|()| Packet::Disconnect)?,
-        _ => return Err(Violation::new("MQTT311-4.8.0-1", "the packet type is reserved").into()),
+        1 => Packet::Connect(Box::new(connect::decode(reader)?)),
+        2 => Packet::ConnAck(connack::decode(reader)?),
+        3 => Packet::Publish(publish::decode(first & 0x0f, reader, body)?),
+        4 => Packet::PubAck(ack::decode(reader, Place::PubAck)?),
+        5 => Packet::PubRec(ack::decode(reader, Place::PubRec)?),
+        6 => Packet::PubRel(ack::decode(reader, Place::PubRel)?),
+        7 => Packet::PubComp(ack::decode(reader, Place::PubComp)?),
+        8 => Packet::Subscribe(subscribe::decode(reader)?),
+        9 => Packet::SubAck(suback::decode(reader)?),
+        10 => Packet::Unsubscribe(unsubscribe::decode(reader)?),
+        11 => Packet::UnsubAck(unsuback::decode(reader)?),
+        12 => ping::decode(&reader).map(|()| Packet::PingReq)?,
+        13 => ping::decode(&reader).map(|()| Packet::PingResp)?,
+        14 => Packet::Disconnect(disconnect::decode(reader)?),
+        // Type 0 does not get past its first byte, nor 15 of 3.1.1.
+        _ => Packet::Auth(auth::decode(reader)?),
     })
 }
 

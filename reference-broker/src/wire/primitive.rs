@@ -1,18 +1,20 @@
-//! The data representations every packet is built of (section 1.5), the
-//! remaining length (2.2.3), and topic names and filters (4.7).
+//! The data representations every packet is built of (section 1.5), and the
+//! remaining length (sections 2.2.3 of 3.1.1 and 2.1.4 of 5.0).
 
 use std::fmt;
 use std::num::NonZeroU16;
 
 use bytes::Bytes;
 
-use super::error::Violation;
+use super::error::{Rule, Violation};
+use super::{Sender, Version};
 
 /// Identifies one exchange that is under way between two peers; never zero
-/// `[MQTT311-2.3.1-1]`.
+/// `[MQTT311-2.3.1-1]` `[MQTT5-2.2.1-3]`.
 pub type PacketId = NonZeroU16;
 
-/// The largest value a remaining length can have, in bytes (section 2.2.3).
+/// The largest value that a remaining length, or any variable byte integer, can
+/// have.
 pub const REMAINING_LENGTH_MAX: usize = 268_435_455;
 
 /// Quality of service: how hard sender and receiver try (section 4.3).
@@ -40,13 +42,16 @@ impl Qos {
     }
 }
 
-/// A UTF-8 encoded string of at most 65,535 bytes without U+0000 (section
-/// 1.5.3), kept exactly as it was sent: nothing is normalised and a byte order
-/// mark stays `[MQTT311-1.5.3-3]`.
+/// A UTF-8 encoded string of at most 65,535 bytes without U+0000 (sections
+/// 1.5.3 of 3.1.1 and 1.5.4 of 5.0), kept exactly as it was sent: nothing is
+/// normalised and a byte order mark stays `[MQTT311-1.5.3-3]` `[MQTT5-1.5.4-3]`.
 #[derive(Clone, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Text(Bytes);
 
 impl Text {
+    /// No character at all.
+    pub(crate) const EMPTY: Self = Self(Bytes::new());
+
     /// Takes bytes that are well-formed text.
     ///
     /// # Errors
@@ -54,7 +59,7 @@ impl Text {
     /// (`MQTT311-1.5.3-2`) or a string of more than 65,535 bytes breaks.
     pub fn new(bytes: impl Into<Bytes>) -> Result<Self, Violation> {
         let bytes = bytes.into();
-        check_text(&bytes)?;
+        check_text(&bytes, Version::V3_1_1)?;
         Ok(Self(bytes))
     }
 
@@ -94,197 +99,65 @@ impl fmt::Display for Text {
     }
 }
 
-/// The topic of one message: at least one character, no wildcards (section 4.7).
-#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct TopicName(Text);
-
-impl TopicName {
-    /// Takes text that can be the topic of a message.
-    ///
-    /// # Errors
-    /// The rule that is broken: `MQTT311-4.7.3-1` by an empty name,
-    /// `MQTT311-3.3.2-2` by a wildcard, and those of [`Text::new`].
-    pub fn new(bytes: impl Into<Bytes>) -> Result<Self, Violation> {
-        Self::from_text(Text::new(bytes)?)
-    }
-
-    pub(crate) fn from_text(text: Text) -> Result<Self, Violation> {
-        // [MQTT311-4.7.3-1]
-        if text.is_empty() {
-            return Err(Violation::new("MQTT311-4.7.3-1", "the topic name is empty"));
-        }
-        // [MQTT311-3.3.2-2], [MQTT311-4.7.1-1]
-        if text
-            .as_bytes()
-            .iter()
-            .any(|byte| matches!(byte, b'+' | b'#'))
-        {
-            return Err(Violation::new(
-                "MQTT311-3.3.2-2",
-                "the topic name holds a wildcard",
-            ));
-        }
-        Ok(Self(text))
-    }
-
-    /// The topic as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        self.0.as_str()
-    }
-
-    /// The topic's bytes, as they travel.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
-    }
-}
-
-impl fmt::Debug for TopicName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl fmt::Display for TopicName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
-
-/// Which topics a subscription wants: levels, `+` for one, `#` for the rest
-/// (section 4.7).
-#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct TopicFilter(Text);
-
-impl TopicFilter {
-    /// Takes text that is a topic filter.
-    ///
-    /// # Errors
-    /// The rule that is broken: `MQTT311-4.7.3-1` by an empty filter,
-    /// `MQTT311-4.7.1-2` by a misplaced `#`, `MQTT311-4.7.1-3` by a `+` that
-    /// does not fill its level, and those of [`Text::new`].
-    pub fn new(bytes: impl Into<Bytes>) -> Result<Self, Violation> {
-        Self::from_text(Text::new(bytes)?)
-    }
-
-    pub(crate) fn from_text(text: Text) -> Result<Self, Violation> {
-        if text.is_empty() {
-            return Err(Violation::new(
-                "MQTT311-4.7.3-1",
-                "the topic filter is empty",
-            ));
-        }
-        let mut after_hash = false;
-        for level in levels(text.as_bytes()) {
-            let wild = level.contains(&b'#');
-            if after_hash || (wild && level != b"#") {
-                return Err(Violation::new(
-                    "MQTT311-4.7.1-2",
-                    "`#` is not a whole last level",
-                ));
-            }
-            after_hash = wild;
-            if level.contains(&b'+') && level != b"+" {
-                return Err(Violation::new(
-                    "MQTT311-4.7.1-3",
-                    "`+` does not fill its level",
-                ));
-            }
-        }
-        Ok(Self(text))
-    }
-
-    /// The filter as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        self.0.as_str()
-    }
-
-    /// The filter's bytes, as they travel.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
-    }
-
-    /// Whether a message of this topic is wanted: byte by byte, nothing
-    /// normalised `[MQTT311-4.7.3-4]`. This is the plain reading of section 4.7
-    /// that the subscription trie is tested against.
-    #[must_use]
-    pub fn matches(&self, topic: &TopicName) -> bool {
-        let (filter, topic) = (self.as_bytes(), topic.as_bytes());
-        // [MQTT311-4.7.2-1]
-        if topic.starts_with(b"$") && matches!(filter.first(), Some(b'+' | b'#')) {
-            return false;
-        }
-        let mut topic_levels = levels(topic);
-        for wanted in levels(filter) {
-            if wanted == b"#" {
-                return true;
-            }
-            match topic_levels.next() {
-                Some(level) if wanted == b"+" || wanted == level => {}
-                _ => return false,
-            }
-        }
-        topic_levels.next().is_none()
-    }
-}
-
-impl fmt::Debug for TopicFilter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl fmt::Display for TopicFilter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
-
-/// The levels of a topic name or filter; an empty level is a level.
-pub(crate) fn levels(topic: &[u8]) -> impl Iterator<Item = &[u8]> {
-    topic.split(|byte| *byte == b'/')
-}
-
-fn check_text(bytes: &[u8]) -> Result<(), Violation> {
-    // [MQTT311-4.7.3-3] for topics; section 1.5.3 for all.
-    if bytes.len() > usize::from(u16::MAX) {
-        return Err(Violation::new(
-            "MQTT311 section 1.5.3",
-            "a string exceeds 65,535 bytes",
-        ));
-    }
-    // Rust's UTF-8 has no surrogates and no overlong forms. [MQTT311-1.5.3-1]
-    if std::str::from_utf8(bytes).is_err() {
-        return Err(Violation::new(
-            "MQTT311-1.5.3-1",
-            "a string is not well-formed UTF-8",
-        ));
-    }
-    // [MQTT311-1.5.3-2], and for topics [MQTT311-4.7.3-2].
-    if bytes.contains(&0) {
-        return Err(Violation::new(
-            "MQTT311-1.5.3-2",
-            "a string contains U+0000",
-        ));
-    }
-    Ok(())
+fn check_text(bytes: &[u8], version: Version) -> Result<(), Violation> {
+    // [MQTT311-4.7.3-3] [MQTT5-4.7.3-3] for topics; this section for all.
+    const LONG: Rule = Rule::malformed(
+        "MQTT311 section 1.5.3",
+        "MQTT5 section 1.5.4",
+        "a string exceeds 65,535 bytes",
+    );
+    // Rust's UTF-8 has no surrogates and no overlong forms.
+    const ILL_FORMED: Rule = Rule::malformed(
+        "MQTT311-1.5.3-1",
+        "MQTT5-1.5.4-1",
+        "a string is not well-formed UTF-8",
+    );
+    // For topics also [MQTT311-4.7.3-2] [MQTT5-4.7.3-2].
+    const NUL: Rule = Rule::malformed(
+        "MQTT311-1.5.3-2",
+        "MQTT5-1.5.4-2",
+        "a string contains U+0000",
+    );
+    let broken = if bytes.len() > usize::from(u16::MAX) {
+        LONG
+    } else if std::str::from_utf8(bytes).is_err() {
+        ILL_FORMED
+    } else if bytes.contains(&0) {
+        NUL
+    } else {
+        return Ok(());
+    };
+    Err(broken.broken(version))
 }
 
 /// Reads the parts of one packet's body, which is complete.
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
+    pub(crate) version: Version,
+    pub(crate) sender: Sender,
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(body: &'a [u8]) -> Self {
-        Self { rest: body }
+    pub(crate) fn new(version: Version, sender: Sender, body: &'a [u8]) -> Self {
+        Self {
+            rest: body,
+            version,
+            sender,
+        }
+    }
+
+    /// The same kind of reader for a part of what this one reads.
+    pub(crate) fn of(&self, part: &'a [u8]) -> Self {
+        Self::new(self.version, self.sender, part)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.rest.is_empty()
+    }
+
+    /// How many bytes are left.
+    pub(crate) fn len(&self) -> usize {
+        self.rest.len()
     }
 
     /// All that is left, which is thereby read.
@@ -292,44 +165,85 @@ impl<'a> Reader<'a> {
         std::mem::take(&mut self.rest)
     }
 
-    /// The next bytes; what is missing breaks `missing`.
-    fn take(&mut self, count: usize, missing: Violation) -> Result<&'a [u8], Violation> {
-        let (taken, rest) = self.rest.split_at_checked(count).ok_or(missing)?;
+    /// Nothing is left; what is breaks `rule`.
+    pub(crate) fn end(&self, rule: Rule) -> Result<(), Violation> {
+        if self.rest.is_empty() {
+            Ok(())
+        } else {
+            Err(rule.broken(self.version))
+        }
+    }
+
+    /// The next bytes; that they are missing breaks `missing`.
+    pub(crate) fn take(&mut self, count: usize, missing: Rule) -> Result<&'a [u8], Violation> {
+        let (taken, rest) = self
+            .rest
+            .split_at_checked(count)
+            .ok_or_else(|| missing.broken(self.version))?;
         self.rest = rest;
         Ok(taken)
     }
 
-    pub(crate) fn byte(&mut self, missing: Violation) -> Result<u8, Violation> {
+    pub(crate) fn byte(&mut self, missing: Rule) -> Result<u8, Violation> {
         Ok(self.take(1, missing)?[0])
     }
 
-    pub(crate) fn short(&mut self, missing: Violation) -> Result<u16, Violation> {
+    pub(crate) fn short(&mut self, missing: Rule) -> Result<u16, Violation> {
         let bytes = self.take(2, missing)?;
         Ok(u16::from_be_bytes([bytes[0], bytes[1]]))
     }
 
-    /// A packet identifier [MQTT311-2.3.1-1].
+    /// A four-byte integer.
+    pub(crate) fn long(&mut self, missing: Rule) -> Result<u32, Violation> {
+        let bytes = self.take(4, missing)?;
+        Ok(u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+    }
+
+    /// A variable byte integer in its shortest form `[MQTT5-1.5.5-1]`.
+    pub(crate) fn variable(&mut self, missing: Rule) -> Result<usize, Violation> {
+        match variable(self.rest, self.version)? {
+            Variable::Incomplete => Err(missing.broken(self.version)),
+            Variable::Known(number) => {
+                number.check_shortest()?;
+                self.rest = &self.rest[number.bytes..];
+                Ok(number.value)
+            }
+        }
+    }
+
+    /// A packet identifier; there, and not zero.
     pub(crate) fn packet_id(&mut self) -> Result<PacketId, Violation> {
-        const RULE: &str = "MQTT311-2.3.1-1";
-        let id = self.short(Violation::new(RULE, "the packet identifier is missing"))?;
-        PacketId::new(id).ok_or(Violation::new(RULE, "the packet identifier is zero"))
+        const ZERO: &str = "the packet identifier is zero";
+        // Which statement demands it depends on whose identifier it is.
+        const FROM_CLIENT: Rule = Rule::protocol("MQTT311-2.3.1-1", "MQTT5-2.2.1-3", ZERO);
+        const FROM_SERVER: Rule = Rule::protocol("MQTT311-2.3.1-1", "MQTT5-2.2.1-4", ZERO);
+        const MISSING: Rule = Rule::malformed(
+            "MQTT311-2.3.1-1",
+            "MQTT5 section 2.2.1",
+            "the packet identifier is missing",
+        );
+        let id = self.short(MISSING)?;
+        PacketId::new(id).ok_or(match self.sender {
+            Sender::Client => FROM_CLIENT.broken(self.version),
+            Sender::Server => FROM_SERVER.broken(self.version),
+        })
     }
 
     /// Binary data behind a two-byte length.
-    pub(crate) fn data(&mut self, missing: Violation) -> Result<&'a [u8], Violation> {
+    pub(crate) fn data(&mut self, missing: Rule) -> Result<&'a [u8], Violation> {
         let length = self.short(missing)?;
         self.take(usize::from(length), missing)
     }
 
     /// A string's bytes, checked, so that a caller may keep them as it likes.
-    pub(crate) fn text_bytes(&mut self, missing: Violation) -> Result<&'a [u8], Violation> {
+    pub(crate) fn text_bytes(&mut self, missing: Rule) -> Result<&'a [u8], Violation> {
         let bytes = self.data(missing)?;
-        check_text(bytes)?;
+        check_text(bytes, self.version)?;
         Ok(bytes)
     }
 
     /// A string, copied out.
-    pub(crate) fn text(&mut self, missing: Violation) -> Result<Text, Violation> {
+    pub(crate) fn text(&mut self, missing: Rule) -> Result<Text, Violation> {
         Ok(Text(Bytes::copy_from_slice(self.text_bytes(missing)?)))
     }
 }
@@ -339,35 +253,66 @@ pub(crate) fn checked_text(bytes: Bytes) -> Text {
     Text(bytes)
 }
 
-/// What a fixed header's length field says so far.
+/// What the bytes of a variable byte integer say so far.
 #[derive(Debug, Eq, PartialEq)]
-pub(crate) enum Length {
+pub(crate) enum Variable {
     /// More bytes are needed.
     Incomplete,
-    /// The body's length, and how many bytes the field itself took.
-    Known { body: usize, field: usize },
+    /// It is complete.
+    Known(Number),
 }
 
-/// Reads a remaining length (section 2.2.3). 3.1.1 does not demand the
-/// shortest form, so a longer one of up to four bytes is taken.
-pub(crate) fn remaining_length(field: &[u8]) -> Result<Length, Violation> {
-    let mut body = 0;
+/// A variable byte integer (section 1.5.5 of 5.0), such as a remaining length.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Number {
+    pub(crate) value: usize,
+    /// How many bytes it took.
+    pub(crate) bytes: usize,
+}
+
+impl Number {
+    /// 5.0 demands the shortest form; 3.1.1 does not.
+    pub(crate) fn check_shortest(self) -> Result<(), Violation> {
+        if self.bytes == variable_bytes(self.value) {
+            Ok(())
+        } else {
+            Err(Violation::malformed(
+                "MQTT5-1.5.5-1",
+                "a variable byte integer is longer than it has to be",
+            ))
+        }
+    }
+}
+
+/// Reads a variable byte integer, in any form of up to four bytes.
+pub(crate) fn variable(field: &[u8], version: Version) -> Result<Variable, Violation> {
+    const LONG: Rule = Rule::malformed(
+        "MQTT311 section 2.2.3",
+        "MQTT5 section 1.5.5",
+        "a variable byte integer takes more than four bytes",
+    );
+    let mut value = 0;
     for (index, byte) in field.iter().take(4).enumerate() {
-        body |= usize::from(byte & 0x7f) << (7 * index);
+        value |= usize::from(byte & 0x7f) << (7 * index);
         if byte & 0x80 == 0 {
-            return Ok(Length::Known {
-                body,
-                field: index + 1,
-            });
+            let bytes = index + 1;
+            return Ok(Variable::Known(Number { value, bytes }));
         }
     }
     if field.len() >= 4 {
-        return Err(Violation::new(
-            "MQTT311 section 2.2.3",
-            "the remaining length takes more than four bytes",
-        ));
+        return Err(LONG.broken(version));
     }
-    Ok(Length::Incomplete)
+    Ok(Variable::Incomplete)
+}
+
+/// How many bytes the shortest form of a variable byte integer has.
+pub(crate) fn variable_bytes(value: usize) -> usize {
+    match value {
+        0..=0x7f => 1,
+        0x80..=0x3fff => 2,
+        0x4000..=0x1f_ffff => 3,
+        _ => 4,
+    }
 }
 
 /// Starts a packet.
@@ -376,12 +321,20 @@ pub(crate) fn remaining_length(field: &[u8]) -> Result<Length, Violation> {
 /// If the body is longer than a remaining length can say: no packet that came
 /// off the wire, nor a part of one, is.
 pub(crate) fn write_header(out: &mut Vec<u8>, first: u8, body: usize) {
-    assert!(
-        body <= REMAINING_LENGTH_MAX,
-        "a packet body of {body} bytes cannot be encoded"
-    );
     out.push(first);
-    let mut rest = body;
+    write_variable(out, body);
+}
+
+/// Writes a variable byte integer in its shortest form `[MQTT5-1.5.5-1]`.
+///
+/// # Panics
+/// Above [`REMAINING_LENGTH_MAX`].
+pub(crate) fn write_variable(out: &mut Vec<u8>, value: usize) {
+    assert!(
+        value <= REMAINING_LENGTH_MAX,
+        "a length of {value} bytes cannot be encoded"
+    );
+    let mut rest = value;
     loop {
         let low = (rest % 128) as u8;
         rest /= 128;
@@ -418,7 +371,7 @@ mod tests {
     use super::*;
     use rstest::rstest;
 
-    // Table 2.4.
+    // Table 2.4 of 3.1.1, table 1-1 of 5.0.
     #[rstest]
     #[case(0, &[0x00])]
     #[case(127, &[0x7f])]
@@ -428,68 +381,41 @@ mod tests {
     #[case(2_097_151, &[0xff, 0xff, 0x7f])]
     #[case(2_097_152, &[0x80, 0x80, 0x80, 0x01])]
     #[case(REMAINING_LENGTH_MAX, &[0xff, 0xff, 0xff, 0x7f])]
-    fn remaining_lengths(#[case] body: usize, #[case] field: &[u8]) {
+    fn remaining_lengths(#[case] value: usize, #[case] field: &[u8]) {
         let mut written = Vec::new();
-        write_header(&mut written, 0, body);
+        write_header(&mut written, 0, value);
         assert_eq!(&written[1..], field);
-        let known = Length::Known {
-            body,
-            field: field.len(),
-        };
-        assert_eq!(remaining_length(field), Ok(known));
-        assert_eq!(
-            remaining_length(&field[..field.len() - 1]),
-            Ok(Length::Incomplete)
-        );
-    }
-
-    #[rstest]
-    #[case::not_the_shortest(&[0x81, 0x80, 0x00], Ok(Length::Known { body: 1, field: 3 }))]
-    #[case::too_long(&[0x80, 0x80, 0x80, 0x80], Err("MQTT311 section 2.2.3"))]
-    #[case::too_long_and_more(&[0xff, 0xff, 0xff, 0xff, 0x01], Err("MQTT311 section 2.2.3"))]
-    fn odd_remaining_lengths(#[case] field: &[u8], #[case] expected: Result<Length, &str>) {
-        assert_eq!(
-            remaining_length(field).map_err(|violation| violation.rule),
-            expected
-        );
-    }
-
-    /// Section 4.7, with the specification's own examples.
-    #[rstest]
-    #[case("sport/tennis/player1/#", "sport/tennis/player1", true)]
-    #[case("sport/tennis/player1/#", "sport/tennis/player1/ranking", true)]
-    #[case("sport/tennis/player1/#", "sport/tennis/player1/score/wimbledon", true)]
-    #[case("sport/#", "sport", true)]
-    #[case("#", "a/b", true)]
-    #[case("sport/tennis/+", "sport/tennis/player1", true)]
-    #[case("sport/tennis/+", "sport/tennis/player1/ranking", false)]
-    #[case("sport/+", "sport", false)]
-    #[case("sport/+", "sport/", true)]
-    #[case("+/+", "/finance", true)]
-    #[case("/+", "/finance", true)]
-    #[case("+", "/finance", false)]
-    #[case("#", "$SYS/x", false)]
-    #[case("+/monitor/Clients", "$SYS/monitor/Clients", false)]
-    #[case("$SYS/#", "$SYS/x", true)]
-    #[case("$SYS/monitor/+", "$SYS/monitor/Clients", true)]
-    #[case("accounts", "Accounts", false)]
-    #[case("a//b", "a/b", false)]
-    #[case("a/", "a", false)]
-    #[case("\u{e9}", "e\u{301}", false)]
-    #[case("\u{feff}a", "a", false)]
-    fn filters(#[case] filter: &'static str, #[case] topic: &'static str, #[case] matches: bool) {
-        let topic = TopicName::new(topic).expect("a topic");
-        assert_eq!(
-            TopicFilter::new(filter).expect("a filter").matches(&topic),
-            matches
-        );
+        let bytes = field.len();
+        assert_eq!(variable_bytes(value), bytes);
+        let number = Number { value, bytes };
+        assert_eq!(number.check_shortest(), Ok(()));
+        for version in [Version::V3_1_1, Version::V5] {
+            assert_eq!(variable(field, version), Ok(Variable::Known(number)));
+            assert_eq!(
+                variable(&field[..bytes - 1], version),
+                Ok(Variable::Incomplete)
+            );
+        }
     }
 
     #[test]
-    fn a_topic_may_have_65535_bytes_and_no_more() {
-        // [MQTT311-4.7.3-3]
-        assert!(TopicName::new("x".repeat(65_535)).is_ok());
-        let rule = TopicName::new("x".repeat(65_536)).map_err(|violation| violation.rule);
-        assert_eq!(rule, Err("MQTT311 section 1.5.3"));
+    fn a_longer_form_is_taken_where_the_version_allows_it() {
+        let number = Number { value: 1, bytes: 3 };
+        let field = [0x81, 0x80, 0x00];
+        assert_eq!(
+            variable(&field, Version::V3_1_1),
+            Ok(Variable::Known(number))
+        );
+        let rule = number.check_shortest().map_err(|violation| violation.rule);
+        assert_eq!(rule, Err("MQTT5-1.5.5-1"));
+    }
+
+    #[rstest]
+    #[case::too_long(&[0x80, 0x80, 0x80, 0x80])]
+    #[case::too_long_and_more(&[0xff, 0xff, 0xff, 0xff, 0x01])]
+    fn a_length_of_five_bytes(#[case] field: &[u8]) {
+        let rule = |version| variable(field, version).map_err(|violation| violation.rule);
+        assert_eq!(rule(Version::V3_1_1), Err("MQTT311 section 2.2.3"));
+        assert_eq!(rule(Version::V5), Err("MQTT5 section 1.5.5"));
     }
 }

@@ -2,10 +2,14 @@
 
 use bytes::Bytes;
 
-use super::error::Violation;
+use super::Version;
+use super::error::{Rule, Violation};
 use super::primitive::{
-    PacketId, Qos, Reader, TopicName, checked_text, write_data, write_header, write_short,
+    PacketId, Qos, Reader, checked_text, write_data, write_header, write_short,
 };
+use super::properties::{self, Properties};
+use super::property::{Place, Property};
+use super::topic::TopicName;
 
 /// An application message on its way, from client to server or back.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -19,14 +23,18 @@ pub struct Publish {
     pub retain: bool,
     /// What the message is about.
     pub topic: TopicName,
-    /// The message itself. It shares one allocation with the topic, copied once
-    /// out of the bytes received: a slice of a read buffer would keep all of
-    /// that buffer alive for as long as the message is queued or retained.
+    /// None in 3.1.1.
+    pub properties: Properties,
+    /// The message itself. It shares one allocation with the topic and the
+    /// properties, copied once out of the bytes received: a slice of a read
+    /// buffer would keep all of that buffer alive for as long as the message is
+    /// queued or retained.
     pub payload: Bytes,
 }
 
 /// Quality of service together with what it needs, so that a QoS 0 message
-/// cannot have a packet identifier `[MQTT311-2.3.1-5]`.
+/// cannot have a packet identifier `[MQTT311-2.3.1-5]`
+/// `[MQTT5-2.2.1-2]`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Delivery {
     /// QoS 0.
@@ -72,67 +80,102 @@ impl Publish {
     }
 }
 
-pub(crate) fn decode(flags: u8, body: &[u8]) -> Result<Publish, Violation> {
+pub(crate) fn decode(flags: u8, mut reader: Reader<'_>, body: &[u8]) -> Result<Publish, Violation> {
+    const LEVEL: Rule = Rule::malformed("MQTT311-3.3.1-4", "MQTT5-3.3.1-4", "the QoS is 3");
+    const DUP: Rule = Rule::malformed("MQTT311-3.3.1-2", "MQTT5-3.3.1-2", "DUP is set at QoS 0");
+    const CUT_SHORT: Rule = Rule::malformed(
+        "MQTT311-3.3.2-1",
+        "MQTT5-3.3.2-1",
+        "the topic name is cut short",
+    );
+    let version = reader.version;
     let dup = flags & 0x08 != 0;
-    let qos = Qos::from_level((flags >> 1) & 0x03)
-        .ok_or(Violation::new("MQTT311-3.3.1-4", "the QoS is 3"))?;
+    let qos = Qos::from_level((flags >> 1) & 0x03).ok_or(LEVEL.broken(version))?;
     if dup && qos == Qos::AtMostOnce {
-        return Err(Violation::new("MQTT311-3.3.1-2", "DUP is set at QoS 0"));
+        return Err(DUP.broken(version));
     }
-    let mut reader = Reader::new(body);
-    let topic = reader
-        .text_bytes(Violation::new(
-            "MQTT311-3.3.2-1",
-            "the topic name is cut short",
-        ))?
-        .len();
+    let topic = reader.text_bytes(CUT_SHORT)?.len();
     let delivery = match qos {
         Qos::AtMostOnce => Delivery::AtMostOnce,
         Qos::AtLeastOnce => Delivery::AtLeastOnce(reader.packet_id()?),
         Qos::ExactlyOnce => Delivery::ExactlyOnce(reader.packet_id()?),
     };
-    let payload = body.len() - reader.remainder().len();
+    let block = properties::block(&mut reader, Place::Publish)?;
+    let payload = body.len() - reader.len();
     let shared = Bytes::copy_from_slice(body);
+    let properties = block.shared(&shared, payload - block.len());
+    let topic = if topic == 0 && version == Version::V5 {
+        aliased(&properties)?
+    } else {
+        TopicName::from_text(checked_text(shared.slice(2..2 + topic)), version)?
+    };
     Ok(Publish {
         dup,
         delivery,
         retain: flags & 0x01 != 0,
-        topic: TopicName::from_text(checked_text(shared.slice(2..2 + topic)))?,
+        topic,
+        properties,
         payload: shared.slice(payload..),
     })
 }
 
-pub(crate) fn encode(publish: &Publish, out: &mut Vec<u8>) {
-    write(
-        out,
-        publish.dup,
-        publish.delivery,
-        publish.retain,
-        &publish.topic,
-        &publish.payload,
-    );
+/// An empty topic has an alias beside it (section 3.3.2.1 of 5.0).
+fn aliased(properties: &Properties) -> Result<TopicName, Violation> {
+    let has_alias = properties
+        .iter()
+        .any(|property| matches!(property, Property::TopicAlias(_)));
+    if has_alias {
+        Ok(TopicName::ALIASED)
+    } else {
+        Err(Violation::protocol(
+            "MQTT5-4.7.3-1",
+            "the topic name is empty, and there is no topic alias",
+        ))
+    }
 }
 
-/// Writes a PUBLISH from its parts, for a sender that holds no packet.
-pub(crate) fn write(
-    out: &mut Vec<u8>,
-    dup: bool,
-    delivery: Delivery,
-    retain: bool,
-    topic: &TopicName,
-    payload: &[u8],
-) {
-    let topic = topic.as_bytes();
-    let id = delivery.packet_id();
-    let length = 2 + topic.len() + if id.is_some() { 2 } else { 0 } + payload.len();
-    out.reserve(5 + length);
-    let flags = u8::from(dup) << 3 | (delivery.qos() as u8) << 1 | u8::from(retain);
-    write_header(out, 0x30 | flags, length);
-    write_data(out, topic);
-    if let Some(id) = id {
-        write_short(out, id.get());
+pub(crate) fn encode(version: Version, publish: &Publish, out: &mut Vec<u8>) {
+    Parts {
+        dup: publish.dup,
+        delivery: publish.delivery,
+        retain: publish.retain,
+        topic: &publish.topic,
+        properties: &publish.properties,
+        payload: &publish.payload,
     }
-    out.extend_from_slice(payload);
+    .write(version, out);
+}
+
+/// The parts of a PUBLISH, for a sender that holds no packet.
+pub(crate) struct Parts<'a> {
+    pub(crate) dup: bool,
+    pub(crate) delivery: Delivery,
+    pub(crate) retain: bool,
+    pub(crate) topic: &'a TopicName,
+    pub(crate) properties: &'a Properties,
+    pub(crate) payload: &'a [u8],
+}
+
+impl Parts<'_> {
+    pub(crate) fn write(&self, version: Version, out: &mut Vec<u8>) {
+        let topic = self.topic.as_bytes();
+        let id = self.delivery.packet_id();
+        let length = 2
+            + topic.len()
+            + if id.is_some() { 2 } else { 0 }
+            + properties::encoded_len(self.properties, version)
+            + self.payload.len();
+        out.reserve(5 + length);
+        let flags =
+            u8::from(self.dup) << 3 | (self.delivery.qos() as u8) << 1 | u8::from(self.retain);
+        write_header(out, 0x30 | flags, length);
+        write_data(out, topic);
+        if let Some(id) = id {
+            write_short(out, id.get());
+        }
+        properties::encode(self.properties, version, out);
+        out.extend_from_slice(self.payload);
+    }
 }
 
 #[cfg(test)]
@@ -197,6 +240,7 @@ mod tests {
             delivery,
             retain,
             topic,
+            properties: Properties::NONE,
             payload,
         });
         check_same(Client, bytes, &packet);
@@ -239,6 +283,7 @@ mod tests {
             delivery,
             retain: false,
             topic,
+            properties: Properties::NONE,
             payload: Bytes::new(),
         };
         check_same(

@@ -1,7 +1,11 @@
 //! SUBACK: what a server grants (section 3.9).
 
-use super::error::Violation;
+use super::Version;
+use super::error::{Rule, Violation};
 use super::primitive::{PacketId, Qos, Reader, write_header, write_short};
+use super::properties::{self, Properties};
+use super::property::Place;
+use super::reason::ReasonCode;
 
 /// A server's answer to a SUBSCRIBE.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -10,47 +14,84 @@ pub struct SubAck {
     pub packet_id: PacketId,
     /// One code for each filter, in their order.
     pub codes: Vec<SubscribeCode>,
+    /// None in 3.1.1.
+    pub properties: Properties,
 }
 
-/// A SUBACK return code.
+/// What became of one filter.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum SubscribeCode {
     /// Subscribed, at most at this quality of service.
     Granted(Qos),
-    /// 0x80: not subscribed.
-    Failure,
+    /// Not subscribed; 3.1.1 says 0x80 whatever the reason.
+    Refused(ReasonCode),
 }
 
-pub(crate) fn decode(body: &[u8]) -> Result<SubAck, Violation> {
-    let mut reader = Reader::new(body);
+/// Why 5.0 may refuse a filter (section 3.9.3).
+const REFUSALS: &[ReasonCode] = &[
+    ReasonCode::UnspecifiedError,
+    ReasonCode::ImplementationSpecificError,
+    ReasonCode::NotAuthorized,
+    ReasonCode::TopicFilterInvalid,
+    ReasonCode::PacketIdentifierInUse,
+    ReasonCode::QuotaExceeded,
+    ReasonCode::SharedSubscriptionsNotSupported,
+    ReasonCode::SubscriptionIdentifiersNotSupported,
+    ReasonCode::WildcardSubscriptionsNotSupported,
+];
+
+fn code(byte: u8, version: Version) -> Result<SubscribeCode, Violation> {
+    const RESERVED: Rule = Rule::protocol(
+        "MQTT311-3.9.3-2",
+        "MQTT5-3.9.3-2",
+        "a SUBACK return code is reserved",
+    );
+    if let Some(qos) = Qos::from_level(byte) {
+        return Ok(SubscribeCode::Granted(qos));
+    }
+    let known = match version {
+        Version::V3_1_1 => &REFUSALS[..1],
+        Version::V5 => REFUSALS,
+    };
+    ReasonCode::from_byte(byte)
+        .filter(|code| known.contains(code))
+        .map(SubscribeCode::Refused)
+        .ok_or(RESERVED.broken(version))
+}
+
+pub(crate) fn decode(mut reader: Reader<'_>) -> Result<SubAck, Violation> {
+    const EMPTY: Rule = Rule::protocol(
+        "MQTT311-3.8.4-5",
+        "MQTT5-3.8.4-6",
+        "SUBACK has no return code",
+    );
     let packet_id = reader.packet_id()?;
+    let properties = properties::decode(&mut reader, Place::SubAck)?;
+    let version = reader.version;
     let codes = reader
         .remainder()
         .iter()
-        .map(|code| match (Qos::from_level(*code), code) {
-            (Some(qos), _) => Ok(SubscribeCode::Granted(qos)),
-            (None, 0x80) => Ok(SubscribeCode::Failure),
-            (None, _) => Err(Violation::new(
-                "MQTT311-3.9.3-2",
-                "a SUBACK return code is reserved",
-            )),
-        })
+        .map(|byte| code(*byte, version))
         .collect::<Result<Vec<_>, _>>()?;
     if codes.is_empty() {
-        return Err(Violation::new(
-            "MQTT311-3.8.4-5",
-            "SUBACK has no return code",
-        ));
+        return Err(EMPTY.broken(version));
     }
-    Ok(SubAck { packet_id, codes })
+    Ok(SubAck {
+        packet_id,
+        codes,
+        properties,
+    })
 }
 
-pub(crate) fn encode(suback: &SubAck, out: &mut Vec<u8>) {
-    write_header(out, 0x90, 2 + suback.codes.len());
+pub(crate) fn encode(version: Version, suback: &SubAck, out: &mut Vec<u8>) {
+    let properties = properties::encoded_len(&suback.properties, version);
+    write_header(out, 0x90, 2 + properties + suback.codes.len());
     write_short(out, suback.packet_id.get());
-    out.extend(suback.codes.iter().map(|code| match code {
-        SubscribeCode::Granted(qos) => *qos as u8,
-        SubscribeCode::Failure => 0x80,
+    properties::encode(&suback.properties, version, out);
+    out.extend(suback.codes.iter().map(|code| match (code, version) {
+        (SubscribeCode::Granted(qos), _) => *qos as u8,
+        (SubscribeCode::Refused(_), Version::V3_1_1) => 0x80,
+        (SubscribeCode::Refused(code), Version::V5) => *code as u8,
     }));
 }
 
@@ -66,13 +107,14 @@ mod tests {
     fn good() {
         let codes = vec![
             SubscribeCode::Granted(Qos::ExactlyOnce),
-            SubscribeCode::Failure,
+            SubscribeCode::Refused(ReasonCode::UnspecifiedError),
             SubscribeCode::Granted(Qos::AtMostOnce),
             SubscribeCode::Granted(Qos::AtLeastOnce),
         ];
         let packet = Packet::SubAck(SubAck {
             packet_id: id(9),
             codes,
+            properties: Properties::NONE,
         });
         check_same(Server, &[0x90, 6, 0, 9, 2, 0x80, 0, 1], &packet);
     }

@@ -1,7 +1,11 @@
 //! SUBSCRIBE: a client asks for messages (section 3.8).
 
-use super::error::Violation;
-use super::primitive::{PacketId, Qos, Reader, TopicFilter, write_data, write_header, write_short};
+use super::Version;
+use super::error::{Rule, Violation};
+use super::primitive::{PacketId, Qos, Reader, write_data, write_header, write_short};
+use super::properties::{self, Properties};
+use super::property::Place;
+use super::topic::TopicFilter;
 
 /// A client's request for messages.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -10,6 +14,8 @@ pub struct Subscribe {
     pub packet_id: PacketId,
     /// What is asked for, at least one.
     pub subscriptions: Vec<Subscription>,
+    /// None in 3.1.1.
+    pub properties: Properties,
 }
 
 /// One topic filter of a SUBSCRIBE.
@@ -19,51 +25,170 @@ pub struct Subscription {
     pub filter: TopicFilter,
     /// The highest quality of service wanted.
     pub qos: Qos,
+    /// The other options, which 3.1.1 has not.
+    pub options: SubscriptionOptions,
 }
 
-pub(crate) fn decode(body: &[u8]) -> Result<Subscribe, Violation> {
-    let mut reader = Reader::new(body);
+impl Subscription {
+    /// As 3.1.1 has it: without options.
+    #[must_use]
+    pub fn new(filter: TopicFilter, qos: Qos) -> Self {
+        let options = SubscriptionOptions::default();
+        Self {
+            filter,
+            qos,
+            options,
+        }
+    }
+}
+
+/// The options of a subscription that 5.0 has beside the QoS (section 3.8.3.1).
+/// The default is what 3.1.1 does.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct SubscriptionOptions {
+    /// Whether the client's own messages are kept from it.
+    pub no_local: bool,
+    /// Whether a message keeps the RETAIN flag that it was published with.
+    pub retain_as_published: bool,
+    /// When retained messages are sent.
+    pub retain_handling: RetainHandling,
+}
+
+/// Whether retained messages are sent when a subscription is made.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum RetainHandling {
+    /// 0: always.
+    #[default]
+    Send = 0,
+    /// 1: only if the subscription is new.
+    SendIfNew = 1,
+    /// 2: never.
+    DoNotSend = 2,
+}
+
+const QOS: u8 = 0x03;
+const NO_LOCAL: u8 = 0x04;
+const RETAIN_AS_PUBLISHED: u8 = 0x08;
+const RETAIN_HANDLING_SHIFT: u8 = 4;
+const RESERVED: u8 = 0xc0;
+
+pub(crate) fn decode(mut reader: Reader<'_>) -> Result<Subscribe, Violation> {
+    const EMPTY: Rule = Rule::protocol(
+        "MQTT311-3.8.3-3",
+        "MQTT5-3.8.3-2",
+        "SUBSCRIBE has no topic filter",
+    );
+    // [MQTT311-3.8.3-1] [MQTT5-3.8.3-1] is what `text` checks.
+    const CUT_SHORT: Rule = Rule::malformed(
+        "MQTT311 section 3.8.3",
+        "MQTT5 section 3.8.3",
+        "a topic filter is cut short",
+    );
+    const NO_OPTIONS: Rule = Rule::malformed(
+        "MQTT311-3.8.3-3",
+        "MQTT5-3.8.3-2",
+        "a topic filter has no requested QoS",
+    );
     let packet_id = reader.packet_id()?;
+    let properties = properties::decode(&mut reader, Place::Subscribe)?;
+    let version = reader.version;
     if reader.is_empty() {
-        return Err(Violation::new(
-            "MQTT311-3.8.3-3",
-            "SUBSCRIBE has no topic filter",
-        ));
+        return Err(EMPTY.broken(version));
     }
     let mut subscriptions = Vec::new();
     while !reader.is_empty() {
-        // [MQTT311-3.8.3-1] is what `text` checks.
-        let filter = reader.text(Violation::new(
-            "MQTT311 section 3.8.3",
-            "a topic filter is cut short",
-        ))?;
-        let filter = TopicFilter::from_text(filter)?;
-        let options = reader.byte(Violation::new(
-            "MQTT311-3.8.3-3",
-            "a topic filter has no requested QoS",
-        ))?;
-        let qos = Qos::from_level(options).ok_or(Violation::new(
-            "MQTT311-3.8.3-4",
-            "the requested QoS byte is not 0, 1 or 2",
-        ))?;
-        subscriptions.push(Subscription { filter, qos });
+        let filter = TopicFilter::from_text(reader.text(CUT_SHORT)?, version)?;
+        let byte = reader.byte(NO_OPTIONS)?;
+        subscriptions.push(subscription(filter, byte, version)?);
     }
     Ok(Subscribe {
         packet_id,
         subscriptions,
+        properties,
     })
 }
 
-pub(crate) fn encode(subscribe: &Subscribe, out: &mut Vec<u8>) {
+fn subscription(
+    filter: TopicFilter,
+    byte: u8,
+    version: Version,
+) -> Result<Subscription, Violation> {
+    const LEVEL: Rule = Rule::protocol(
+        "MQTT311-3.8.3-4",
+        "MQTT5 section 3.8.3.1",
+        "the requested QoS byte is not 0, 1 or 2",
+    );
+    if version == Version::V3_1_1 {
+        let qos = Qos::from_level(byte).ok_or(LEVEL.broken(version))?;
+        return Ok(Subscription::new(filter, qos));
+    }
+    if byte & RESERVED != 0 {
+        return Err(Violation::malformed(
+            "MQTT5-3.8.3-5",
+            "a reserved subscription option is set",
+        ));
+    }
+    let qos = Qos::from_level(byte & QOS).ok_or(LEVEL.broken(version))?;
+    let retain_handling = match byte >> RETAIN_HANDLING_SHIFT {
+        0 => RetainHandling::Send,
+        1 => RetainHandling::SendIfNew,
+        2 => RetainHandling::DoNotSend,
+        _ => {
+            return Err(Violation::protocol(
+                "MQTT5 section 3.8.3.1",
+                "the retain handling is 3",
+            ));
+        }
+    };
+    let options = SubscriptionOptions {
+        no_local: byte & NO_LOCAL != 0,
+        retain_as_published: byte & RETAIN_AS_PUBLISHED != 0,
+        retain_handling,
+    };
+    if options.no_local && filter.shared().is_some() {
+        return Err(Violation::protocol(
+            "MQTT5-3.8.3-4",
+            "no local on a shared subscription",
+        ));
+    }
+    Ok(Subscription {
+        filter,
+        qos,
+        options,
+    })
+}
+
+fn options_byte(subscription: &Subscription, version: Version) -> u8 {
+    let qos = subscription.qos as u8;
+    let options = subscription.options;
+    match version {
+        Version::V3_1_1 => qos,
+        Version::V5 => {
+            qos | if options.no_local { NO_LOCAL } else { 0 }
+                | if options.retain_as_published {
+                    RETAIN_AS_PUBLISHED
+                } else {
+                    0
+                }
+                | (options.retain_handling as u8) << RETAIN_HANDLING_SHIFT
+        }
+    }
+}
+
+pub(crate) fn encode(version: Version, subscribe: &Subscribe, out: &mut Vec<u8>) {
     let filters = subscribe.subscriptions.iter();
-    let length = 2 + filters
-        .map(|one| 3 + one.filter.as_bytes().len())
-        .sum::<usize>();
+    let properties = properties::encoded_len(&subscribe.properties, version);
+    let length = 2
+        + properties
+        + filters
+            .map(|one| 3 + one.filter.as_bytes().len())
+            .sum::<usize>();
     write_header(out, 0x82, length);
     write_short(out, subscribe.packet_id.get());
+    properties::encode(&subscribe.properties, version, out);
     for one in &subscribe.subscriptions {
         write_data(out, one.filter.as_bytes());
-        out.push(one.qos as u8);
+        out.push(options_byte(one, version));
     }
 }
 
@@ -77,14 +202,14 @@ mod tests {
 
     #[test]
     fn good() {
-        let one = |filter: &'static str, qos| Subscription {
-            filter: TopicFilter::new(filter).expect("a filter"),
-            qos,
+        let one = |filter: &'static str, qos| {
+            Subscription::new(TopicFilter::new(filter).expect("a filter"), qos)
         };
         let subscriptions = vec![one("a", Qos::AtMostOnce), one("+/#", Qos::ExactlyOnce)];
         let packet = Packet::Subscribe(Subscribe {
             packet_id: id(0x102),
             subscriptions,
+            properties: Properties::NONE,
         });
         check_same(Client, b"\x82\x0c\x01\x02\0\x01a\0\0\x03+/#\x02", &packet);
     }

@@ -1,7 +1,11 @@
 //! UNSUBSCRIBE: a client wants no more (section 3.10).
 
-use super::error::Violation;
-use super::primitive::{PacketId, Reader, TopicFilter, write_data, write_header, write_short};
+use super::Version;
+use super::error::{Rule, Violation};
+use super::primitive::{PacketId, Reader, write_data, write_header, write_short};
+use super::properties::{self, Properties};
+use super::property::Place;
+use super::topic::TopicFilter;
 
 /// A client's request to end subscriptions.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -10,32 +14,50 @@ pub struct Unsubscribe {
     pub packet_id: PacketId,
     /// The filters to end, at least one.
     pub filters: Vec<TopicFilter>,
+    /// None in 3.1.1.
+    pub properties: Properties,
 }
 
-pub(crate) fn decode(body: &[u8]) -> Result<Unsubscribe, Violation> {
-    let mut reader = Reader::new(body);
+pub(crate) fn decode(mut reader: Reader<'_>) -> Result<Unsubscribe, Violation> {
+    const EMPTY: Rule = Rule::protocol(
+        "MQTT311-3.10.3-2",
+        "MQTT5-3.10.3-2",
+        "UNSUBSCRIBE has no topic filter",
+    );
+    const CUT_SHORT: Rule = Rule::malformed(
+        "MQTT311-3.10.3-1",
+        "MQTT5-3.10.3-1",
+        "a filter is cut short",
+    );
     let packet_id = reader.packet_id()?;
+    let properties = properties::decode(&mut reader, Place::Unsubscribe)?;
+    let version = reader.version;
     if reader.is_empty() {
-        return Err(Violation::new(
-            "MQTT311-3.10.3-2",
-            "UNSUBSCRIBE has no topic filter",
-        ));
+        return Err(EMPTY.broken(version));
     }
     let mut filters = Vec::new();
     while !reader.is_empty() {
-        let filter = reader.text(Violation::new("MQTT311-3.10.3-1", "a filter is cut short"))?;
-        filters.push(TopicFilter::from_text(filter)?);
+        let filter = reader.text(CUT_SHORT)?;
+        filters.push(TopicFilter::from_text(filter, version)?);
     }
-    Ok(Unsubscribe { packet_id, filters })
+    Ok(Unsubscribe {
+        packet_id,
+        filters,
+        properties,
+    })
 }
 
-pub(crate) fn encode(unsubscribe: &Unsubscribe, out: &mut Vec<u8>) {
+pub(crate) fn encode(version: Version, unsubscribe: &Unsubscribe, out: &mut Vec<u8>) {
     let filters = unsubscribe.filters.iter();
-    let length = 2 + filters
-        .map(|filter| 2 + filter.as_bytes().len())
-        .sum::<usize>();
+    let properties = properties::encoded_len(&unsubscribe.properties, version);
+    let length = 2
+        + properties
+        + filters
+            .map(|filter| 2 + filter.as_bytes().len())
+            .sum::<usize>();
     write_header(out, 0xa2, length);
     write_short(out, unsubscribe.packet_id.get());
+    properties::encode(&unsubscribe.properties, version, out);
     for filter in &unsubscribe.filters {
         write_data(out, filter.as_bytes());
     }
@@ -55,6 +77,7 @@ mod tests {
         let packet = Packet::Unsubscribe(Unsubscribe {
             packet_id: id(0xabcd),
             filters: filters.to_vec(),
+            properties: Properties::NONE,
         });
         check_same(Client, b"\xa2\x0a\xab\xcd\0\x03a/+\0\x01#", &packet);
     }

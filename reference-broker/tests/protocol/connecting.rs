@@ -4,7 +4,7 @@
 use crate::world::{World, clean, persistent, publish, refusal, seconds, suback, subscribe, text};
 use bytes::Bytes;
 use rstest::rstest;
-use squall_broker::wire::{Connect, ConnectCode, Packet};
+use squall_broker::wire::{Connect, Packet, ReasonCode};
 use squall_broker::{Access, CloseReason, Config};
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ fn another_protocol_level_gets_code_1_and_nothing_after_it_counts(#[case] level:
     let conn = world.open();
     let connect = [b"\x10\x0d\0\x04MQTT", &[level][..], b"\x02\0\0\0\x01c"].concat();
     world.raw(conn, &[&connect[..], b"\x31\x05\0\x01thi"].concat());
-    let code = ConnectCode::UnacceptableProtocolVersion;
+    let code = ReasonCode::UnsupportedProtocolVersion;
     world.expect_closed(conn, &[refusal(code)], &CloseReason::Refused(code));
     world.expect(watcher, &[]);
     world.subscribed(watcher, "t", 0);
@@ -50,7 +50,7 @@ fn an_empty_identifier_needs_a_clean_session() {
     let mut world = World::new();
     let conn = world.open();
     world.send(conn, &Packet::Connect(Box::new(persistent(""))));
-    let code = ConnectCode::IdentifierRejected;
+    let code = ReasonCode::ClientIdentifierNotValid;
     world.expect_closed(conn, &[refusal(code)], &CloseReason::Refused(code));
 }
 
@@ -85,21 +85,21 @@ fn an_identifier_over_the_limit_is_rejected() {
     world.clean(&"x".repeat(30));
     let conn = world.open();
     world.send(conn, &Packet::Connect(Box::new(clean(&"x".repeat(31)))));
-    let code = ConnectCode::IdentifierRejected;
+    let code = ReasonCode::ClientIdentifierNotValid;
     world.expect_closed(conn, &[refusal(code)], &CloseReason::Refused(code));
 }
 
 /// [MQTT311-3.2.2-4] [MQTT311-3.2.2-5] [MQTT311-3.2.2-6]
 #[rstest]
 #[case(Some("u"), Some("right"), None)]
-#[case(Some("u"), Some("wrong"), Some(ConnectCode::BadUserNameOrPassword))]
-#[case(Some("u"), None, Some(ConnectCode::BadUserNameOrPassword))]
-#[case(Some("x"), Some("right"), Some(ConnectCode::BadUserNameOrPassword))]
-#[case(None, None, Some(ConnectCode::NotAuthorized))]
+#[case(Some("u"), Some("wrong"), Some(ReasonCode::BadUserNameOrPassword))]
+#[case(Some("u"), None, Some(ReasonCode::BadUserNameOrPassword))]
+#[case(Some("x"), Some("right"), Some(ReasonCode::BadUserNameOrPassword))]
+#[case(None, None, Some(ReasonCode::NotAuthorized))]
 fn users_are_checked(
     #[case] user_name: Option<&'static str>,
     #[case] password: Option<&'static str>,
-    #[case] refused: Option<ConnectCode>,
+    #[case] refused: Option<ReasonCode>,
 ) {
     let users = [("u".to_owned(), Bytes::from_static(b"right"))].into();
     let access = Access {
@@ -165,7 +165,7 @@ fn the_second_packet_is_not(#[case] bytes: &[u8]) {
         &[b"\x10\x0d\0\x04MQTT\x04\x02\0\0\0\x01c", bytes].concat(),
     );
     let packets = world.inbox(conn);
-    assert_eq!(packets, [refusal(ConnectCode::Accepted)]);
+    assert_eq!(packets, [refusal(ReasonCode::Success)]);
     world.expect_breach(conn, "MQTT311-3.1.0-2");
 }
 

@@ -3,7 +3,7 @@
 
 use crate::world::{World, clean, dup, persistent, puback, publish, refusal, seconds};
 use rstest::rstest;
-use squall_broker::wire::{Connect, ConnectCode, Packet, WireError};
+use squall_broker::wire::{Connect, Disconnect, Packet, ReasonCode, WireError};
 use squall_broker::{CloseReason, Config, DropCause, Limits, QueueFull, Transmit};
 
 fn world(set: impl FnOnce(&mut Limits)) -> World {
@@ -29,7 +29,7 @@ fn connections_are_limited() {
     world.clean("2");
     let conn = world.open();
     world.send(conn, &Packet::Connect(Box::new(clean("3"))));
-    let code = ConnectCode::ServerUnavailable;
+    let code = ReasonCode::ServerUnavailable;
     world.expect_closed(conn, &[refusal(code)], &CloseReason::Refused(code));
     // A takeover needs no more room, and who leaves makes some.
     world.clean("2");
@@ -45,7 +45,7 @@ fn sessions_are_limited() {
     world.cut(one);
     let conn = world.open();
     world.send(conn, &Packet::Connect(Box::new(persistent("3"))));
-    let code = ConnectCode::ServerUnavailable;
+    let code = ReasonCode::ServerUnavailable;
     world.expect_closed(conn, &[refusal(code)], &CloseReason::Refused(code));
     world.persistent("1", true);
     world.cut(two);
@@ -297,7 +297,7 @@ fn a_connection_does_not_linger_for_ever() {
     let conn = world.clean("c");
     world.broker.handle(
         world.now,
-        squall_broker::Input::Packet(conn, Packet::Disconnect),
+        squall_broker::Input::Packet(conn, Packet::Disconnect(Disconnect::default())),
     );
     assert_eq!(world.broker.transmit(conn), Transmit::Finish);
     assert_eq!(world.broker.next_timeout(), Some(seconds(5)));

@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use squall_broker::wire::{
-    Ack, ConnAck, Connect, ConnectCode, Decoder, Delivery, Packet, PacketId, Publish, Qos, Sender,
-    SubAck, Subscribe, SubscribeCode, Subscription, Text, TopicFilter, TopicName, UnsubAck,
-    Unsubscribe, Version, Will,
+    Ack, ConnAck, Connect, Decoder, Delivery, Disconnect, Packet, PacketId, Properties, Publish,
+    Qos, ReasonCode, Sender, SubAck, Subscribe, SubscribeCode, Subscription, Text, TopicFilter,
+    TopicName, UnsubAck, Unsubscribe, Version, Will,
 };
 use squall_broker::{
     Broker, CloseReason, Config, ConnId, DropCause, Input, Message, Observer, SessionEvent,
@@ -155,10 +155,7 @@ impl World {
     pub(crate) fn connect(&mut self, connect: Connect, session_present: bool) -> ConnId {
         let conn = self.open();
         self.send(conn, &Packet::Connect(Box::new(connect)));
-        let accepted = ConnAck {
-            session_present,
-            code: ConnectCode::Accepted,
-        };
+        let accepted = ConnAck::accepted(session_present);
         let inbox = self.inbox(conn);
         assert_eq!(inbox.first(), Some(&Packet::ConnAck(accepted)));
         // What came behind the CONNACK is left for the test to look at.
@@ -244,7 +241,7 @@ impl World {
 
     /// DISCONNECT.
     pub(crate) fn disconnect(&mut self, conn: ConnId) {
-        self.send(conn, &Packet::Disconnect);
+        self.send(conn, &Packet::Disconnect(Disconnect::default()));
     }
 
     /// Takes no more bytes from the broker.
@@ -371,6 +368,7 @@ pub(crate) fn will(topic: &str, message: &str, qos: u8, retain: bool) -> Option<
         message: Bytes::from(message.to_owned()),
         qos: Qos::from_level(qos).expect("a level"),
         retain,
+        properties: Properties::NONE,
     })
 }
 
@@ -386,6 +384,7 @@ pub(crate) fn publish(topic: &str, payload: &str, qos: u8, packet_id: u16) -> Pa
         delivery,
         retain: false,
         topic: TopicName::new(topic.to_owned()).expect("a topic"),
+        properties: Properties::NONE,
         payload: Bytes::from(payload.to_owned()),
     })
 }
@@ -413,48 +412,44 @@ pub(crate) fn retain(packet: Packet) -> Packet {
 }
 
 pub(crate) fn puback(packet_id: u16) -> Packet {
-    Packet::PubAck(Ack {
-        packet_id: id(packet_id),
-    })
+    Packet::PubAck(Ack::new(id(packet_id)))
 }
 
 pub(crate) fn pubrec(packet_id: u16) -> Packet {
-    Packet::PubRec(Ack {
-        packet_id: id(packet_id),
-    })
+    Packet::PubRec(Ack::new(id(packet_id)))
 }
 
 pub(crate) fn pubrel(packet_id: u16) -> Packet {
-    Packet::PubRel(Ack {
-        packet_id: id(packet_id),
-    })
+    Packet::PubRel(Ack::new(id(packet_id)))
 }
 
 pub(crate) fn pubcomp(packet_id: u16) -> Packet {
-    Packet::PubComp(Ack {
-        packet_id: id(packet_id),
-    })
+    Packet::PubComp(Ack::new(id(packet_id)))
 }
 
 pub(crate) fn subscribe(packet_id: u16, filters: &[(&str, u8)]) -> Packet {
-    let one = |&(filter, qos): &(&str, u8)| Subscription {
-        filter: TopicFilter::new(filter.to_owned()).expect("a filter"),
-        qos: Qos::from_level(qos).expect("a level"),
+    let one = |&(filter, qos): &(&str, u8)| {
+        let filter = TopicFilter::new(filter.to_owned()).expect("a filter");
+        Subscription::new(filter, Qos::from_level(qos).expect("a level"))
     };
     let subscriptions = filters.iter().map(one).collect();
     Packet::Subscribe(Subscribe {
         packet_id: id(packet_id),
         subscriptions,
+        properties: Properties::NONE,
     })
 }
 
 /// 0x80 stands for a failure.
 pub(crate) fn suback(packet_id: u16, codes: &[u8]) -> Packet {
-    let code =
-        |code: &u8| Qos::from_level(*code).map_or(SubscribeCode::Failure, SubscribeCode::Granted);
+    let code = |code: &u8| {
+        let refused = SubscribeCode::Refused(ReasonCode::UnspecifiedError);
+        Qos::from_level(*code).map_or(refused, SubscribeCode::Granted)
+    };
     Packet::SubAck(SubAck {
         packet_id: id(packet_id),
         codes: codes.iter().map(code).collect(),
+        properties: Properties::NONE,
     })
 }
 
@@ -464,20 +459,16 @@ pub(crate) fn unsubscribe(packet_id: u16, filters: &[&str]) -> Packet {
     Packet::Unsubscribe(Unsubscribe {
         packet_id: id(packet_id),
         filters,
+        properties: Properties::NONE,
     })
 }
 
 pub(crate) fn unsuback(packet_id: u16) -> Packet {
-    Packet::UnsubAck(UnsubAck {
-        packet_id: id(packet_id),
-    })
+    Packet::UnsubAck(UnsubAck::new(id(packet_id)))
 }
 
-pub(crate) fn refusal(code: ConnectCode) -> Packet {
-    Packet::ConnAck(ConnAck {
-        session_present: false,
-        code,
-    })
+pub(crate) fn refusal(code: ReasonCode) -> Packet {
+    Packet::ConnAck(ConnAck::refused(code))
 }
 
 pub(crate) fn seconds(count: u64) -> Duration {

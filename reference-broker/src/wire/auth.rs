@@ -70,3 +70,62 @@ pub(crate) fn encode(auth: &Auth, out: &mut Vec<u8>) {
         auth.properties.encode(out);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Packet;
+    use crate::wire::Sender::{Client, Server};
+    use crate::wire::testing::{check_breaks_5, check_same_5, check_says_5, text};
+    use bytes::Bytes;
+    use rstest::rstest;
+
+    fn auth(code: ReasonCode) -> Packet {
+        let properties = [
+            Property::AuthenticationMethod(text("m")),
+            Property::AuthenticationData(Bytes::from_static(b"d")),
+        ];
+        Packet::Auth(Auth {
+            code,
+            properties: properties.into_iter().collect(),
+        })
+    }
+
+    #[test]
+    fn good() {
+        let again = auth(ReasonCode::ReAuthenticate);
+        check_same_5(Client, b"\xf0\x0a\x19\x08\x15\0\x01m\x16\0\x01d", &again);
+        let next = auth(ReasonCode::ContinueAuthentication);
+        check_same_5(Server, b"\xf0\x0a\x18\x08\x15\0\x01m\x16\0\x01d", &next);
+        check_same_5(Client, b"\xf0\x0a\x18\x08\x15\0\x01m\x16\0\x01d", &next);
+        let done = Packet::Auth(Auth::default());
+        check_same_5(Server, &[0xf0, 0], &done);
+        check_says_5(Server, &[0xf0, 1, 0], &done);
+    }
+
+    #[rstest]
+    #[case::flags(&[0xf1, 0], "MQTT5-3.15.1-1", 0x81)]
+    #[case::reserved_code(b"\xf0\x06\x01\x04\x15\0\x01m", "MQTT5-3.15.2-1", 0x82)]
+    #[case::no_properties(&[0xf0, 1, 0x18], "MQTT5-2.2.2-1", 0x81)]
+    #[case::no_method(&[0xf0, 2, 0x18, 0], "MQTT5 section 3.15.2.2.2", 0x82)]
+    #[case::data_alone(b"\xf0\x06\x18\x04\x16\0\x01d", "MQTT5 section 3.15.2.2.2", 0x82)]
+    #[case::method_twice(
+        b"\xf0\x0a\x18\x08\x15\0\x01m\x15\0\x01m",
+        "MQTT5 section 3.15.2.2.2",
+        0x82
+    )]
+    #[case::long(b"\xf0\x07\x18\x04\x15\0\x01m!", "MQTT5 section 3.15.1", 0x81)]
+    #[case::property(b"\xf0\x05\x18\x03\x21\0\x01", "MQTT5 section 2.2.2.2", 0x81)]
+    fn malformed(#[case] bytes: &[u8], #[case] rule: &str, #[case] code: u8) {
+        check_breaks_5(Client, bytes, rule, code);
+        check_breaks_5(Server, bytes, rule, code);
+    }
+
+    #[test]
+    fn each_side_has_a_code_of_its_own() {
+        let done = b"\xf0\x06\0\x04\x15\0\x01m";
+        check_breaks_5(Client, done, "MQTT5-3.15.2-1", 0x82);
+        let again = b"\xf0\x06\x19\x04\x15\0\x01m";
+        check_breaks_5(Server, again, "MQTT5-3.15.2-1", 0x82);
+    }
+}

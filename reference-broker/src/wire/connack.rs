@@ -159,10 +159,13 @@ pub(crate) fn encode(version: Version, connack: &ConnAck, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::Packet;
     use crate::wire::Sender::Server;
-    use crate::wire::testing::{check_breaks, check_same};
+    use crate::wire::testing::{
+        check_breaks, check_breaks_5, check_same, check_same_5, framed, id, text,
+    };
+    use crate::wire::{Packet, Property, Qos};
     use rstest::rstest;
+    use std::num::NonZeroU32;
 
     #[rstest]
     #[case(&[0x20, 2, 0, 0], false, ReasonCode::Success)]
@@ -193,5 +196,89 @@ mod tests {
     #[case::refused_with_session(&[0x20, 2, 1, 5], "MQTT311-3.2.2-4")]
     fn malformed(#[case] bytes: &[u8], #[case] rule: &str) {
         check_breaks(Server, bytes, rule);
+    }
+
+    /// What 3.1.1 cannot say is said as near as it can.
+    #[rstest]
+    #[case(ReasonCode::Banned, 5)]
+    #[case(ReasonCode::BadAuthenticationMethod, 5)]
+    #[case(ReasonCode::ServerBusy, 3)]
+    #[case(ReasonCode::QuotaExceeded, 3)]
+    fn a_reason_that_only_5_has(#[case] code: ReasonCode, #[case] return_code: u8) {
+        let mut out = Vec::new();
+        Packet::ConnAck(ConnAck::refused(code)).encode(Version::V3_1_1, &mut out);
+        assert_eq!(out, [0x20, 2, 0, return_code]);
+    }
+
+    #[test]
+    fn good_5() {
+        let accepted = ConnAck::accepted(true);
+        check_same_5(Server, &[0x20, 3, 1, 0, 0], &Packet::ConnAck(accepted));
+        let refused = ConnAck::refused(ReasonCode::QosNotSupported);
+        check_same_5(Server, &[0x20, 3, 0, 0x9b, 0], &Packet::ConnAck(refused));
+    }
+
+    #[test]
+    fn every_property() {
+        let properties = [
+            Property::SessionExpiryInterval(1),
+            Property::ReceiveMaximum(id(2)),
+            Property::MaximumQos(Qos::AtLeastOnce),
+            Property::RetainAvailable(false),
+            Property::MaximumPacketSize(NonZeroU32::MIN),
+            Property::AssignedClientIdentifier(text("a")),
+            Property::TopicAliasMaximum(3),
+            Property::ReasonString(text("r")),
+            Property::UserProperty(text("k"), text("v")),
+            Property::WildcardSubscriptionAvailable(true),
+            Property::SubscriptionIdentifierAvailable(false),
+            Property::SharedSubscriptionAvailable(true),
+            Property::ServerKeepAlive(4),
+            Property::ResponseInformation(text("i")),
+            Property::ServerReference(text("s")),
+            Property::AuthenticationMethod(text("m")),
+            Property::AuthenticationData(bytes::Bytes::from_static(b"d")),
+        ];
+        let connack = ConnAck {
+            properties: properties.into_iter().collect(),
+            ..ConnAck::accepted(false)
+        };
+        let body = [
+            &b"\0\0\x3c\x11\0\0\0\x01\x21\0\x02\x24\x01\x25\0\x27\0\0\0\x01\x12\0\x01a"[..],
+            b"\x22\0\x03\x1f\0\x01r\x26\0\x01k\0\x01v\x28\x01\x29\0\x2a\x01\x13\0\x04",
+            b"\x1a\0\x01i\x1c\0\x01s\x15\0\x01m\x16\0\x01d",
+        ];
+        check_same_5(
+            Server,
+            &framed(0x20, &body.concat()),
+            &Packet::ConnAck(connack),
+        );
+    }
+
+    #[rstest]
+    #[case::flags(b"\x21\x03\0\0\0", "MQTT5-2.1.3-1", 0x81)]
+    #[case::short(b"\x20\x01\0", "MQTT5 section 3.2.1", 0x81)]
+    #[case::no_properties(b"\x20\x02\0\0", "MQTT5-2.2.2-1", 0x81)]
+    #[case::long(b"\x20\x04\0\0\0\0", "MQTT5 section 3.2.1", 0x81)]
+    #[case::reserved_flag(b"\x20\x03\x02\0\0", "MQTT5-3.2.2-1", 0x81)]
+    #[case::return_code_of_3_1_1(b"\x20\x03\0\x05\0", "MQTT5-3.2.2-8", 0x82)]
+    #[case::code_of_another_packet(b"\x20\x03\0\x8e\0", "MQTT5-3.2.2-8", 0x82)]
+    #[case::refused_with_session(b"\x20\x03\x01\x87\0", "MQTT5-3.2.2-6", 0x82)]
+    #[case::receive_maximum_0(b"\x20\x06\0\0\x03\x21\0\0", "MQTT5 section 3.2.2.3.3", 0x82)]
+    #[case::maximum_qos_2(b"\x20\x05\0\0\x02\x24\x02", "MQTT5 section 3.2.2.3.4", 0x82)]
+    #[case::retain_available_2(b"\x20\x05\0\0\x02\x25\x02", "MQTT5 section 3.2.2.3.5", 0x82)]
+    #[case::packet_size_0(b"\x20\x08\0\0\x05\x27\0\0\0\0", "MQTT5 section 3.2.2.3.6", 0x82)]
+    #[case::wildcards_2(b"\x20\x05\0\0\x02\x28\x02", "MQTT5 section 3.2.2.3.11", 0x82)]
+    #[case::identifiers_2(b"\x20\x05\0\0\x02\x29\x02", "MQTT5 section 3.2.2.3.12", 0x82)]
+    #[case::shared_2(b"\x20\x05\0\0\x02\x2a\x02", "MQTT5 section 3.2.2.3.13", 0x82)]
+    #[case::keep_alive_twice(
+        b"\x20\x09\0\0\x06\x13\0\x01\x13\0\x01",
+        "MQTT5 section 3.2.2.3.14",
+        0x82
+    )]
+    #[case::data_without_method(b"\x20\x06\0\0\x03\x16\0\0", "MQTT5 section 3.2.2.3.18", 0x82)]
+    #[case::of_connect(b"\x20\x05\0\0\x02\x17\x01", "MQTT5 section 2.2.2.2", 0x81)]
+    fn malformed_5(#[case] bytes: &[u8], #[case] rule: &str, #[case] code: u8) {
+        check_breaks_5(Server, bytes, rule, code);
     }
 }

@@ -310,14 +310,13 @@ pub(crate) fn encode(connect: &Connect, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::Packet;
     use crate::wire::Sender::Client;
-    use crate::wire::testing::{check_breaks, check_same, decode, framed};
+    use crate::wire::testing::{
+        check_breaks, check_breaks_5, check_same, check_same_5, decode, framed, id, text,
+    };
+    use crate::wire::{Packet, PayloadFormat, Property};
     use rstest::rstest;
-
-    fn text(text: &'static str) -> Text {
-        Text::new(text).expect("well-formed")
-    }
+    use std::num::NonZeroU32;
 
     #[test]
     fn the_least() {
@@ -416,5 +415,166 @@ mod tests {
         let error = WireError::UnsupportedProtocolLevel(level);
         assert_eq!(error.rule(), Some("MQTT311-3.1.2-2"));
         assert_eq!(decode(Client, &bytes), Err(error));
+    }
+
+    #[test]
+    fn the_least_5() {
+        let connect = Connect {
+            version: Version::V5,
+            clean_session: true,
+            ..Connect::default()
+        };
+        let bytes = b"\x10\x0d\x00\x04MQTT\x05\x02\x00\x00\x00\x00\x00";
+        check_same_5(Client, bytes, &Packet::Connect(Box::new(connect)));
+    }
+
+    /// [MQTT5-3.1.3-1]; and a password needs no user name.
+    #[test]
+    fn everything_5() {
+        let properties = [
+            Property::SessionExpiryInterval(1),
+            Property::ReceiveMaximum(id(2)),
+            Property::MaximumPacketSize(NonZeroU32::MIN),
+            Property::TopicAliasMaximum(0),
+            Property::RequestResponseInformation(true),
+            Property::RequestProblemInformation(false),
+            Property::UserProperty(text("k"), text("v")),
+            Property::AuthenticationMethod(text("m")),
+            Property::AuthenticationData(Bytes::from_static(b"d")),
+        ];
+        let of_the_will = [
+            Property::WillDelayInterval(3),
+            Property::PayloadFormatIndicator(PayloadFormat::Unspecified),
+            Property::MessageExpiryInterval(4),
+        ];
+        let will = Will {
+            topic: TopicName::new("w").expect("a topic"),
+            message: Bytes::from_static(b"!"),
+            qos: Qos::AtLeastOnce,
+            retain: false,
+            properties: of_the_will.into_iter().collect(),
+        };
+        let connect = Connect {
+            version: Version::V5,
+            clean_session: false,
+            keep_alive_s: 10,
+            properties: properties.into_iter().collect(),
+            client_id: text("c"),
+            will: Some(will),
+            user_name: None,
+            password: Some(Bytes::from_static(b"p")),
+        };
+        let body = [
+            &b"\0\x04MQTT\x05\x4c\0\x0a\x23\x11\0\0\0\x01\x21\0\x02\x27\0\0\0\x01\x22\0\0\x19\x01"
+                [..],
+            b"\x17\0\x26\0\x01k\0\x01v\x15\0\x01m\x16\0\x01d",
+            b"\0\x01c\x0c\x18\0\0\0\x03\x01\0\x02\0\0\0\x04\0\x01w\0\x01!\0\x01p",
+        ];
+        let bytes = framed(0x10, &body.concat());
+        check_same_5(Client, &bytes, &Packet::Connect(Box::new(connect)));
+    }
+
+    #[rstest]
+    #[case::another_name(b"\0\x04MQTX\x05\x02\0\0\0\0\x01c", "MQTT5-3.1.2-1", 0x84)]
+    #[case::no_name(b"\0\x04MQ", "MQTT5-3.1.2-1", 0x81)]
+    #[case::no_level(b"\0\x04MQTT", "MQTT5 section 3.1.2.2", 0x81)]
+    #[case::no_flags(b"\0\x04MQTT\x05", "MQTT5 section 3.1.2.3", 0x81)]
+    #[case::reserved_flag(b"\0\x04MQTT\x05\x03\0\0\0\0\x01c", "MQTT5-3.1.2-3", 0x81)]
+    #[case::no_keep_alive(b"\0\x04MQTT\x05\x02\0", "MQTT5 section 3.1.2.10", 0x81)]
+    #[case::no_properties(b"\0\x04MQTT\x05\x02\0\0", "MQTT5-2.2.2-1", 0x81)]
+    #[case::will_missing(b"\0\x04MQTT\x05\x06\0\0\0\0\x01c", "MQTT5-3.1.2-9", 0x81)]
+    #[case::will_topic_missing(b"\0\x04MQTT\x05\x06\0\0\0\0\x01c\0", "MQTT5-3.1.2-9", 0x81)]
+    #[case::will_qos_alone(b"\0\x04MQTT\x05\x0a\0\0\0\0\x01c", "MQTT5-3.1.2-11", 0x81)]
+    #[case::will_qos_3(
+        b"\0\x04MQTT\x05\x1e\0\0\0\0\x01c\0\0\x01w\0\0",
+        "MQTT5-3.1.2-12",
+        0x81
+    )]
+    #[case::will_retain_alone(b"\0\x04MQTT\x05\x22\0\0\0\0\x01c", "MQTT5-3.1.2-13", 0x81)]
+    #[case::user_not_announced(b"\0\x04MQTT\x05\x02\0\0\0\0\x01c\0\x01u", "MQTT5-3.1.2-16", 0x81)]
+    #[case::user_missing(b"\0\x04MQTT\x05\x82\0\0\0\0\x01c", "MQTT5-3.1.2-17", 0x81)]
+    #[case::password_not_announced(
+        b"\0\x04MQTT\x05\x82\0\0\0\0\x01c\0\x01u\0\x01p",
+        "MQTT5-3.1.2-18",
+        0x81
+    )]
+    #[case::password_missing(b"\0\x04MQTT\x05\x42\0\0\0\0\x01c", "MQTT5-3.1.2-19", 0x81)]
+    #[case::more(
+        b"\0\x04MQTT\x05\xc2\0\0\0\0\x01c\0\x01u\0\x01p!",
+        "MQTT5 section 3.1.3",
+        0x81
+    )]
+    #[case::no_client_id(b"\0\x04MQTT\x05\x02\0\0\0", "MQTT5-3.1.3-3", 0x81)]
+    // Also [MQTT5-3.1.3-4], [MQTT5-3.1.3-11], [MQTT5-3.1.3-12].
+    #[case::client_id_not_text(b"\0\x04MQTT\x05\x02\0\0\0\0\x01\xff", "MQTT5-1.5.4-1", 0x81)]
+    #[case::will_topic_wild(b"\0\x04MQTT\x05\x06\0\0\0\0\x01c\0\0\x01#\0\0", "MQTT5-3.3.2-2", 0x81)]
+    #[case::will_topic_empty(b"\0\x04MQTT\x05\x06\0\0\0\0\x01c\0\0\0\0\0", "MQTT5-4.7.3-1", 0x81)]
+    #[case::user_not_text(b"\0\x04MQTT\x05\x82\0\0\0\0\x01c\0\x01\xff", "MQTT5-1.5.4-1", 0x81)]
+    #[case::receive_maximum_0(
+        b"\0\x04MQTT\x05\x02\0\0\x03\x21\0\0\0\x01c",
+        "MQTT5 section 3.1.2.11.3",
+        0x82
+    )]
+    #[case::maximum_packet_size_0(
+        b"\0\x04MQTT\x05\x02\0\0\x05\x27\0\0\0\0\0\x01c",
+        "MQTT5 section 3.1.2.11.4",
+        0x82
+    )]
+    #[case::request_response_2(
+        b"\0\x04MQTT\x05\x02\0\0\x02\x19\x02\0\x01c",
+        "MQTT5 section 3.1.2.11.6",
+        0x82
+    )]
+    #[case::request_problem_2(
+        b"\0\x04MQTT\x05\x02\0\0\x02\x17\x02\0\x01c",
+        "MQTT5 section 3.1.2.11.7",
+        0x82
+    )]
+    #[case::expiry_twice(
+        b"\0\x04MQTT\x05\x02\0\0\x0a\x11\0\0\0\x01\x11\0\0\0\x01\0\x01c",
+        "MQTT5 section 3.1.2.11.2",
+        0x82
+    )]
+    #[case::alias_maximum_twice(
+        b"\0\x04MQTT\x05\x02\0\0\x06\x22\0\x01\x22\0\x01\0\x01c",
+        "MQTT5 section 3.1.2.11.5",
+        0x82
+    )]
+    #[case::method_twice(
+        b"\0\x04MQTT\x05\x02\0\0\x06\x15\0\0\x15\0\0\0\x01c",
+        "MQTT5 section 3.1.2.11.9",
+        0x82
+    )]
+    #[case::data_without_method(
+        b"\0\x04MQTT\x05\x02\0\0\x03\x16\0\0\0\x01c",
+        "MQTT5 section 3.1.2.11.10",
+        0x82
+    )]
+    #[case::of_the_will_alone(
+        b"\0\x04MQTT\x05\x02\0\0\x05\x18\0\0\0\x01\0\x01c",
+        "MQTT5 section 2.2.2.2",
+        0x81
+    )]
+    #[case::not_of_the_will(
+        b"\0\x04MQTT\x05\x06\0\0\0\0\x01c\x03\x23\0\x01\0\x01w\0\0",
+        "MQTT5 section 2.2.2.2",
+        0x81
+    )]
+    #[case::delay_twice(
+        b"\0\x04MQTT\x05\x06\0\0\0\0\x01c\x0a\x18\0\0\0\x01\x18\0\0\0\x01\0\x01w\0\0",
+        "MQTT5 section 3.1.3.2.2",
+        0x82
+    )]
+    fn malformed_5(#[case] body: &[u8], #[case] rule: &str, #[case] code: u8) {
+        check_breaks_5(Client, &framed(0x10, body), rule, code);
+    }
+
+    #[test]
+    fn a_decoder_of_one_version_takes_no_other() {
+        let bytes = framed(0x10, b"\0\x04MQTT\x04\x02\0\0\0\x01c");
+        let mut decoder = crate::wire::Decoder::new(Version::V5, Client, 100);
+        let error = decoder.decode(&mut &bytes[..]).expect_err("3.1.1");
+        assert_eq!(error, WireError::UnsupportedProtocolLevel(4));
+        assert_eq!(error.code(), ReasonCode::UnsupportedProtocolVersion);
     }
 }

@@ -244,7 +244,7 @@ fn decode(first: u8, reader: Reader<'_>, body: &[u8]) -> Result<Packet, Violatio
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::testing::check_breaks;
+    use crate::wire::testing::{check_breaks, check_breaks_5};
     use rstest::rstest;
 
     // [MQTT311-4.8.0-1]
@@ -315,5 +315,53 @@ mod tests {
             Ok(Some(Packet::Publish(_)))
         ));
         assert_eq!(decoder.begun.capacity(), 0);
+    }
+
+    /// Section 2.1.2
+    #[rstest]
+    #[case::reserved(Sender::Client, 0x00, 0x81)]
+    #[case::connack(Sender::Client, 0x20, 0x82)]
+    #[case::suback(Sender::Client, 0x90, 0x82)]
+    #[case::unsuback(Sender::Client, 0xb0, 0x82)]
+    #[case::pingresp(Sender::Client, 0xd0, 0x82)]
+    #[case::server_reserved(Sender::Server, 0x00, 0x81)]
+    #[case::connect(Sender::Server, 0x10, 0x82)]
+    #[case::subscribe(Sender::Server, 0x82, 0x82)]
+    #[case::unsubscribe(Sender::Server, 0xa2, 0x82)]
+    #[case::pingreq(Sender::Server, 0xc0, 0x82)]
+    fn not_for_this_side_to_send_5(#[case] sender: Sender, #[case] first: u8, #[case] code: u8) {
+        check_breaks_5(sender, &[first], "MQTT5 section 2.1.2", code);
+    }
+
+    /// Two decoders cannot be told apart once the CONNECT has come; before it,
+    /// everything is judged by 3.1.1, a length that is too long for 5.0 included.
+    #[test]
+    fn the_connect_chooses_the_version() {
+        let connect_5 = b"\x10\x0e\0\x04MQTT\x05\x02\0\0\0\0\x01c";
+        let mut decoder = Decoder::negotiating(100);
+        assert!(matches!(
+            decoder.decode(&mut &connect_5[..]),
+            Ok(Some(Packet::Connect(connect))) if connect.version == Version::V5
+        ));
+        assert_eq!(decoder.version(), Version::V5);
+        let rule = |decoder: &mut Decoder, mut bytes: &[u8]| {
+            decoder.decode(&mut bytes).map_err(|error| error.rule())
+        };
+        let broken = rule(&mut decoder, &[0xc0, 0x80, 0]);
+        assert_eq!(broken, Err(Some("MQTT5-1.5.5-1")));
+
+        let mut decoder = Decoder::negotiating(100);
+        assert_eq!(rule(&mut decoder, &[0xf0]), Err(Some("MQTT311-4.8.0-1")));
+
+        let long = b"\x10\x8e\0\0\x04MQTT\x05\x02\0\0\0\0\x01c";
+        let broken = rule(&mut Decoder::negotiating(100), long);
+        assert_eq!(broken, Err(Some("MQTT5-1.5.5-1")));
+        let connect_4 = b"\x10\x8d\0\0\x04MQTT\x04\x02\0\0\0\x01c";
+        let mut decoder = Decoder::negotiating(100);
+        assert!(matches!(rule(&mut decoder, connect_4), Ok(Some(_))));
+        assert_eq!(decoder.version(), Version::V3_1_1);
+        // Nor is there a second choice.
+        let error = decoder.decode(&mut &connect_5[..]);
+        assert_eq!(error, Err(WireError::UnsupportedProtocolLevel(5)));
     }
 }

@@ -108,9 +108,12 @@ pub(crate) fn encode(version: Version, disconnect: &Disconnect, out: &mut Vec<u8
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::Packet;
-    use crate::wire::Sender::Client;
-    use crate::wire::testing::{check_breaks, check_same};
+    use crate::wire::Sender::{Client, Server};
+    use crate::wire::testing::{
+        check_breaks, check_breaks_5, check_same, check_same_5, check_says_5, text,
+    };
+    use crate::wire::{Packet, Property};
+    use rstest::rstest;
 
     #[test]
     fn good() {
@@ -125,5 +128,50 @@ mod tests {
     fn malformed() {
         check_breaks(Client, &[0xe1, 0], "MQTT311-3.14.1-1");
         check_breaks(Client, &[0xe0, 1, 0], "MQTT311 section 3.14.1");
+    }
+
+    #[test]
+    fn good_5() {
+        let normal = Packet::Disconnect(Disconnect::default());
+        check_same_5(Client, &[0xe0, 0], &normal);
+        check_same_5(Server, &[0xe0, 0], &normal);
+        check_says_5(Client, &[0xe0, 1, 0], &normal);
+        check_says_5(Client, &[0xe0, 2, 0, 0], &normal);
+        let moved = Disconnect {
+            code: ReasonCode::ServerMoved,
+            properties: [Property::ServerReference(text("x"))].into_iter().collect(),
+        };
+        let bytes = b"\xe0\x06\x9d\x04\x1c\0\x01x";
+        check_same_5(Server, bytes, &Packet::Disconnect(moved));
+        let with_will = Disconnect {
+            code: ReasonCode::DisconnectWithWill,
+            properties: Properties::NONE,
+        };
+        check_same_5(Client, &[0xe0, 1, 4], &Packet::Disconnect(with_will));
+        let expiring = Disconnect {
+            code: ReasonCode::Success,
+            properties: [Property::SessionExpiryInterval(9)].into_iter().collect(),
+        };
+        let bytes = b"\xe0\x07\0\x05\x11\0\0\0\x09";
+        check_same_5(Client, bytes, &Packet::Disconnect(expiring));
+        check_breaks_5(Server, bytes, "MQTT5-3.14.2-2", 0x82);
+    }
+
+    #[rstest]
+    #[case::flags(&[0xe1, 0], "MQTT5-3.14.1-1", 0x81)]
+    #[case::reserved_code(&[0xe0, 1, 1], "MQTT5-3.14.2-1", 0x82)]
+    #[case::code_of_connack(&[0xe0, 1, 0x84], "MQTT5-3.14.2-1", 0x82)]
+    #[case::long(&[0xe0, 3, 0, 0, 0], "MQTT5 section 3.14.1", 0x81)]
+    #[case::property(&[0xe0, 4, 0, 2, 0x17, 1], "MQTT5 section 2.2.2.2", 0x81)]
+    #[case::reason_twice(&[0xe0, 8, 0, 6, 0x1f, 0, 0, 0x1f, 0, 0], "MQTT5 section 3.14.2.2.3", 0x82)]
+    fn malformed_5(#[case] bytes: &[u8], #[case] rule: &str, #[case] code: u8) {
+        check_breaks_5(Client, bytes, rule, code);
+        check_breaks_5(Server, bytes, rule, code);
+    }
+
+    #[test]
+    fn each_side_has_codes_of_its_own() {
+        check_breaks_5(Server, &[0xe0, 1, 0x04], "MQTT5-3.14.2-1", 0x82);
+        check_breaks_5(Client, &[0xe0, 1, 0x8e], "MQTT5-3.14.2-1", 0x82);
     }
 }

@@ -181,9 +181,9 @@ impl Parts<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::Packet;
     use crate::wire::Sender::{Client, Server};
-    use crate::wire::testing::{check_breaks, check_same, id};
+    use crate::wire::testing::{check_breaks, check_breaks_5, check_same, check_same_5, id, text};
+    use crate::wire::{Packet, PayloadFormat, SubscriptionId};
     use rstest::rstest;
 
     #[rstest]
@@ -291,5 +291,116 @@ mod tests {
             b"\x30\x06\0\x04\xef\xbb\xbft",
             &Packet::Publish(publish),
         );
+    }
+
+    fn publish_5(topic: TopicName, properties: impl IntoIterator<Item = Property>) -> Packet {
+        Packet::Publish(Publish {
+            dup: false,
+            delivery: Delivery::AtMostOnce,
+            retain: false,
+            topic,
+            properties: properties.into_iter().collect(),
+            payload: Bytes::from_static(b"hi"),
+        })
+    }
+
+    fn topic(name: &'static str) -> TopicName {
+        TopicName::new(name).expect("a topic")
+    }
+
+    #[test]
+    fn good_5() {
+        let bytes = b"\x30\x06\0\x01t\0hi";
+        check_same_5(Client, bytes, &publish_5(topic("t"), []));
+        let alias = Property::TopicAlias(id(9));
+        let bytes = b"\x30\x08\0\0\x03\x23\0\x09hi";
+        check_same_5(Client, bytes, &publish_5(TopicName::ALIASED, [alias]));
+        // [MQTT5-3.3.2-18]
+        let all = [
+            Property::UserProperty(text("b"), text("")),
+            Property::PayloadFormatIndicator(PayloadFormat::Utf8),
+            Property::MessageExpiryInterval(0x0102_0304),
+            Property::ResponseTopic(topic("r")),
+            Property::UserProperty(text("a"), text("1")),
+            Property::CorrelationData(Bytes::from_static(b"\0\xff")),
+            Property::ContentType(text("c")),
+            Property::UserProperty(text("b"), text("2")),
+        ];
+        let bytes = [
+            &b"\x30\x2e\0\x01t\x28\x26\0\x01b\0\0\x01\x01\x02\x01\x02\x03\x04\x08\0\x01r"[..],
+            b"\x26\0\x01a\0\x011\x09\0\x02\0\xff\x03\0\x01c\x26\0\x01b\0\x012hi",
+        ];
+        check_same_5(Client, &bytes.concat(), &publish_5(topic("t"), all));
+    }
+
+    /// Section 3.3.2.3.8
+    #[test]
+    fn a_server_says_every_subscription() {
+        let ids = [1, 128, 268_435_455]
+            .map(|id| Property::SubscriptionIdentifier(SubscriptionId::new(id).expect("in range")));
+        let bytes = b"\x30\x10\0\x01t\x0a\x0b\x01\x0b\x80\x01\x0b\xff\xff\xff\x7fhi";
+        check_same_5(Server, bytes, &publish_5(topic("t"), ids));
+        check_breaks_5(
+            Client,
+            b"\x30\x06\0\x01t\x02\x0b\x01",
+            "MQTT5-3.3.4-6",
+            0x82,
+        );
+    }
+
+    #[rstest]
+    #[case::qos_3(b"\x36\x06\0\x01t\0\x07\0", "MQTT5-3.3.1-4", 0x81)]
+    #[case::dup_at_qos_0(b"\x38\x04\0\x01t\0", "MQTT5-3.3.1-2", 0x81)]
+    #[case::nothing(b"\x30\0", "MQTT5-3.3.2-1", 0x81)]
+    #[case::topic_short(b"\x30\x03\0\x02t", "MQTT5-3.3.2-1", 0x81)]
+    // Also [MQTT5-4.7.0-1].
+    #[case::wild(b"\x30\x06\0\x03a/+\0", "MQTT5-3.3.2-2", 0x81)]
+    #[case::ill_formed(b"\x30\x05\0\x02\xc3\x28\0", "MQTT5-1.5.4-1", 0x81)]
+    #[case::surrogate(b"\x30\x06\0\x03\xed\xa0\x80\0", "MQTT5-1.5.4-1", 0x81)]
+    // Also [MQTT5-4.7.3-2].
+    #[case::nul(b"\x30\x05\0\x02t\0\0", "MQTT5-1.5.4-2", 0x81)]
+    #[case::no_id(b"\x32\x03\0\x01t", "MQTT5 section 2.2.1", 0x81)]
+    #[case::no_topic(b"\x30\x03\0\0\0", "MQTT5-4.7.3-1", 0x82)]
+    #[case::no_properties(b"\x30\x03\0\x01t", "MQTT5-2.2.2-1", 0x81)]
+    #[case::properties_beyond(b"\x30\x05\0\x01t\x03\x01", "MQTT5 section 2.2.2.1", 0x81)]
+    #[case::length_not_shortest(b"\x30\x05\0\x01t\x80\0", "MQTT5-1.5.5-1", 0x81)]
+    #[case::length_of_five_bytes(b"\x30\x08\0\x01t\x80\x80\x80\x80\0", "MQTT5 section 1.5.5", 0x81)]
+    #[case::id_not_shortest(b"\x30\x07\0\x01t\x03\x81\0\x01", "MQTT5-1.5.5-1", 0x81)]
+    #[case::unknown(b"\x30\x06\0\x01t\x02\x04\x01", "MQTT5 section 2.2.2.2", 0x81)]
+    #[case::unknown_and_long(b"\x30\x07\0\x01t\x03\x80\x02\x01", "MQTT5 section 2.2.2.2", 0x81)]
+    #[case::of_another_packet(b"\x30\x07\0\x01t\x03\x21\0\x01", "MQTT5 section 2.2.2.2", 0x81)]
+    #[case::cut_short(b"\x30\x06\0\x01t\x02\x23\0", "MQTT5 section 2.2.2.2", 0x81)]
+    #[case::text_cut_short(b"\x30\x07\0\x01t\x03\x03\0\x01", "MQTT5 section 2.2.2.2", 0x81)]
+    #[case::format_2(b"\x30\x06\0\x01t\x02\x01\x02", "MQTT5 section 3.3.2.3.2", 0x81)]
+    #[case::format_twice(b"\x30\x08\0\x01t\x04\x01\0\x01\0", "MQTT5 section 3.3.2.3.2", 0x82)]
+    #[case::alias_0(b"\x30\x07\0\x01t\x03\x23\0\0", "MQTT5-3.3.2-8", 0x94)]
+    #[case::alias_twice(
+        b"\x30\x0a\0\x01t\x06\x23\0\x01\x23\0\x01",
+        "MQTT5 section 3.3.2.3.4",
+        0x82
+    )]
+    #[case::response_topic_wild(b"\x30\x08\0\x01t\x04\x08\0\x01#", "MQTT5-3.3.2-14", 0x81)]
+    #[case::response_topic_empty(b"\x30\x07\0\x01t\x03\x08\0\0", "MQTT5-4.7.3-1", 0x81)]
+    // Also [MQTT5-3.3.2-13], [MQTT5-3.3.2-19].
+    #[case::response_topic_ill_formed(b"\x30\x08\0\x01t\x04\x08\0\x01\xff", "MQTT5-1.5.4-1", 0x81)]
+    #[case::content_type_nul(b"\x30\x08\0\x01t\x04\x03\0\x01\0", "MQTT5-1.5.4-2", 0x81)]
+    #[case::user_name_ill_formed(b"\x30\x0a\0\x01t\x06\x26\0\x01\xff\0\0", "MQTT5-1.5.7-1", 0x81)]
+    #[case::user_value_nul(b"\x30\x0a\0\x01t\x06\x26\0\0\0\x01\0", "MQTT5-1.5.7-1", 0x81)]
+    fn malformed_5(#[case] bytes: &[u8], #[case] rule: &str, #[case] code: u8) {
+        check_breaks_5(Client, bytes, rule, code);
+        check_breaks_5(Server, bytes, rule, code);
+    }
+
+    #[test]
+    fn a_subscription_identifier_is_not_0() {
+        let bytes = b"\x30\x06\0\x01t\x02\x0b\0";
+        check_breaks_5(Server, bytes, "MQTT5 section 3.3.2.3.8", 0x82);
+    }
+
+    /// [MQTT5-1.5.4-3]
+    #[test]
+    fn a_byte_order_mark_is_a_character_5() {
+        let bytes = b"\x30\x09\0\x04\xef\xbb\xbft\0hi";
+        check_same_5(Client, bytes, &publish_5(topic("\u{feff}t"), []));
     }
 }

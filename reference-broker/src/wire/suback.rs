@@ -98,9 +98,9 @@ pub(crate) fn encode(version: Version, suback: &SubAck, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::Packet;
     use crate::wire::Sender::Server;
-    use crate::wire::testing::{check_breaks, check_same, id};
+    use crate::wire::testing::{check_breaks, check_breaks_5, check_same, check_same_5, id, text};
+    use crate::wire::{Packet, Property};
     use rstest::rstest;
 
     #[test]
@@ -127,5 +127,37 @@ mod tests {
     #[case::code_0x81(&[0x90, 4, 0, 9, 0, 0x81], "MQTT311-3.9.3-2")]
     fn malformed(#[case] bytes: &[u8], #[case] rule: &str) {
         check_breaks(Server, bytes, rule);
+    }
+
+    #[test]
+    fn good_5() {
+        let codes = vec![
+            SubscribeCode::Granted(Qos::ExactlyOnce),
+            SubscribeCode::Refused(ReasonCode::UnspecifiedError),
+            SubscribeCode::Refused(ReasonCode::WildcardSubscriptionsNotSupported),
+        ];
+        let properties = [Property::ReasonString(text("no"))].into_iter().collect();
+        let suback = Packet::SubAck(SubAck {
+            packet_id: id(9),
+            codes,
+            properties,
+        });
+        let bytes = b"\x90\x0b\0\x09\x05\x1f\0\x02no\x02\x80\xa2";
+        check_same_5(Server, bytes, &suback);
+        // All that 3.1.1 can say of it.
+        let mut out = Vec::new();
+        suback.encode(Version::V3_1_1, &mut out);
+        assert_eq!(out, [0x90, 5, 0, 9, 2, 0x80, 0x80]);
+    }
+
+    #[rstest]
+    #[case::id_0(&[0x90, 4, 0, 0, 0, 0], "MQTT5-2.2.1-4", 0x82)]
+    #[case::no_properties(&[0x90, 2, 0, 9], "MQTT5-2.2.2-1", 0x81)]
+    #[case::no_code(&[0x90, 3, 0, 9, 0], "MQTT5-3.8.4-6", 0x82)]
+    #[case::code_3(&[0x90, 4, 0, 9, 0, 3], "MQTT5-3.9.3-2", 0x82)]
+    #[case::code_of_unsuback(&[0x90, 4, 0, 9, 0, 0x11], "MQTT5-3.9.3-2", 0x82)]
+    #[case::property(&[0x90, 6, 0, 9, 2, 0x0b, 1, 0], "MQTT5 section 2.2.2.2", 0x81)]
+    fn malformed_5(#[case] bytes: &[u8], #[case] rule: &str, #[case] code: u8) {
+        check_breaks_5(Server, bytes, rule, code);
     }
 }

@@ -195,9 +195,9 @@ pub(crate) fn encode(version: Version, subscribe: &Subscribe, out: &mut Vec<u8>)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::Packet;
     use crate::wire::Sender::Client;
-    use crate::wire::testing::{check_breaks, check_same, id};
+    use crate::wire::testing::{check_breaks, check_breaks_5, check_same, check_same_5, id, text};
+    use crate::wire::{Packet, Property, SubscriptionId};
     use rstest::rstest;
 
     #[test]
@@ -238,5 +238,78 @@ mod tests {
     #[case::second_bad(b"\x82\x0a\0\x01\0\x01a\0\0\x01b\x03", "MQTT311-3.8.3-4")]
     fn malformed(#[case] bytes: &[u8], #[case] rule: &str) {
         check_breaks(Client, bytes, rule);
+    }
+
+    #[test]
+    fn good_5() {
+        let one = |filter: &'static str, no_local, retain_as_published, retain_handling| {
+            let options = SubscriptionOptions {
+                no_local,
+                retain_as_published,
+                retain_handling,
+            };
+            Subscription {
+                filter: TopicFilter::new(filter).expect("a filter"),
+                qos: Qos::AtLeastOnce,
+                options,
+            }
+        };
+        let subscriptions = vec![
+            one("a", false, false, RetainHandling::Send),
+            one("b", true, false, RetainHandling::SendIfNew),
+            one("$share/g/#", false, true, RetainHandling::DoNotSend),
+        ];
+        let id_7 = SubscriptionId::new(7).expect("in range");
+        let properties = [
+            Property::SubscriptionIdentifier(id_7),
+            Property::UserProperty(text("k"), text("v")),
+        ];
+        let packet = Packet::Subscribe(Subscribe {
+            packet_id: id(1),
+            subscriptions,
+            properties: properties.into_iter().collect(),
+        });
+        let bytes = [
+            &b"\x82\x21\0\x01\x09\x0b\x07\x26\0\x01k\0\x01v"[..],
+            b"\0\x01a\x01\0\x01b\x15\0\x0a$share/g/#\x29",
+        ];
+        check_same_5(Client, &bytes.concat(), &packet);
+    }
+
+    #[rstest]
+    #[case::flags(b"\x80\x07\0\x01\0\0\x01a\0", "MQTT5-3.8.1-1", 0x81)]
+    #[case::id_0(b"\x82\x07\0\0\0\0\x01a\0", "MQTT5-2.2.1-3", 0x82)]
+    #[case::no_properties(b"\x82\x02\0\x01", "MQTT5-2.2.2-1", 0x81)]
+    #[case::no_filter(b"\x82\x03\0\x01\0", "MQTT5-3.8.3-2", 0x82)]
+    #[case::filter_short(b"\x82\x06\0\x01\0\0\x02a", "MQTT5 section 3.8.3", 0x81)]
+    #[case::no_options(b"\x82\x06\0\x01\0\0\x01a", "MQTT5-3.8.3-2", 0x81)]
+    #[case::qos_3(b"\x82\x07\0\x01\0\0\x01a\x03", "MQTT5 section 3.8.3.1", 0x82)]
+    #[case::retain_handling_3(b"\x82\x07\0\x01\0\0\x01a\x30", "MQTT5 section 3.8.3.1", 0x82)]
+    #[case::reserved_bit_6(b"\x82\x07\0\x01\0\0\x01a\x40", "MQTT5-3.8.3-5", 0x81)]
+    #[case::reserved_bit_7(b"\x82\x07\0\x01\0\0\x01a\x80", "MQTT5-3.8.3-5", 0x81)]
+    #[case::no_local_shared(b"\x82\x10\0\x01\0\0\x0a$share/g/a\x04", "MQTT5-3.8.3-4", 0x82)]
+    #[case::no_share_name(b"\x82\x0f\0\x01\0\0\x09$share//a\0", "MQTT5-4.8.2-1", 0x81)]
+    #[case::wild_share_name(b"\x82\x10\0\x01\0\0\x0a$share/+/a\0", "MQTT5-4.8.2-2", 0x81)]
+    // Also [MQTT5-3.8.3-1].
+    #[case::not_text(b"\x82\x07\0\x01\0\0\x01\xff\0", "MQTT5-1.5.4-1", 0x81)]
+    // Also [MQTT5-4.7.3-2].
+    #[case::nul(b"\x82\x07\0\x01\0\0\x01\0\0", "MQTT5-1.5.4-2", 0x81)]
+    #[case::empty(b"\x82\x06\0\x01\0\0\0\0", "MQTT5-4.7.3-1", 0x81)]
+    #[case::hash(b"\x82\x08\0\x01\0\0\x02a#\0", "MQTT5-4.7.1-1", 0x81)]
+    #[case::plus(b"\x82\x08\0\x01\0\0\x02a+\0", "MQTT5-4.7.1-2", 0x81)]
+    #[case::identifier_0(b"\x82\x09\0\x01\x02\x0b\0\0\x01a\0", "MQTT5 section 3.8.2.1.2", 0x82)]
+    #[case::identifier_twice(
+        b"\x82\x0b\0\x01\x04\x0b\x01\x0b\x02\0\x01a\0",
+        "MQTT5 section 3.8.2.1.2",
+        0x82
+    )]
+    #[case::identifier_too_long(
+        b"\x82\x0d\0\x01\x06\x0b\xff\xff\xff\xff\x01\0\x01a\0",
+        "MQTT5 section 1.5.5",
+        0x81
+    )]
+    #[case::reason(b"\x82\x0a\0\x01\x03\x1f\0\0\0\x01a\0", "MQTT5 section 2.2.2.2", 0x81)]
+    fn malformed_5(#[case] bytes: &[u8], #[case] rule: &str, #[case] code: u8) {
+        check_breaks_5(Client, bytes, rule, code);
     }
 }

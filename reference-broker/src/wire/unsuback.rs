@@ -97,7 +97,7 @@ mod tests {
     use super::*;
     use crate::wire::Packet;
     use crate::wire::Sender::Server;
-    use crate::wire::testing::{check_breaks, check_same, id};
+    use crate::wire::testing::{check_breaks, check_breaks_5, check_same, check_same_5, id};
     use rstest::rstest;
 
     #[test]
@@ -112,5 +112,24 @@ mod tests {
     #[case::long(&[0xb0, 3, 0, 1, 0], "MQTT311 section 3.11.1")]
     fn malformed(#[case] bytes: &[u8], #[case] rule: &str) {
         check_breaks(Server, bytes, rule);
+    }
+
+    #[test]
+    fn good_5() {
+        let packet = Packet::UnsubAck(UnsubAck {
+            codes: vec![ReasonCode::Success, ReasonCode::NoSubscriptionExisted],
+            ..UnsubAck::new(id(7))
+        });
+        check_same_5(Server, &[0xb0, 5, 0, 7, 0, 0, 0x11], &packet);
+    }
+
+    #[rstest]
+    #[case::id_0(&[0xb0, 4, 0, 0, 0, 0], "MQTT5-2.2.1-4", 0x82)]
+    #[case::as_in_3_1_1(&[0xb0, 2, 0, 7], "MQTT5-2.2.2-1", 0x81)]
+    #[case::no_code(&[0xb0, 3, 0, 7, 0], "MQTT5-3.11.3-2", 0x82)]
+    #[case::code_of_suback(&[0xb0, 4, 0, 7, 0, 1], "MQTT5-3.11.3-2", 0x82)]
+    #[case::property(&[0xb0, 6, 0, 7, 2, 0x17, 1, 0], "MQTT5 section 2.2.2.2", 0x81)]
+    fn malformed_5(#[case] bytes: &[u8], #[case] rule: &str, #[case] code: u8) {
+        check_breaks_5(Server, bytes, rule, code);
     }
 }

@@ -66,9 +66,9 @@ pub(crate) fn encode(version: Version, unsubscribe: &Unsubscribe, out: &mut Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::Packet;
     use crate::wire::Sender::Client;
-    use crate::wire::testing::{check_breaks, check_same, id};
+    use crate::wire::testing::{check_breaks, check_breaks_5, check_same, check_same_5, id, text};
+    use crate::wire::{Packet, Property};
     use rstest::rstest;
 
     #[test]
@@ -95,5 +95,32 @@ mod tests {
     #[case::hash_not_last(b"\xa2\x07\0\x01\0\x03#/a", "MQTT311-4.7.1-2")]
     fn malformed(#[case] bytes: &[u8], #[case] rule: &str) {
         check_breaks(Client, bytes, rule);
+    }
+
+    #[test]
+    fn good_5() {
+        let filter = TopicFilter::new("$share/g/a").expect("a filter");
+        let property = Property::UserProperty(text("k"), text(""));
+        let packet = Packet::Unsubscribe(Unsubscribe {
+            packet_id: id(1),
+            filters: vec![filter],
+            properties: [property].into_iter().collect(),
+        });
+        let bytes = b"\xa2\x15\0\x01\x06\x26\0\x01k\0\0\0\x0a$share/g/a";
+        check_same_5(Client, bytes, &packet);
+    }
+
+    #[rstest]
+    #[case::flags(b"\xa0\x06\0\x01\0\0\x01a", "MQTT5-3.10.1-1", 0x81)]
+    #[case::id_0(b"\xa2\x06\0\0\0\0\x01a", "MQTT5-2.2.1-3", 0x82)]
+    #[case::no_properties(b"\xa2\x02\0\x01", "MQTT5-2.2.2-1", 0x81)]
+    #[case::no_filter(b"\xa2\x03\0\x01\0", "MQTT5-3.10.3-2", 0x82)]
+    #[case::filter_short(b"\xa2\x06\0\x01\0\0\x02a", "MQTT5-3.10.3-1", 0x81)]
+    #[case::not_text(b"\xa2\x06\0\x01\0\0\x01\xff", "MQTT5-1.5.4-1", 0x81)]
+    #[case::empty(b"\xa2\x05\0\x01\0\0\0", "MQTT5-4.7.3-1", 0x81)]
+    #[case::share_without_filter(b"\xa2\x0d\0\x01\0\0\x08$share/g", "MQTT5-4.8.2-2", 0x81)]
+    #[case::property(b"\xa2\x08\0\x01\x02\x0b\x01\0\x01a", "MQTT5 section 2.2.2.2", 0x81)]
+    fn malformed_5(#[case] bytes: &[u8], #[case] rule: &str, #[case] code: u8) {
+        check_breaks_5(Client, bytes, rule, code);
     }
 }

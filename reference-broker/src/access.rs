@@ -1,19 +1,24 @@
 //! Who may connect, and who may publish and subscribe to what.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::connection::ConnId;
 use crate::wire::{Connect, ReasonCode, TopicFilter, TopicName, levels};
 
 /// Who may connect, and which topics are closed. By default everybody may do
 /// everything.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Access {
-    /// User names and their passwords. If there are any, a client must name one
-    /// of them: return code 5 without a user name, 4 with a wrong one or a
-    /// wrong password.
-    pub users: BTreeMap<String, Bytes>,
+    /// What a client may do that names no user; `None` refuses it with return
+    /// code 5. As long as there are no users, a client that names one is taken
+    /// for such a client too.
+    pub anonymous: Option<Rights>,
+    /// Users by their names. If there are any, a wrong name or a wrong password
+    /// is refused with return code 4.
+    pub users: BTreeMap<String, User>,
     /// Topics nobody may publish to. Such a message is acknowledged like any
     /// other and delivered to nobody, one of the two ways
     /// `[MQTT311-3.3.5-2]` leaves.
@@ -23,30 +28,150 @@ pub struct Access {
     pub deny_subscribe: Vec<TopicFilter>,
 }
 
-impl Access {
-    pub(crate) fn connect(&self, connect: &Connect) -> Result<(), ReasonCode> {
-        if self.users.is_empty() {
-            return Ok(());
+impl Default for Access {
+    fn default() -> Self {
+        Self {
+            anonymous: Some(Rights::default()),
+            users: BTreeMap::new(),
+            deny_publish: Vec::new(),
+            deny_subscribe: Vec::new(),
         }
-        let user_name = connect
+    }
+}
+
+/// A user.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct User {
+    /// How its password is checked.
+    pub password: Password,
+    /// What it may do.
+    pub rights: Rights,
+}
+
+/// How a user's password is checked.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Password {
+    /// It is this one.
+    Known(Bytes),
+    /// Whoever runs the broker checks it, in its own time: checking a hashed
+    /// password takes as long as thousands of messages. See
+    /// [`Broker::next_check`](crate::Broker::next_check).
+    Checked,
+}
+
+/// What a client may do. By default everything.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Rights(Option<Arc<Allowed>>);
+
+#[derive(Debug, Eq, PartialEq)]
+struct Allowed {
+    publish: Option<Vec<TopicFilter>>,
+    subscribe: Option<Vec<TopicFilter>>,
+}
+
+impl Rights {
+    /// To publish to topics that one of the first filters matches, and to
+    /// subscribe with filters that match nothing but what one of the second
+    /// does. `None` allows all.
+    #[must_use]
+    pub fn new(publish: Option<Vec<TopicFilter>>, subscribe: Option<Vec<TopicFilter>>) -> Self {
+        let limited = publish.is_some() || subscribe.is_some();
+        Self(limited.then(|| Arc::new(Allowed { publish, subscribe })))
+    }
+
+    fn publish(&self) -> Option<&[TopicFilter]> {
+        self.0.as_ref()?.publish.as_deref()
+    }
+
+    fn subscribe(&self) -> Option<&[TopicFilter]> {
+        self.0.as_ref()?.subscribe.as_deref()
+    }
+}
+
+/// A password to be checked by whoever runs the broker.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Check {
+    /// The connection that waits for the answer.
+    pub conn: ConnId,
+    /// The user it names, one of [`Access::users`].
+    pub user_name: String,
+    /// The password it gives.
+    pub password: Bytes,
+}
+
+/// What becomes of a CONNECT.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Verdict {
+    Admitted(Rights),
+    /// It depends on the password, which is checked elsewhere.
+    Check,
+    Refused(ReasonCode),
+}
+
+impl Access {
+    pub(crate) fn connect(&self, connect: &Connect) -> Verdict {
+        let anonymous = || match &self.anonymous {
+            Some(rights) => Verdict::Admitted(rights.clone()),
+            None => Verdict::Refused(ReasonCode::NotAuthorized),
+        };
+        let Some(user_name) = &connect.user_name else {
+            return anonymous();
+        };
+        if self.users.is_empty() {
+            return anonymous();
+        }
+        match (self.users.get(user_name.as_str()), &connect.password) {
+            (Some(user), Some(given)) => match &user.password {
+                Password::Known(password) if given == password => {
+                    Verdict::Admitted(user.rights.clone())
+                }
+                Password::Known(_) => Verdict::Refused(ReasonCode::BadUserNameOrPassword),
+                Password::Checked => Verdict::Check,
+            },
+            _ => Verdict::Refused(ReasonCode::BadUserNameOrPassword),
+        }
+    }
+
+    /// What a client may do whose password was checked elsewhere.
+    pub(crate) fn rights_of(&self, connect: &Connect) -> Rights {
+        connect
             .user_name
             .as_ref()
-            .ok_or(ReasonCode::NotAuthorized)?;
-        match self.users.get(user_name.as_str()) {
-            Some(password) if connect.password.as_ref() == Some(password) => Ok(()),
-            _ => Err(ReasonCode::BadUserNameOrPassword),
+            .and_then(|name| self.users.get(name.as_str()))
+            .map(|user| user.rights.clone())
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn may_publish(&self, rights: &Rights, topic: &TopicName) -> bool {
+        let matches = |filters: &[TopicFilter]| filters.iter().any(|one| one.matches(topic));
+        rights.publish().is_none_or(matches) && !matches(&self.deny_publish)
+    }
+
+    pub(crate) fn may_subscribe(&self, rights: &Rights, filter: &TopicFilter) -> bool {
+        let allowed = |allowed: &[TopicFilter]| allowed.iter().any(|one| covers(one, filter));
+        rights.subscribe().is_none_or(allowed)
+            && !self
+                .deny_subscribe
+                .iter()
+                .any(|denied| overlap(denied, filter))
+    }
+}
+
+/// Whether every topic that `filter` matches is matched by `whole`, too.
+fn covers(whole: &TopicFilter, filter: &TopicFilter) -> bool {
+    let (whole, filter) = (whole.as_bytes(), filter.as_bytes());
+    // A leading wildcard does not reach topics with `$`. [MQTT311-4.7.2-1]
+    if filter.starts_with(b"$") && !whole.starts_with(b"$") {
+        return false;
+    }
+    let (mut wholes, mut filters) = (levels(whole), levels(filter));
+    loop {
+        match (wholes.next(), filters.next()) {
+            (Some(b"#"), _) | (None, None) => return true,
+            (Some(b"+"), Some(level)) if level != b"#" => {}
+            (Some(level), Some(same)) if level == same => {}
+            _ => return false,
         }
-    }
-
-    pub(crate) fn may_publish(&self, topic: &TopicName) -> bool {
-        !self.deny_publish.iter().any(|denied| denied.matches(topic))
-    }
-
-    pub(crate) fn may_subscribe(&self, filter: &TopicFilter) -> bool {
-        !self
-            .deny_subscribe
-            .iter()
-            .any(|denied| overlap(denied, filter))
     }
 }
 
@@ -89,5 +214,25 @@ mod tests {
         let filter = |text: &str| TopicFilter::new(text.to_owned()).expect("a filter");
         assert_eq!(overlap(&filter(one), &filter(other)), expected);
         assert_eq!(overlap(&filter(other), &filter(one)), expected);
+    }
+
+    #[rstest]
+    #[case("a/#", "a/b/+", true)]
+    #[case("a/#", "a", true)]
+    #[case("a/#", "a/#", true)]
+    #[case("a/#", "#", false)]
+    #[case("a/#", "+/b", false)]
+    #[case("a/+", "a/b", true)]
+    #[case("a/+", "a/+", true)]
+    #[case("a/+", "a/#", false)]
+    #[case("a/+", "a", false)]
+    #[case("a/b", "a/+", false)]
+    #[case("a/b", "a/b/c", false)]
+    #[case("#", "$SYS/x", false)]
+    #[case("+/x", "$SYS/x", false)]
+    #[case("$SYS/#", "$SYS/x", true)]
+    fn a_filter_covers_another(#[case] whole: &str, #[case] filter: &str, #[case] expected: bool) {
+        let parsed = |text: &str| TopicFilter::new(text.to_owned()).expect("a filter");
+        assert_eq!(covers(&parsed(whole), &parsed(filter)), expected);
     }
 }

@@ -72,6 +72,8 @@ pub enum Input {
     Closed(ConnId),
     /// Time has passed: to be said when [`Broker::next_timeout`] has come.
     Timeout,
+    /// The password of a [`Check`](crate::Check) is right, or not.
+    Checked(ConnId, bool),
     /// The server is going to stop: every connection is ended.
     Stop,
 }
@@ -105,6 +107,8 @@ pub struct Broker {
     retained: Retained,
     deadlines: Deadlines,
     woken: VecDeque<ConnId>,
+    /// Connections whose passwords are to be checked.
+    checks: VecDeque<ConnId>,
     watch: Watch,
     /// Kept between messages for its allocation.
     matches: Vec<Match>,
@@ -135,6 +139,7 @@ impl Broker {
             retained: Retained::default(),
             deadlines: Deadlines::default(),
             woken: VecDeque::new(),
+            checks: VecDeque::new(),
             watch: Watch {
                 now: Duration::ZERO,
                 observer,
@@ -185,6 +190,7 @@ impl Broker {
             Input::Written(conn, bytes) => self.written(conn, bytes),
             Input::Closed(conn) => self.gone(conn),
             Input::Timeout => self.timeout(),
+            Input::Checked(conn, right) => self.checked(conn, right),
             Input::Stop => self.stop(),
         }
     }
@@ -222,9 +228,11 @@ impl Broker {
             .get(conn.slot())
             .filter(|one| one.id == conn);
         match connection.map(|connection| (connection.phase, connection)) {
-            Some((Phase::AwaitingConnect | Phase::Connected(_), connection)) => Transmit::Open {
-                may_read: connection.may_read(&self.config.limits),
-            },
+            Some((Phase::AwaitingConnect | Phase::Checking | Phase::Connected(_), connection)) => {
+                Transmit::Open {
+                    may_read: connection.may_read(&self.config.limits),
+                }
+            }
             Some((Phase::Finishing, _)) => Transmit::Finish,
             Some((Phase::Aborted, _)) | None => Transmit::Abort,
         }
@@ -252,7 +260,14 @@ impl Broker {
         connection.last_packet = self.watch.now;
         self.watch
             .tell(|observer, now| observer.received(now, connection.id, &packet));
-        let outcome = match (connection.phase, packet) {
+        match &mut connection.held {
+            Some(held) => held.packets.push(packet),
+            None => self.act(slot, packet),
+        }
+    }
+
+    fn act(&mut self, slot: usize, packet: Packet) {
+        let outcome = match (self.connections[slot].phase, packet) {
             (Phase::AwaitingConnect, Packet::Connect(connect)) => {
                 self.connect(slot, *connect);
                 Ok(())
@@ -363,7 +378,9 @@ impl Broker {
         while let Some(slot) = self.deadlines.due(now) {
             let connection = &mut self.connections[slot];
             match (connection.phase, connection.silence_max) {
-                (Phase::AwaitingConnect, _) => self.close(slot, CloseReason::ConnectTimeout),
+                (Phase::AwaitingConnect | Phase::Checking, _) => {
+                    self.close(slot, CloseReason::ConnectTimeout)
+                }
                 (Phase::Connected(_), Some(silence_max)) => {
                     let at = connection.last_packet.saturating_add(silence_max);
                     if at <= now {
@@ -400,13 +417,14 @@ impl Broker {
     fn close(&mut self, slot: usize, reason: CloseReason) {
         let connection = &mut self.connections[slot];
         let session = match connection.phase {
-            Phase::AwaitingConnect => None,
+            Phase::AwaitingConnect | Phase::Checking => None,
             Phase::Connected(session) => Some(session),
             Phase::Finishing | Phase::Aborted => return,
         };
         // It belongs to this connection only. [MQTT311-3.1.2-10],
         // [MQTT311-3.1.2-12]
         let will = connection.will.take();
+        let rights = connection.rights.clone();
         // Whoever does not answer will not take what is still to be written
         // either; and after a takeover it is the new connection's to send.
         let finish = !matches!(
@@ -438,7 +456,7 @@ impl Broker {
         if let (Some(will), Some(publisher)) = (will, publisher)
             && (wills::is_due(&reason) || self.config.quirks.has(Quirk::WillAfterDisconnect))
         {
-            self.accept_message(&publisher, will);
+            self.accept_message(&publisher, &rights, will);
         }
     }
 

@@ -6,11 +6,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::access::Rights;
 use crate::limits::Limits;
 use crate::message::Message;
 use crate::observer::Watch;
 use crate::topics::SessionKey;
-use crate::wire::{Delivery, Packet, Properties, Publish, Version, publish};
+use crate::wire::{Connect, Delivery, Packet, Properties, Publish, Version, publish};
 
 /// Names one connection. No two connections of one broker have the same.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -47,6 +48,8 @@ impl fmt::Display for ConnId {
 pub(crate) enum Phase {
     /// Opened; a CONNECT must come next.
     AwaitingConnect,
+    /// Its CONNECT came, and its password is being checked elsewhere.
+    Checking,
     /// Accepted, and attached to this session.
     Connected(SessionKey),
     /// Ended; what is in its buffer is still to be written.
@@ -74,6 +77,18 @@ pub(crate) struct Connection {
     /// Its entry in the deadlines.
     pub(crate) armed: Option<Duration>,
     pub(crate) will: Option<Arc<Message>>,
+    pub(crate) rights: Rights,
+    /// What came while its password is being checked.
+    pub(crate) held: Option<Box<Held>>,
+}
+
+/// A CONNECT whose password is being checked, and what followed it: a client need
+/// not wait for its CONNACK. No more is read meanwhile, so that it is one
+/// buffer's worth at most.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) connect: Connect,
+    pub(crate) packets: Vec<Packet>,
 }
 
 impl Connection {
@@ -90,11 +105,16 @@ impl Connection {
             silence_max: None,
             armed: None,
             will: None,
+            rights: Rights::default(),
+            held: None,
         }
     }
 
     pub(crate) fn is_open(&self) -> bool {
-        matches!(self.phase, Phase::AwaitingConnect | Phase::Connected(_))
+        matches!(
+            self.phase,
+            Phase::AwaitingConnect | Phase::Checking | Phase::Connected(_)
+        )
     }
 
     fn outstanding(&self) -> usize {
@@ -110,7 +130,9 @@ impl Connection {
     /// read from. Messages alone never stop the reading, since a slow link's
     /// PINGREQs must be heard.
     pub(crate) fn may_read(&self, limits: &Limits) -> bool {
-        self.is_open() && (self.has_room(limits) || self.replies < limits.outbound_bytes)
+        self.is_open()
+            && self.phase != Phase::Checking
+            && (self.has_room(limits) || self.replies < limits.outbound_bytes)
     }
 
     /// Writes a reply.

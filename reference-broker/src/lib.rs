@@ -28,7 +28,7 @@ mod topics;
 mod wills;
 pub mod wire;
 
-pub use access::Access;
+pub use access::{Access, Check, Password, Rights, User};
 pub use broker::{Broker, Config, Input, Transmit};
 pub use connection::ConnId;
 pub use limits::{Limits, QueueFull};

@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
+use crate::access::Check;
 use crate::broker::{Broker, Config, Input, Transmit};
 use crate::connection::ConnId;
 use crate::observer::Observer;
@@ -63,6 +64,8 @@ struct Shared {
     packet_bytes_max: usize,
     /// The earliest deadline has become earlier.
     earlier: Notify,
+    /// There are passwords to be checked.
+    checks: Notify,
 }
 
 #[derive(Debug)]
@@ -88,13 +91,14 @@ impl Server {
             timer: None,
         };
         let (core, start) = (Mutex::new(core), Instant::now());
-        let earlier = Notify::new();
+        let (earlier, checks) = (Notify::new(), Notify::new());
         Self {
             shared: Arc::new(Shared {
                 core,
                 start,
                 packet_bytes_max,
                 earlier,
+                checks,
             }),
         }
     }
@@ -121,6 +125,24 @@ impl Server {
             written: 0,
             unflushed: false,
         }
+    }
+
+    /// Waits for the next password that is to be checked. Several may be checked
+    /// at once.
+    pub async fn next_check(&self) -> Check {
+        loop {
+            let next = self.shared.with(|core, _| core.broker.next_check());
+            if let Some(check) = next {
+                return check;
+            }
+            self.shared.checks.notified().await;
+        }
+    }
+
+    /// Says that the password of a [`Check`] is right, or not.
+    pub fn checked(&self, conn: ConnId, right: bool) {
+        self.shared
+            .with(|core, now| core.broker.handle(now, Input::Checked(conn, right)));
     }
 
     /// Ends every connection: what was still to be written is written, then the
@@ -176,6 +198,7 @@ impl Shared {
         if earlier {
             core.timer = next;
         }
+        let checks = core.broker.has_checks();
         loop {
             let mut wakers = [const { None::<Waker> }; WAKE_BATCH];
             let mut count = 0;
@@ -188,6 +211,9 @@ impl Shared {
             drop(core);
             if earlier {
                 self.earlier.notify_one();
+            }
+            if checks {
+                self.checks.notify_one();
             }
             wakers.into_iter().flatten().for_each(Waker::wake);
             if count < WAKE_BATCH {

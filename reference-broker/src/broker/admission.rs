@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Broker;
-use crate::connection::Phase;
+use crate::access::{Check, Rights, Verdict};
+use crate::connection::{ConnId, Held, Phase};
 use crate::observer::{CloseReason, SessionEvent};
 use crate::queue::Queue;
 use crate::quirks::Quirk;
@@ -16,6 +17,74 @@ use crate::wire::{ConnAck, Connect, Packet, ReasonCode};
 
 impl Broker {
     pub(super) fn connect(&mut self, slot: usize, connect: Connect) {
+        match self.config.access.connect(&connect) {
+            Verdict::Admitted(rights) => self.authenticated(slot, connect, rights),
+            Verdict::Refused(code) => self.refuse(slot, code),
+            Verdict::Check => {
+                let connection = &mut self.connections[slot];
+                connection.phase = Phase::Checking;
+                self.checks.push_back(connection.id);
+                connection.held = Some(Box::new(Held {
+                    connect,
+                    packets: Vec::new(),
+                }));
+            }
+        }
+    }
+
+    /// The next password that is to be checked; the answer is
+    /// [`Input::Checked`](super::Input::Checked). Until it comes, its connection
+    /// is not read from.
+    pub fn next_check(&mut self) -> Option<Check> {
+        while let Some(conn) = self.checks.pop_front() {
+            let held = self.connection(conn).and_then(|one| one.held.as_ref());
+            if let Some(Connect {
+                user_name: Some(user_name),
+                password: Some(password),
+                ..
+            }) = held.map(|held| &held.connect)
+            {
+                return Some(Check {
+                    conn,
+                    user_name: user_name.as_str().to_owned(),
+                    password: password.clone(),
+                });
+            }
+        }
+        None
+    }
+
+    /// Whether [`next_check`](Self::next_check) may have something.
+    #[must_use]
+    pub fn has_checks(&self) -> bool {
+        !self.checks.is_empty()
+    }
+
+    /// A password was checked.
+    pub(super) fn checked(&mut self, conn: ConnId, right: bool) {
+        let Some(held) = self.connection(conn).and_then(|one| one.held.take()) else {
+            return;
+        };
+        let slot = conn.slot();
+        if !self.is_open(conn) {
+            return;
+        }
+        if !right {
+            return self.refuse(slot, ReasonCode::BadUserNameOrPassword);
+        }
+        let rights = self.config.access.rights_of(&held.connect);
+        self.authenticated(slot, held.connect, rights);
+        for packet in held.packets {
+            if self.is_open(conn) {
+                self.act(slot, packet);
+            }
+        }
+        // It may be read from again, even if it has nothing to be sent.
+        self.connections[slot].wake(&mut self.woken);
+    }
+
+    fn authenticated(&mut self, slot: usize, connect: Connect, rights: Rights) {
+        self.connections[slot].rights = rights;
         let client_id = match self.admit(&connect) {
             Ok(client_id) => client_id,
             Err(code) => return self.refuse(slot, code),
@@ -42,7 +111,6 @@ impl Broker {
 
     /// Whether the client may connect, and the identifier it does so with.
     fn admit(&mut self, connect: &Connect) -> Result<Arc<str>, ReasonCode> {
-        self.config.access.connect(connect)?;
         let limits = &self.config.limits;
         let given = &connect.client_id;
         if given.as_bytes().len() > limits.client_id_bytes.max(23) {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::Broker;
+use crate::access::Rights;
 use crate::message::Message;
 use crate::observer::DropCause;
 use crate::queue::Outgoing;
@@ -39,7 +40,8 @@ impl Broker {
                 qos: delivery.qos(),
                 retain,
             };
-            self.accept_message(&publisher, Arc::new(message));
+            let rights = self.connections[slot].rights.clone();
+            self.accept_message(&publisher, &rights, Arc::new(message));
         }
         match delivery {
             Delivery::AtMostOnce => {}
@@ -52,9 +54,15 @@ impl Broker {
         }
     }
 
-    /// Takes on a message from a client, be it a PUBLISH or a will.
-    pub(super) fn accept_message(&mut self, publisher: &str, message: Arc<Message>) {
-        if !self.config.access.may_publish(&message.topic) {
+    /// Takes on a message from a client with these rights, be it a PUBLISH or a
+    /// will.
+    pub(super) fn accept_message(
+        &mut self,
+        publisher: &str,
+        rights: &Rights,
+        message: Arc<Message>,
+    ) {
+        if !self.config.access.may_publish(rights, &message.topic) {
             // Acknowledged, delivered to nobody. [MQTT311-3.3.5-2]
             self.watch.tell(|observer, now| {
                 observer.dropped(now, publisher, &message, DropCause::NotAuthorized);

@@ -23,7 +23,7 @@ impl Broker {
         // [MQTT311-3.8.4-5], [MQTT311-3.9.3-1]
         let codes: Vec<_> = subscriptions
             .iter()
-            .map(|one| self.grant(session, one))
+            .map(|one| self.grant(slot, session, one))
             .collect();
         // [MQTT311-3.8.4-1], [MQTT311-3.8.4-2], [MQTT311-2.3.1-7]
         self.reply(
@@ -42,12 +42,18 @@ impl Broker {
         self.pump(slot, session);
     }
 
-    fn grant(&mut self, key: SessionKey, subscription: &Subscription) -> SubscribeCode {
+    fn grant(
+        &mut self,
+        slot: usize,
+        key: SessionKey,
+        subscription: &Subscription,
+    ) -> SubscribeCode {
         let Subscription { filter, qos, .. } = subscription;
         let session = &mut self.sessions[key];
         let known = session.filters.contains(filter);
         let room = session.filters.len() < self.config.limits.subscriptions_per_session;
-        if !self.config.access.may_subscribe(filter) || !(known || room) {
+        let rights = &self.connections[slot].rights;
+        if !self.config.access.may_subscribe(rights, filter) || !(known || room) {
             return SubscribeCode::Refused(ReasonCode::NotAuthorized);
         }
         // An identical filter's subscription is replaced. [MQTT311-3.8.4-3]

@@ -5,7 +5,7 @@ use crate::world::{World, clean, persistent, publish, refusal, seconds, suback, 
 use bytes::Bytes;
 use rstest::rstest;
 use squall_broker::wire::{Connect, Packet, ReasonCode};
-use squall_broker::{Access, CloseReason, Config};
+use squall_broker::{Access, CloseReason, Config, Password, Rights, User};
 use std::time::Duration;
 
 /// [MQTT311-3.1.4-4] [MQTT311-3.2.2-3] [MQTT311-3.1.3-5] [MQTT311-7.1.1-1]
@@ -101,9 +101,13 @@ fn users_are_checked(
     #[case] password: Option<&'static str>,
     #[case] refused: Option<ReasonCode>,
 ) {
-    let users = [("u".to_owned(), Bytes::from_static(b"right"))].into();
+    let user = User {
+        password: Password::Known(Bytes::from_static(b"right")),
+        rights: Rights::default(),
+    };
     let access = Access {
-        users,
+        anonymous: None,
+        users: [("u".to_owned(), user)].into(),
         ..Access::default()
     };
     let mut world = World::with(Config {

@@ -1,6 +1,7 @@
 //! The server side of MQTT 3.1.1, section by section, against the broker
 //! without I/O. Each test names the statements it decides.
 
+mod access;
 mod connecting;
 mod limits;
 mod model;

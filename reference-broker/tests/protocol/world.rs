@@ -17,7 +17,7 @@ use squall_broker::wire::{
     TopicName, UnsubAck, Unsubscribe, Version, Will,
 };
 use squall_broker::{
-    Broker, CloseReason, Config, ConnId, DropCause, Input, Message, Observer, SessionEvent,
+    Broker, Check, CloseReason, Config, ConnId, DropCause, Input, Message, Observer, SessionEvent,
     Transmit,
 };
 
@@ -230,6 +230,22 @@ impl World {
         let client = self.clients.get_mut(&conn).expect("opened");
         rest.iter()
             .for_each(|packet| packet.encode(Version::V3_1_1, &mut client.inbox));
+    }
+
+    /// The next password that is to be checked.
+    pub(crate) fn next_check(&mut self) -> Option<Check> {
+        self.broker.next_check()
+    }
+
+    /// A password was checked.
+    pub(crate) fn checked(&mut self, conn: ConnId, right: bool) {
+        self.broker.handle(self.now, Input::Checked(conn, right));
+        self.settle();
+    }
+
+    /// Whether a connection is to be read from.
+    pub(crate) fn may_read(&self, conn: ConnId) -> bool {
+        self.broker.transmit(conn) == Transmit::Open { may_read: true }
     }
 
     /// The stream breaks.

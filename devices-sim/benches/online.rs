@@ -8,8 +8,8 @@
 //! Once asleep again all of it has been freed, but the allocator keeps the pages.
 
 use squall_devices::{
-    BoxFuture, DeviceId, Dial, Ending, Event, Fleet, Lifecycle, MqttSettings, Observer, Payload,
-    Publish, Qos, Spread, Stream, run,
+    BoxFuture, DeviceId, DeviceMemory, Dial, Ending, Event, Fleet, Lifecycle, MqttSettings,
+    Observer, Payload, Publish, Qos, Spread, Stream, run,
 };
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -75,6 +75,7 @@ fn fleet(count: u32) -> Fleet {
         start_after: Duration::from_secs(10),
         start_spread: Duration::from_secs(60),
         clock_drift_ppb: 0,
+        device_memory: DeviceMemory::Flash,
         // Up for 40 minutes, then asleep.
         lifecycle: Lifecycle::UpDown {
             up: Spread::Fixed(Duration::from_secs(2_400)),
@@ -87,6 +88,7 @@ fn fleet(count: u32) -> Fleet {
         },
         publish: Some(Publish {
             topic: "site/{device}/temperature".to_owned(),
+            to: None,
             qos: vec![Qos::AtLeastOnce],
             retain: false,
             payload: Payload::Fixed { bytes: 24 },

@@ -1,58 +1,87 @@
-//! One time awake: connect, stay connected, reconnect, until the duty is done.
+//! One time awake: connect, stay connected, reconnect, until the duty is done
+//! or a strike ends it.
 
 use crate::device::Device;
 use crate::duty::Duty;
 use crate::event::Event;
-use crate::lifecycle::next_wake;
-use crate::mqtt::{self, Names, Outcome};
+use crate::lifecycle::{Ending, next_wake};
+use crate::mqtt::{self, Outcome};
+use crate::names::Names;
 use crate::random::{Draw, Purpose};
 use crate::run::World;
+use crate::strike::{Blow, Dark, Inbox, Strike, prepare};
 use std::sync::Arc;
 use tokio::time::{Instant, sleep_until};
 
 /// Runs a device from its waking to its falling asleep. Returns it, and when it
 /// is to wake again, if ever.
-pub(crate) async fn awake(world: Arc<World>, mut device: Device) -> (Device, Option<Instant>) {
+pub(crate) async fn awake(
+    world: Arc<World>,
+    mut device: Device,
+    inbox: Arc<Inbox>,
+) -> (Device, Option<Instant>) {
     world.record(&device, Event::Woke);
+    device.dark = false;
     let names = Names::new(&world.fleet, device.index);
     let mut duty = Duty::new(&world, &mut device, Instant::now());
     device.wakes += 1;
     let mut failures = 0;
-    loop {
+    let dark = loop {
         world.record(
             &device,
             Event::Connecting {
                 attempt: failures + 1,
             },
         );
-        let outcome = mqtt::connect(&world, &mut device, &mut duty, &names).await;
+        let mut outcome = mqtt::connect(&world, &mut device, &mut duty, &names, &inbox).await;
         device.outbox.connection_ended();
-        failures = match outcome {
-            Outcome::Done => break,
-            Outcome::Failed => failures + 1,
-            Outcome::Lost => 0,
-        };
-        if back_off(&world, &mut device, &mut duty, &names, failures).await {
-            break;
+        if matches!(outcome, Outcome::Failed | Outcome::Lost) {
+            failures = match outcome {
+                Outcome::Failed => failures + 1,
+                _ => 0,
+            };
+            outcome = back_off(&world, &mut device, &mut duty, &names, &inbox, failures).await;
         }
-    }
+        match outcome {
+            Outcome::Done => break None,
+            Outcome::Dark(dark) => break Some(dark),
+            Outcome::Again => failures = 0,
+            Outcome::Failed | Outcome::Lost => {}
+        }
+    };
     let now = Instant::now();
+    let lost_power = match dark {
+        Some(dark) => matches!(dark, Dark::NoPower(_)),
+        None => world.fleet.lifecycle.ending() == Ending::Vanish,
+    };
+    if lost_power {
+        device.power_failed(&world);
+    }
     device.outbox.shrink();
-    let until = next_wake(&world.fleet, &mut device, world.since_start(now));
-    let until = until.map(|at| world.epoch + at);
+    let until = match dark {
+        Some(Dark::NoPower(down) | Dark::Asleep(down)) => {
+            device.dark = true;
+            now.checked_add(down)
+        }
+        None => {
+            let until = next_wake(&world.fleet, &mut device, world.since_start(now));
+            until.map(|at| world.epoch + at)
+        }
+    };
     world.record(&device, Event::Slept { until });
     (device, until)
 }
 
-/// Waits before the next attempt, and takes the readings that fall due. Returns
-/// whether the duty was done meanwhile.
+/// Waits before the next attempt, and takes the readings that fall due. Ends as
+/// [`Outcome::Failed`] when it is time for that attempt.
 async fn back_off(
     world: &World,
     device: &mut Device,
     duty: &mut Duty,
     names: &Names,
+    inbox: &Inbox,
     failures: u32,
-) -> bool {
+) -> Outcome {
     let fleet = &world.fleet;
     let (id, count) = (fleet.device(device.index), u64::from(device.waits));
     let mut draw = Draw::new(fleet.seed, Purpose::Backoff, id, count);
@@ -61,15 +90,56 @@ async fn back_off(
     let retry = Instant::now() + fleet.mqtt.backoff.wait(waits_before, &mut draw);
     loop {
         let timer = duty.timer().unwrap_or(retry).min(retry);
-        sleep_until(timer).await;
+        tokio::select! {
+            biased;
+            blow = inbox.next() => {
+                if let Some(outcome) = struck_offline(world, device, duty, inbox, blow) {
+                    return outcome;
+                }
+            }
+            () = sleep_until(timer) => {}
+        }
         let now = Instant::now();
-        duty.perform(world, device, &names.topic, now);
+        duty.perform(world, device, names, now);
         if duty.is_done(world, device, now) {
-            return true;
+            return Outcome::Done;
         }
         if now >= retry {
-            return false;
+            return Outcome::Failed;
         }
+    }
+}
+
+/// Strikes a device that is between two connections.
+fn struck_offline(
+    world: &World,
+    device: &mut Device,
+    duty: &mut Duty,
+    inbox: &Inbox,
+    blow: Blow,
+) -> Option<Outcome> {
+    let strike = match blow {
+        // Of a connection that ended by itself right then.
+        Blow::LastBytes(dark) => {
+            device.spent(dark);
+            world.network.vanish(world.fleet.device(device.index));
+            return Some(Outcome::Dark(dark));
+        }
+        Blow::Strike(strike) => strike,
+    };
+    match prepare(world, device, strike) {
+        None => {
+            inbox.arm(device.armed());
+            duty.clock_changed(world, device);
+            None
+        }
+        Some(Strike::PowerOff { down }) => {
+            world.network.vanish(world.fleet.device(device.index));
+            Some(Outcome::Dark(Dark::NoPower(down)))
+        }
+        Some(Strike::Reconnect) => Some(Outcome::Again),
+        // There is nothing to reset or to disconnect from.
+        Some(_) => None,
     }
 }
 
@@ -80,6 +150,7 @@ mod tests {
     use crate::fleet::Fleet;
     use crate::id::DeviceId;
     use crate::network::{BoxFuture, Dial, Stream};
+    use crate::strike::Armed;
     use std::io;
 
     struct Nowhere;
@@ -105,7 +176,12 @@ mod tests {
             epoch: Instant::now(),
         };
         let asleep = size_of::<Device>();
-        let task = size_of_val(&awake(Arc::new(world), Device::new(0)));
+        let task = awake(
+            Arc::new(world),
+            Device::new(0),
+            Inbox::new(Armed::default()),
+        );
+        let task = size_of_val(&task);
         assert!(asleep <= 160, "{asleep} bytes asleep");
         assert!(task <= 4_000, "{task} bytes awake");
     }

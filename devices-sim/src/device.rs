@@ -1,6 +1,13 @@
 //! What remains of a device while it sleeps.
 
+use crate::event::{DropReason, Event};
+use crate::fleet::DeviceMemory;
+use crate::id::MessageId;
 use crate::outbox::Outbox;
+use crate::run::World;
+use crate::strike::{Armed, Dark};
+use crate::timetable::Skew;
+use tokio::time::Instant;
 
 /// A device's memory: all that a sleeping one consists of.
 #[derive(Debug)]
@@ -17,10 +24,33 @@ pub(crate) struct Device {
     pub(crate) waits: u32,
     /// The broker's session has its subscriptions.
     pub(crate) subscribed: bool,
+    /// It has no power, or was sent to sleep by a strike: nothing but the end
+    /// of that wakes it.
+    pub(crate) dark: bool,
     /// Its last figure, which a random walk goes on from.
     pub(crate) figure: f64,
     /// Readings, and receipts, that it owes.
     pub(crate) outbox: Outbox,
+    rare: Option<Box<Rare>>,
+}
+
+/// What few devices have.
+#[derive(Debug, Default)]
+pub(crate) struct Rare {
+    /// How its clock went off.
+    pub(crate) skew: Skew,
+    /// What will strike it when it writes.
+    pub(crate) armed: Armed,
+    /// The filters it is to unsubscribe from.
+    pub(crate) leaving: Vec<Leaving>,
+}
+
+/// A filter to unsubscribe from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Leaving {
+    /// Its place in the fleet's list.
+    pub(crate) filter: usize,
+    pub(crate) due: Instant,
 }
 
 impl Device {
@@ -32,8 +62,58 @@ impl Device {
             slot: 0,
             waits: 0,
             subscribed: false,
+            dark: false,
             figure: 0.0,
             outbox: Outbox::default(),
+            rare: None,
         }
+    }
+
+    pub(crate) fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    pub(crate) fn skew(&self) -> Skew {
+        self.rare.as_ref().map(|rare| rare.skew).unwrap_or_default()
+    }
+
+    pub(crate) fn armed(&self) -> Armed {
+        let rare = self.rare.as_ref();
+        rare.map(|rare| rare.armed).unwrap_or_default()
+    }
+
+    /// What waited for the device to write has struck.
+    pub(crate) fn spent(&mut self, dark: Dark) {
+        let armed = &mut self.rare().armed;
+        match dark {
+            Dark::NoPower(_) => armed.die_in_packet = None,
+            Dark::Asleep(_) => armed.sleep_in_handshake = None,
+        }
+    }
+
+    pub(crate) fn leaving(&self) -> &[Leaving] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.leaving)
+    }
+
+    /// The session with its subscriptions is gone, or the memory of it.
+    pub(crate) fn forget_subscriptions(&mut self) {
+        self.subscribed = false;
+        if let Some(rare) = &mut self.rare {
+            rare.leaving.clear();
+        }
+    }
+
+    /// The power failed, and took with it what was in RAM.
+    pub(crate) fn power_failed(&mut self, world: &World) {
+        if world.fleet.device_memory == DeviceMemory::Flash {
+            return;
+        }
+        for sequence in self.outbox.forget() {
+            let id = MessageId::new(world.fleet.device(self.index), sequence);
+            let reason = DropReason::Forgotten;
+            world.record(self, Event::Dropped { id, reason });
+        }
+        self.forget_subscriptions();
+        world.record(self, Event::Forgot);
     }
 }

@@ -6,6 +6,7 @@ use crate::event::{DropReason, Event};
 use crate::fleet::Publish;
 use crate::id::MessageId;
 use crate::lifecycle::{Visit, awake_for};
+use crate::names::Names;
 use crate::outbox::Reading;
 use crate::payload::Moment;
 use crate::random::Purpose;
@@ -69,7 +70,7 @@ impl Duty {
         &mut self,
         world: &World,
         device: &mut Device,
-        topic: &str,
+        names: &Names,
         now: Instant,
     ) {
         let Some(publish) = &world.fleet.publish else {
@@ -79,8 +80,19 @@ impl Duty {
             return;
         }
         while let Some(due) = self.next_reading.filter(|due| *due <= now) {
-            take_reading(world, publish, device, topic, now);
+            take_reading(world, publish, device, names, now);
             self.next_reading = self.reading_after(due, world, device);
+        }
+    }
+
+    /// The device's clock has changed, and the next reading's time with it.
+    pub(crate) fn clock_changed(&mut self, world: &World, device: &Device) {
+        let Some(publish) = &world.fleet.publish else {
+            return;
+        };
+        if self.visit.is_none() && self.next_reading.is_some() {
+            let due = world.epoch + timetable(world, publish, device).at(device.slot);
+            self.next_reading = allowed(world, publish, device, due);
         }
     }
 
@@ -157,8 +169,15 @@ impl VisitSoFar {
 
 fn timetable(world: &World, publish: &Publish, device: &Device) -> Timetable {
     let id = world.fleet.device(device.index);
-    let (every, jitter) = (publish.every, publish.jitter);
-    Timetable::new(&world.fleet, id, every, jitter, Purpose::ReadingJitter)
+    let (every, jitter, skew) = (publish.every, publish.jitter, device.skew());
+    Timetable::new(
+        &world.fleet,
+        id,
+        skew,
+        every,
+        jitter,
+        Purpose::ReadingJitter,
+    )
 }
 
 /// `due`, unless the fleet has gone quiet by then or the device has taken all of its readings.
@@ -171,7 +190,13 @@ fn allowed(world: &World, publish: &Publish, device: &Device, due: Instant) -> O
     (!quiet && !all_taken).then_some(due)
 }
 
-fn take_reading(world: &World, publish: &Publish, device: &mut Device, topic: &str, now: Instant) {
+fn take_reading(
+    world: &World,
+    publish: &Publish,
+    device: &mut Device,
+    names: &Names,
+    now: Instant,
+) {
     device.readings += 1;
     let id = world.fleet.device(device.index);
     let moment = Moment {
@@ -186,7 +211,7 @@ fn take_reading(world: &World, publish: &Publish, device: &mut Device, topic: &s
         device,
         Event::Published {
             id: MessageId::new(id, device.readings),
-            topic,
+            topic: &names.topic_of(device.readings),
             qos,
             retain: publish.retain,
             payload: &payload,

@@ -26,6 +26,8 @@ pub struct Fleet {
     /// billion, either way; below 1,000,000,000. It stretches all intervals that
     /// the device keeps by itself: wake-ups and readings.
     pub clock_drift_ppb: u32,
+    /// Where its devices keep their state.
+    pub device_memory: DeviceMemory,
     /// When its devices are awake.
     pub lifecycle: Lifecycle,
     /// How they speak MQTT.
@@ -41,9 +43,26 @@ pub struct Fleet {
     pub quiet_after: Option<Duration>,
 }
 
+/// Where a device keeps its outbox, its half of the session, and which
+/// subscriptions it has made. Either memory lasts through sleep; the count of
+/// its readings, which makes their ids unique, lasts through everything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DeviceMemory {
+    /// In flash: it lasts when the power fails.
+    #[default]
+    Flash,
+    /// In RAM, which deep sleep retains: gone when the power fails, be it by a
+    /// [`Strike`](crate::Strike) or by [`Ending::Vanish`](crate::Ending::Vanish).
+    /// The device then tells [`Event::Forgot`](crate::Event::Forgot).
+    Ram,
+}
+
 /// How a fleet's devices speak MQTT 3.1.1.
 #[derive(Clone, Debug)]
 pub struct MqttSettings {
+    /// Client identifier, with `{device}` and `{fleet}`. Devices that share one
+    /// take each other's session over [MQTT311-3.1.4-2].
+    pub client_id: String,
     /// Keep-alive interval in seconds, 0 for none.
     pub keep_alive_s: u16,
     /// The CONNECT's clean session flag.
@@ -68,6 +87,7 @@ pub struct MqttSettings {
 impl Default for MqttSettings {
     fn default() -> Self {
         Self {
+            client_id: "{device}".to_owned(),
             keep_alive_s: 60,
             clean_session: true,
             username: None,
@@ -97,8 +117,11 @@ pub struct Will {
 /// What each device publishes.
 #[derive(Clone, Debug)]
 pub struct Publish {
-    /// Topic, with `{device}` and `{fleet}`.
+    /// Topic, with `{device}`, `{fleet}` and, where there is somebody to address,
+    /// `{target}`.
     pub topic: String,
+    /// Whom the readings are addressed to, in turn.
+    pub to: Option<Addressees>,
     /// QoS of each reading in turn; at least one.
     pub qos: Vec<Qos>,
     /// RETAIN flag.
@@ -118,6 +141,23 @@ pub struct Publish {
     pub outbox_max: usize,
 }
 
+/// The devices of a fleet, as those whom readings are addressed to: the first
+/// reading of a device to the first of them, and so on in turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addressees {
+    /// The fleet's name.
+    pub fleet: String,
+    /// How many devices it has, at least 1.
+    pub count: u32,
+}
+
+impl Addressees {
+    /// The name of the device that a device's `sequence`-th reading, from 1, is for.
+    pub(crate) fn of_reading(&self, sequence: u32) -> String {
+        device_name(&self.fleet, (sequence - 1) % self.count)
+    }
+}
+
 /// What each device listens to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscribe {
@@ -125,6 +165,9 @@ pub struct Subscribe {
     pub filter: String,
     /// Highest QoS asked for.
     pub qos: Qos,
+    /// The device unsubscribes this long after the SUBACK, or as soon as it is
+    /// connected after that, once in each session; never unless given.
+    pub stay: Option<Duration>,
 }
 
 /// Quality of service.
@@ -165,11 +208,17 @@ impl Fleet {
         DeviceId(self.first_device.0 + index)
     }
 
-    /// The name, and client identifier, of the fleet's `index`-th device, from
-    /// 0: the fleet's name and the device's number within it, from 1.
+    /// The name of the fleet's `index`-th device, from 0: the fleet's name and
+    /// the device's number within it, from 1.
     #[must_use]
     pub fn device_name(&self, index: u32) -> String {
-        format!("{}-{}", self.name, u64::from(index) + 1)
+        device_name(&self.name, index)
+    }
+
+    /// The client identifier of the fleet's `index`-th device, from 0.
+    #[must_use]
+    pub fn client_id(&self, index: u32) -> String {
+        self.expand(&self.mqtt.client_id, index)
     }
 
     /// `template` with `{device}` and `{fleet}` filled in for one device.
@@ -179,6 +228,10 @@ impl Fleet {
             .replace("{fleet}", &self.name)
             .replace("{device}", &self.device_name(index))
     }
+}
+
+fn device_name(fleet: &str, index: u32) -> String {
+    format!("{fleet}-{}", u64::from(index) + 1)
 }
 
 /// A fleet that cannot be run.
@@ -217,6 +270,10 @@ impl Fleet {
             (
                 self.clock_drift_ppb < 1_000_000_000,
                 "the clocks drift by 1,000,000,000 ppb or more",
+            ),
+            (
+                !self.mqtt.client_id.is_empty(),
+                "the client identifier is empty",
             ),
             (self.mqtt.in_flight_max > 0, "`in_flight_max` is 0"),
             (self.mqtt.packet_size_max > 0, "`packet_size_max` is 0"),
@@ -281,6 +338,10 @@ impl Publish {
             ),
             (self.outbox_max > 0, "`outbox_max` is 0"),
             (!self.qos.is_empty(), "readings have no QoS"),
+            (
+                self.to.as_ref().is_none_or(|to| to.count > 0),
+                "readings are addressed to a fleet without devices",
+            ),
         ];
         let broken = rules.iter().find(|(holds, _)| !holds);
         broken
@@ -309,6 +370,7 @@ impl Payload {
             Self::Fixed { bytes } => {
                 (*bytes < FIXED_SIZE_MIN).then_some("a payload of a fixed size needs 18 bytes")
             }
+            Self::Empty => None,
             Self::Lines(lines) => lines.is_empty().then_some("a payload's file has no line"),
         }
     }
@@ -354,10 +416,12 @@ impl Fleet {
             start_after: Duration::ZERO,
             start_spread: Duration::ZERO,
             clock_drift_ppb: 0,
+            device_memory: DeviceMemory::Flash,
             lifecycle: Lifecycle::AlwaysOn,
             mqtt: MqttSettings::default(),
             publish: Some(Publish {
                 topic: "valley/{device}/temperature".to_owned(),
+                to: None,
                 qos: vec![Qos::AtLeastOnce],
                 retain: false,
                 payload: Payload::Fixed { bytes: 24 },
@@ -409,9 +473,11 @@ mod tests {
     #[case(publish(|p| p.jitter = p.every), "jitter")]
     #[case(publish(|p| p.qos.clear()), "no QoS")]
     #[case(publish(|p| p.outbox_max = 0), "outbox_max")]
+    #[case(publish(|p| p.to = Some(Addressees { fleet: "f".to_owned(), count: 0 })), "addressed")]
     #[case(publish(|p| p.topic = "a/+".to_owned()), "wildcard")]
     #[case(publish(|p| p.payload = Payload::Fixed { bytes: 17 }), "18 bytes")]
     #[case(publish(|p| p.payload = Payload::Lines(Vec::new())), "no line")]
+    #[case(mqtt(|m| m.client_id.clear()), "client identifier")]
     #[case(mqtt(|m| m.in_flight_max = 0), "in_flight_max")]
     #[case(mqtt(|m| m.connect_timeout = Duration::from_millis(900)), "connect_timeout")]
     #[case(mqtt(|m| m.password = Some(b"x".to_vec())), "user name")]

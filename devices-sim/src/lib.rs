@@ -26,9 +26,11 @@ mod duty;
 mod event;
 mod failure;
 mod fleet;
+mod fuse;
 mod id;
 mod lifecycle;
 mod mqtt;
+mod names;
 mod network;
 mod outbox;
 pub mod payload;
@@ -40,7 +42,9 @@ mod timetable;
 
 pub use backoff::Backoff;
 pub use event::{DisconnectReason, DropReason, Event, Observer};
-pub use fleet::{Fleet, FleetError, MqttSettings, Publish, Qos, Subscribe, Will};
+pub use fleet::{
+    Addressees, DeviceMemory, Fleet, FleetError, MqttSettings, Publish, Qos, Subscribe, Will,
+};
 pub use id::{DeviceId, MessageId, ParseMessageIdError};
 pub use lifecycle::{Ending, Lifecycle, Visit};
 pub use network::{BoxFuture, Dial, Stream};

@@ -154,11 +154,35 @@ pub(crate) fn next_wake(fleet: &Fleet, device: &mut Device, now: Duration) -> Op
             Some(now + down.sample(&mut Draw::new(fleet.seed, Purpose::DownTime, id, count)))
         }
         Lifecycle::Periodic { every, jitter, .. } => {
-            let timetable = Timetable::new(fleet, id, *every, *jitter, Purpose::WakeJitter);
+            let timetable = wake_ups(fleet, device, *every, *jitter);
             let (slot, at) = timetable.after(device.slot, now);
             device.slot = slot;
             Some(at)
         }
+    }
+}
+
+fn wake_ups(fleet: &Fleet, device: &Device, every: Duration, jitter: Duration) -> Timetable {
+    let id = fleet.device(device.index);
+    let purpose = Purpose::WakeJitter;
+    Timetable::new(fleet, id, device.skew(), every, jitter, purpose)
+}
+
+/// When a sleeping device wakes by its clock, which has changed; `None` if that
+/// does not depend on its clock.
+pub(crate) fn wake_by_clock(fleet: &Fleet, device: &Device) -> Option<Duration> {
+    match fleet.lifecycle {
+        Lifecycle::Periodic { every, jitter, .. } if device.wakes > 0 => {
+            Some(wake_ups(fleet, device, every, jitter).at(device.slot))
+        }
+        _ => None,
+    }
+}
+
+/// A sleeping device will not wake when it was to: its timetable stands.
+pub(crate) fn misses_its_wake_up(fleet: &Fleet, device: &mut Device) {
+    if matches!(fleet.lifecycle, Lifecycle::Periodic { .. }) {
+        device.slot = device.slot.saturating_sub(1);
     }
 }
 

@@ -6,16 +6,19 @@
 //! never dropped but to end the connection; timers run beside it, and speak to
 //! it through the client's queue.
 
-use crate::device::Device;
+use crate::device::{Device, Leaving};
 use crate::duty::Duty;
 use crate::event::{DisconnectReason, DropReason, Event};
 use crate::failure::reason;
 use crate::fleet::{Fleet, Qos};
+use crate::fuse::Fused;
 use crate::id::MessageId;
 use crate::lifecycle::Ending;
+use crate::names::Names;
 use crate::payload::id_of;
 use crate::resume::{Labels, Resume};
 use crate::run::World;
+use crate::strike::{Blow, Dark, Inbox, Strike, prepare};
 use rumqttc::{
     AsyncClient, EventLoop, Incoming, LastWill, MqttOptions, NetworkOptions, Outgoing,
     PublishOptions, SubscribeFilter, SubscribeReasonCode,
@@ -24,27 +27,8 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
-
-/// A device's texts, expanded once for each time awake.
-pub(crate) struct Names {
-    pub(crate) client_id: String,
-    /// Empty for a fleet that publishes nothing.
-    pub(crate) topic: String,
-    pub(crate) filters: Vec<String>,
-}
-
-impl Names {
-    pub(crate) fn new(fleet: &Fleet, index: u32) -> Self {
-        let topic = fleet.publish.as_ref();
-        let filters = fleet.subscribe.iter();
-        Self {
-            client_id: fleet.device_name(index),
-            topic: topic.map_or(String::new(), |publish| fleet.expand(&publish.topic, index)),
-            filters: filters.map(|s| fleet.expand(&s.filter, index)).collect(),
-        }
-    }
-}
 
 /// How an attempt to connect ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +37,28 @@ pub(crate) enum Outcome {
     Done,
     /// The connection was not accepted.
     Failed,
-    /// The accepted connection was lost.
+    /// The accepted connection was lost, or ended to be opened anew.
     Lost,
+    /// The device connects again at once.
+    Again,
+    /// The device goes dark.
+    Dark(Dark),
+}
+
+/// Time for the last bytes of a device that goes dark to leave it.
+const LAST_BYTES_LEAVE: Duration = Duration::from_millis(1);
+
+/// How the device ends a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// It has ended, and that has been told.
+    Over(Outcome),
+    /// Silently.
+    Vanish(Outcome),
+    /// With a RST.
+    Reset,
+    /// As the operating system closes it for a process that ends.
+    Restart,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +69,12 @@ enum Phase {
     /// does not take it.
     Closing {
         deadline: Instant,
+        then: Outcome,
+    },
+    /// The last bytes are on their way; then the device goes dark.
+    LastBytes {
+        until: Instant,
+        dark: Dark,
     },
 }
 
@@ -73,8 +83,13 @@ struct Connection<'a> {
     device: &'a mut Device,
     duty: &'a mut Duty,
     names: &'a Names,
+    inbox: &'a Arc<Inbox>,
     client: AsyncClient,
     phase: Phase,
+    /// A CONNACK accepted it.
+    accepted: bool,
+    /// The filter whose UNSUBACK is awaited.
+    unsubscribing: Option<usize>,
 }
 
 /// Connects, and serves the connection until it ends.
@@ -83,19 +98,23 @@ pub(crate) async fn connect(
     device: &mut Device,
     duty: &mut Duty,
     names: &Names,
+    inbox: &Arc<Inbox>,
 ) -> Outcome {
-    let (client, mut eventloop) = client(world, device, names);
+    let (client, mut eventloop) = client(world, device, names, inbox);
     let mut connection = Connection {
         world,
         device,
         duty,
         names,
+        inbox,
         client,
         phase: Phase::Connecting,
+        accepted: false,
+        unsubscribing: None,
     };
     let mut timer = pin!(sleep_until(Instant::now()));
     loop {
-        let event = {
+        let turn = {
             let mut poll = pin!(eventloop.poll());
             loop {
                 let deadline = connection.timer();
@@ -106,22 +125,43 @@ pub(crate) async fn connect(
                 }
                 tokio::select! {
                     biased;
-                    event = &mut poll => break event,
+                    event = &mut poll, if !connection.is_dark() => break Turn::Event(event),
+                    blow = inbox.next() => {
+                        if let ControlFlow::Break(end) = connection.struck(blow) {
+                            break Turn::End(end);
+                        }
+                    }
                     () = &mut timer, if deadline.is_some() => {
-                        if let ControlFlow::Break(outcome) = connection.advance() {
-                            return outcome;
+                        if let ControlFlow::Break(end) = connection.advance() {
+                            break Turn::End(end);
                         }
                     }
                 }
             }
         };
-        if let ControlFlow::Break(outcome) = connection.event(event, &mut eventloop) {
-            return outcome;
-        }
+        let end = match turn {
+            Turn::Event(event) => match connection.event(event, &mut eventloop) {
+                ControlFlow::Continue(()) => continue,
+                ControlFlow::Break(end) => end,
+            },
+            Turn::End(end) => end,
+        };
+        return connection.end(end, &mut eventloop);
     }
 }
 
-fn client(world: &World, device: &Device, names: &Names) -> (AsyncClient, EventLoop) {
+/// What a wait for the connection ends with.
+enum Turn {
+    Event(Result<rumqttc::Event, rumqttc::ConnectionError>),
+    End(End),
+}
+
+fn client(
+    world: &World,
+    device: &Device,
+    names: &Names,
+    inbox: &Arc<Inbox>,
+) -> (AsyncClient, EventLoop) {
     let fleet = &world.fleet;
     let mqtt = &fleet.mqtt;
     // The address is never looked up: the connector below dials.
@@ -153,11 +193,13 @@ fn client(world: &World, device: &Device, names: &Names) -> (AsyncClient, EventL
         options.set_session_store(resume);
     }
     let (network, id) = (Arc::clone(&world.network), fleet.device(device.index));
+    let inbox = Arc::clone(inbox);
     options.set_socket_connector(move |_, _| {
-        let network = Arc::clone(&network);
-        async move { network.dial(id).await }
+        let (network, inbox) = (Arc::clone(&network), Arc::clone(&inbox));
+        async move { Ok(Fused::new(network.dial(id).await?, inbox)) }
     });
-    let queue = usize::from(mqtt.in_flight_max);
+    // All readings that may be in flight, and an UNSUBSCRIBE.
+    let queue = usize::from(mqtt.in_flight_max) + 1;
     let (client, mut eventloop) = AsyncClient::builder(options).capacity(queue).build();
     let mut patience = NetworkOptions::new();
     patience.set_connection_timeout(mqtt.connect_timeout.as_secs());
@@ -168,8 +210,7 @@ fn client(world: &World, device: &Device, names: &Names) -> (AsyncClient, EventL
 fn resume(fleet: &Fleet, device: &Device, names: &Names) -> Option<Resume> {
     let publish = fleet.publish.as_ref();
     let labels = Labels {
-        client_id: &names.client_id,
-        topic: &names.topic,
+        names,
         retain: publish.is_some_and(|publish| publish.retain),
         in_flight_max: fleet.mqtt.in_flight_max,
     };
@@ -179,55 +220,141 @@ fn resume(fleet: &Fleet, device: &Device, names: &Names) -> Option<Resume> {
 impl Connection<'_> {
     fn timer(&self) -> Option<Instant> {
         match self.phase {
-            Phase::Connecting | Phase::Online => self.duty.timer(),
-            Phase::Closing { deadline } => Some(deadline),
+            Phase::Connecting => self.duty.timer(),
+            Phase::Online => self.duty.timer().into_iter().chain(self.leave_at()).min(),
+            Phase::Closing { deadline, .. } => Some(deadline),
+            Phase::LastBytes { until, .. } => Some(until),
         }
     }
 
+    /// Nothing is read or written any more.
+    fn is_dark(&self) -> bool {
+        matches!(self.phase, Phase::LastBytes { .. })
+    }
+
+    /// When to unsubscribe from the next filter.
+    fn leave_at(&self) -> Option<Instant> {
+        let leaving = self.device.leaving().iter().map(|leaving| leaving.due);
+        leaving.min().filter(|_| self.unsubscribing.is_none())
+    }
+
     /// Does what is due, and ends the connection when the duty is done.
-    fn advance(&mut self) -> ControlFlow<Outcome> {
+    fn advance(&mut self) -> ControlFlow<End> {
         let now = Instant::now();
-        if let Phase::Closing { deadline } = self.phase {
-            if now < deadline {
-                return ControlFlow::Continue(());
+        match self.phase {
+            Phase::Closing { deadline, then } if now >= deadline => {
+                return self.over(then, "DISCONNECT could not be written");
             }
-            return self.over(Outcome::Done, "DISCONNECT could not be written");
+            Phase::LastBytes { until, dark } if now >= until => {
+                return ControlFlow::Break(End::Vanish(Outcome::Dark(dark)));
+            }
+            Phase::Closing { .. } | Phase::LastBytes { .. } => return ControlFlow::Continue(()),
+            Phase::Connecting | Phase::Online => {}
         }
-        self.duty
-            .perform(self.world, self.device, &self.names.topic, now);
+        self.duty.perform(self.world, self.device, self.names, now);
         if self.duty.is_done(self.world, self.device, now) {
             return self.finish(now);
         }
         if self.phase == Phase::Online {
+            self.unsubscribe(now);
             self.hand_over();
         }
         ControlFlow::Continue(())
     }
 
-    /// Goes down, in the fleet's way.
-    fn finish(&mut self, now: Instant) -> ControlFlow<Outcome> {
-        let world = self.world;
-        match (world.fleet.lifecycle.ending(), self.phase) {
-            (Ending::Vanish, phase) => {
-                world.network.vanish(world.fleet.device(self.device.index));
-                if phase == Phase::Connecting {
-                    return self.over(Outcome::Done, "the device lost its power");
-                }
-                let reason = DisconnectReason::Vanished;
-                world.record(self.device, Event::Disconnected { reason });
-                ControlFlow::Break(Outcome::Done)
+    /// A strike comes. The client's pending poll goes on unless the connection ends.
+    fn struck(&mut self, blow: Blow) -> ControlFlow<End> {
+        let now = Instant::now();
+        let strike = match blow {
+            Blow::LastBytes(dark) => {
+                self.device.spent(dark);
+                let until = now + LAST_BYTES_LEAVE;
+                self.phase = Phase::LastBytes { until, dark };
+                return ControlFlow::Continue(());
             }
-            (Ending::Clean, Phase::Connecting) => {
-                self.over(Outcome::Done, "the device's time awake was over")
+            Blow::Strike(strike) => strike,
+        };
+        match prepare(self.world, self.device, strike) {
+            Some(Strike::PowerOff { down }) => {
+                let dark = Dark::NoPower(down);
+                ControlFlow::Break(End::Vanish(Outcome::Dark(dark)))
             }
-            (Ending::Clean, _) => {
-                let deadline = now + world.fleet.mqtt.connect_timeout;
-                self.phase = Phase::Closing { deadline };
-                // This queue is unbounded, and lives as long as the event loop.
-                let _ = self.client.try_disconnect_now();
+            Some(Strike::Reset) if !self.is_dark() => ControlFlow::Break(End::Reset),
+            Some(Strike::Reconnect) if !self.is_dark() => ControlFlow::Break(End::Restart),
+            Some(Strike::Disconnect) if self.phase == Phase::Online => {
+                self.disconnect(now, Outcome::Lost);
+                ControlFlow::Continue(())
+            }
+            Some(_) => ControlFlow::Continue(()),
+            None => {
+                self.inbox.arm(self.device.armed());
+                self.duty.clock_changed(self.world, self.device);
                 ControlFlow::Continue(())
             }
         }
+    }
+
+    /// Goes down, in the fleet's way.
+    fn finish(&mut self, now: Instant) -> ControlFlow<End> {
+        match self.world.fleet.lifecycle.ending() {
+            Ending::Vanish => ControlFlow::Break(End::Vanish(Outcome::Done)),
+            Ending::Clean if self.accepted => {
+                self.disconnect(now, Outcome::Done);
+                ControlFlow::Continue(())
+            }
+            Ending::Clean => self.over(Outcome::Done, "the device's time awake was over"),
+        }
+    }
+
+    fn disconnect(&mut self, now: Instant, then: Outcome) {
+        let deadline = now + self.world.fleet.mqtt.connect_timeout;
+        self.phase = Phase::Closing { deadline, then };
+        // This queue is unbounded, and lives as long as the event loop.
+        let _ = self.client.try_disconnect_now();
+    }
+
+    /// Ends the connection, and tells how.
+    fn end(&mut self, end: End, eventloop: &mut EventLoop) -> Outcome {
+        if let End::Over(outcome) = end {
+            return outcome;
+        }
+        self.drain(eventloop);
+        let (network, id) = (
+            &self.world.network,
+            self.world.fleet.device(self.device.index),
+        );
+        let (outcome, reason, words) = match end {
+            End::Over(outcome) => return outcome,
+            End::Vanish(outcome) => {
+                network.vanish(id);
+                let words = match outcome {
+                    Outcome::Dark(Dark::Asleep(_)) => "the device fell asleep",
+                    _ => "the device lost its power",
+                };
+                (outcome, DisconnectReason::Vanished, words)
+            }
+            End::Reset => {
+                network.reset(id);
+                let outcome = match self.phase {
+                    Phase::Connecting => Outcome::Failed,
+                    Phase::Closing { then, .. } => then,
+                    Phase::Online | Phase::LastBytes { .. } => Outcome::Lost,
+                };
+                let words = "the device reset the connection";
+                (outcome, DisconnectReason::Reset, words)
+            }
+            End::Restart => {
+                let words = "the device started its client anew";
+                (Outcome::Again, DisconnectReason::Lost(words), words)
+            }
+        };
+        let event = if self.accepted {
+            Event::Disconnected { reason }
+        } else {
+            Event::ConnectFailed { reason: words }
+        };
+        self.world.record(self.device, event);
+        outcome
     }
 
     /// Gives the client as many readings as may be on their way. A device that
@@ -245,10 +372,10 @@ impl Connection<'_> {
             // The queue has room for a whole window, and the fleet's check has
             // approved the topic: a refusal would be a bug, and shows as a
             // reading that is never sent.
-            let topic = self.names.topic.as_str();
+            let topic = self.names.topic_of(reading.sequence);
             let _ = self
                 .client
-                .try_publish(topic, reading.payload.clone(), options);
+                .try_publish(&*topic, reading.payload.clone(), options);
         }
     }
 
@@ -256,7 +383,7 @@ impl Connection<'_> {
         &mut self,
         event: Result<rumqttc::Event, rumqttc::ConnectionError>,
         eventloop: &mut EventLoop,
-    ) -> ControlFlow<Outcome> {
+    ) -> ControlFlow<End> {
         match event {
             Ok(rumqttc::Event::Incoming(Incoming::ConnAck(connack))) => {
                 self.connected(connack.session_present, eventloop);
@@ -265,19 +392,20 @@ impl Connection<'_> {
                 let reason = DisconnectReason::Clean;
                 self.world
                     .record(self.device, Event::Disconnected { reason });
-                return ControlFlow::Break(Outcome::Done);
+                let outcome = match self.phase {
+                    Phase::Closing { then, .. } => then,
+                    _ => Outcome::Done,
+                };
+                return ControlFlow::Break(End::Over(outcome));
             }
             Ok(event) => self.packet(event),
             Err(error) => {
-                // What arrived along with the end of the stream is still here,
-                // and rumqttc would forget it.
-                while let Some(event) = eventloop.state.events.pop_front() {
-                    self.packet(event);
-                }
+                self.drain(eventloop);
                 let outcome = match self.phase {
                     Phase::Connecting => Outcome::Failed,
                     Phase::Online => Outcome::Lost,
-                    Phase::Closing { .. } => Outcome::Done,
+                    Phase::Closing { then, .. } => then,
+                    Phase::LastBytes { dark, .. } => Outcome::Dark(dark),
                 };
                 return self.over(outcome, &reason(&error));
             }
@@ -285,21 +413,30 @@ impl Connection<'_> {
         self.advance()
     }
 
+    /// What was written last, and what arrived along with the end of the stream,
+    /// is still in the client, which would forget it.
+    fn drain(&mut self, eventloop: &mut EventLoop) {
+        while let Some(event) = eventloop.state.events.pop_front() {
+            self.packet(event);
+        }
+    }
+
     /// Tells how the attempt, or the connection, failed.
-    fn over(&self, outcome: Outcome, reason: &str) -> ControlFlow<Outcome> {
-        let event = if self.phase == Phase::Connecting {
-            Event::ConnectFailed { reason }
-        } else {
+    fn over(&self, outcome: Outcome, reason: &str) -> ControlFlow<End> {
+        let event = if self.accepted {
             let reason = DisconnectReason::Lost(reason);
             Event::Disconnected { reason }
+        } else {
+            Event::ConnectFailed { reason }
         };
         self.world.record(self.device, event);
-        ControlFlow::Break(outcome)
+        ControlFlow::Break(End::Over(outcome))
     }
 
     fn connected(&mut self, session_present: bool, eventloop: &mut EventLoop) {
         let world = self.world;
         self.phase = Phase::Online;
+        self.accepted = true;
         eventloop.mqtt_options.clear_session_store();
         // rumqttc makes room for 128 events, a tenth of all the client's memory.
         if eventloop.state.events.is_empty() {
@@ -308,7 +445,7 @@ impl Connection<'_> {
         world.record(self.device, Event::Connected { session_present });
         self.duty.connected(Instant::now());
         if !session_present {
-            self.device.subscribed = false;
+            self.device.forget_subscriptions();
             for sequence in self.device.outbox.session_lost() {
                 let id = self.message(sequence);
                 let reason = DropReason::SessionLost;
@@ -345,6 +482,7 @@ impl Connection<'_> {
                 outbox.flow_completed(release.pkid);
             }
             rumqttc::Event::Incoming(Incoming::SubAck(ack)) => self.subscribed(&ack),
+            rumqttc::Event::Incoming(Incoming::UnsubAck(_)) => self.unsubscribed(),
             rumqttc::Event::Incoming(Incoming::Publish(publish)) => self.delivered(&publish),
             _ => {}
         }
@@ -358,15 +496,50 @@ impl Connection<'_> {
     }
 
     fn subscribed(&mut self, ack: &rumqttc::SubAck) {
+        self.device.forget_subscriptions();
         self.device.subscribed = true;
-        for (filter, code) in self.names.filters.iter().zip(&ack.return_codes) {
+        let filters = self.names.filters.iter().zip(&ack.return_codes);
+        for (index, (filter, code)) in filters.enumerate() {
             let granted = match code {
                 SubscribeReasonCode::Success(qos) => Some(Qos::from(*qos)),
                 SubscribeReasonCode::Failure => None,
             };
             self.world
                 .record(self.device, Event::Subscribed { filter, granted });
+            let stay = self.world.fleet.subscribe[index].stay;
+            if let (Some(stay), Some(_)) = (stay, granted) {
+                let due = Instant::now() + stay;
+                let filter = index;
+                self.device.rare().leaving.push(Leaving { filter, due });
+            }
         }
+    }
+
+    /// Unsubscribes from the next filter that the device is to leave, one at a time.
+    fn unsubscribe(&mut self, now: Instant) {
+        if self.unsubscribing.is_some() {
+            return;
+        }
+        let leaving = self.device.leaving().iter().find(|l| l.due <= now);
+        let Some(filter) = leaving.map(|leaving| leaving.filter) else {
+            return;
+        };
+        self.unsubscribing = Some(filter);
+        let filter = self.names.filters[filter].as_str();
+        self.world
+            .record(self.device, Event::Unsubscribing { filter });
+        // The queue has room for it, and the filter was checked.
+        let _ = self.client.try_unsubscribe(filter);
+    }
+
+    fn unsubscribed(&mut self) {
+        let Some(left) = self.unsubscribing.take() else {
+            return;
+        };
+        self.device.rare().leaving.retain(|l| l.filter != left);
+        let filter = self.names.filters[left].as_str();
+        self.world
+            .record(self.device, Event::Unsubscribed { filter });
     }
 
     fn delivered(&mut self, publish: &rumqttc::Publish) {

@@ -28,6 +28,15 @@ pub trait Dial: Send + Sync + 'static {
     /// awake ends first.
     fn dial(&self, device: DeviceId) -> BoxFuture<'_, io::Result<Box<dyn Stream>>>;
 
+    /// `device` resets the connection it has, which it drops right after this
+    /// call: a RST leaves the device.
+    ///
+    /// A network that cannot do so closes the connection instead, which is the
+    /// default.
+    fn reset(&self, device: DeviceId) {
+        let _ = device;
+    }
+
     /// `device` loses its power: the connection it has, which it drops right
     /// after this call, goes silent. No FIN and no RST may leave the device.
     ///

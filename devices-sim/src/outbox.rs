@@ -29,8 +29,9 @@ pub(crate) struct Flight {
 
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
-    waiting: VecDeque<Reading>,
-    handed: VecDeque<Reading>,
+    /// Those handed over first, then those waiting.
+    queue: VecDeque<Reading>,
+    handed: usize,
     in_flight: VecDeque<Flight>,
     /// Packet identifiers of QoS 2 flows from the broker whose PUBREL is to come.
     received: Vec<u16>,
@@ -40,14 +41,14 @@ pub(crate) struct Outbox {
 impl Outbox {
     /// No reading is owed.
     pub(crate) fn is_empty(&self) -> bool {
-        self.waiting.is_empty() && self.handed.is_empty() && self.in_flight.is_empty()
+        self.queue.is_empty() && self.in_flight.is_empty()
     }
 
     /// Adds a reading. If that makes more than `max` waiting, the oldest is given up.
     pub(crate) fn push(&mut self, reading: Reading, max: usize) -> Option<Reading> {
-        self.waiting.push_back(reading);
-        if self.waiting.len() > max {
-            self.waiting.pop_front()
+        self.queue.push_back(reading);
+        if self.queue.len() - self.handed > max {
+            self.queue.remove(self.handed)
         } else {
             None
         }
@@ -57,13 +58,13 @@ impl Outbox {
     /// on their way. What was in flight on an earlier connection goes first
     /// [MQTT311-4.6.0-1].
     pub(crate) fn hand_over(&mut self, window: usize) -> Option<&Reading> {
-        let busy = self.in_flight.len() + self.handed.len() >= window;
+        let busy = self.in_flight.len() + self.handed >= window;
         if busy || self.in_flight.iter().any(|flight| flight.resend) {
             return None;
         }
-        let reading = self.waiting.pop_front()?;
-        self.handed.push_back(reading);
-        self.handed.back()
+        let reading = self.queue.get(self.handed)?;
+        self.handed += 1;
+        Some(reading)
     }
 
     /// The client wrote a PUBLISH with `packet_id`, 0 at QoS 0. Returns the
@@ -74,7 +75,8 @@ impl Outbox {
             flight.resend = false;
             return Some((flight.reading.sequence, true));
         }
-        let reading = self.handed.pop_front()?;
+        self.handed = self.handed.checked_sub(1)?;
+        let reading = self.queue.pop_front()?;
         let sequence = reading.sequence;
         if packet_id != 0 {
             self.last_packet_id = packet_id;
@@ -119,9 +121,7 @@ impl Outbox {
     /// The connection ended. What the client had queued but not sent waits again,
     /// in its order; what is in flight is to be sent again.
     pub(crate) fn connection_ended(&mut self) {
-        while let Some(reading) = self.handed.pop_back() {
-            self.waiting.push_front(reading);
-        }
+        self.handed = 0;
         for flight in &mut self.in_flight {
             flight.resend = !flight.released;
         }
@@ -138,17 +138,25 @@ impl Outbox {
             if flight.reading.qos == Qos::ExactlyOnce {
                 given_up.push(flight.reading.sequence);
             } else {
-                self.waiting.push_front(flight.reading);
+                self.queue.push_front(flight.reading);
             }
         }
         given_up.reverse();
         given_up
     }
 
+    /// It was kept in RAM, and the power is gone. Returns the sequence numbers of
+    /// the readings that are lost.
+    pub(crate) fn forget(&mut self) -> Vec<u32> {
+        let lost = std::mem::take(self);
+        let in_flight = lost.in_flight.iter().map(|flight| &flight.reading);
+        let readings = in_flight.chain(&lost.queue);
+        readings.map(|reading| reading.sequence).collect()
+    }
+
     /// Keeps no more memory than needed.
     pub(crate) fn shrink(&mut self) {
-        self.waiting.shrink_to_fit();
-        self.handed.shrink_to_fit();
+        self.queue.shrink_to_fit();
         self.in_flight.shrink_to_fit();
         self.received.shrink_to_fit();
     }
@@ -251,6 +259,17 @@ mod tests {
         assert!(outbox.received().is_empty());
         assert_eq!(hand_over(&mut outbox, 9), [1, 3, 5]);
         assert_eq!(outbox.sent(1), Some((1, false)));
+    }
+
+    #[test]
+    fn what_is_forgotten_is_all_of_it_the_oldest_first() {
+        let mut outbox = outbox(&[ONCE, ONCE, ONCE]);
+        assert_eq!(hand_over(&mut outbox, 2), [1, 2]);
+        assert_eq!(outbox.sent(7), Some((1, false)));
+        outbox.flow_received(9);
+        assert_eq!(outbox.forget(), [1, 2, 3]);
+        assert!(outbox.is_empty() && outbox.received().is_empty());
+        assert_eq!(outbox.last_packet_id(), 0);
     }
 
     #[test]

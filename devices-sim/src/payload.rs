@@ -4,9 +4,10 @@
 //! |---|---|---|
 //! | [`Payload::Json`] | `{"id":"3f2a.9","degC":21.4}` | 15 bytes and the unit, plus id and value |
 //! | [`Payload::Fixed`] | `#3f2a.9 xxxxxxxx` | [`FIXED_SIZE_MIN`] bytes |
+//! | [`Payload::Empty`] | nothing, and so no id | 0 bytes |
 //! | [`Payload::Lines`] | `#3f2a.9 <line>` | 2 bytes and the line, plus id |
 //!
-//! The id is the payload's first field in each, so that [`id_of`] looks at a few
+//! The id is the payload's first field in all others, so that [`id_of`] looks at a few
 //! bytes only.
 
 use crate::id::{DeviceId, MessageId};
@@ -37,6 +38,9 @@ pub enum Payload {
         /// Size of the whole payload.
         bytes: usize,
     },
+    /// No bytes at all. Retained, it clears its topic's value [MQTT311-3.3.1-10].
+    /// Such a reading has an id as any other, and loses it on its way.
+    Empty,
     /// The id and one line of a text, the lines taken in turn; at least one.
     Lines(Vec<String>),
 }
@@ -107,6 +111,7 @@ impl Payload {
                 }
                 written
             }
+            Self::Empty => Ok(()),
             Self::Lines(lines) => {
                 let line = &lines[(moment.sequence as usize - 1) % lines.len()];
                 write!(text, "#{id} {line}")
@@ -119,6 +124,7 @@ impl Payload {
         match self {
             Self::Json { unit, .. } => 40 + unit.len(),
             Self::Fixed { bytes } => *bytes,
+            Self::Empty => 0,
             Self::Lines(_) => 64,
         }
     }

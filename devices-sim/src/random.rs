@@ -25,6 +25,7 @@ pub(crate) enum Purpose {
     ReadingJitter,
     Backoff,
     Payload,
+    LastBytes,
 }
 
 impl Purpose {
@@ -38,6 +39,7 @@ impl Purpose {
             Self::ReadingJitter => "device reading jitter",
             Self::Backoff => "device back-off",
             Self::Payload => "device payload",
+            Self::LastBytes => "device last bytes",
         }
     }
 }

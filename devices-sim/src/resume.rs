@@ -8,6 +8,7 @@
 //! store away once connected.
 
 use crate::fleet::Qos;
+use crate::names::Names;
 use crate::network::BoxFuture;
 use crate::outbox::{Flight, Outbox};
 use rumqttc::{
@@ -17,8 +18,7 @@ use rumqttc::{
 
 /// What all PUBLISH packets of a device share.
 pub(crate) struct Labels<'a> {
-    pub(crate) client_id: &'a str,
-    pub(crate) topic: &'a str,
+    pub(crate) names: &'a Names,
     pub(crate) retain: bool,
     pub(crate) in_flight_max: u16,
 }
@@ -34,7 +34,7 @@ impl Resume {
         }
         Some(Self(PersistedSession {
             format_version: 1,
-            client_id: labels.client_id.to_owned(),
+            client_id: labels.names.client_id.clone(),
             clean_session: false,
             max_inflight: labels.in_flight_max,
             ack_mode: PersistedAckMode::Automatic,
@@ -73,7 +73,11 @@ fn request(flight: &Flight, labels: &Labels<'_>) -> PersistedRequest {
             Qos::ExactlyOnce => PersistedQoS::ExactlyOnce,
         },
         retain: labels.retain,
-        topic: labels.topic.as_bytes().to_vec(),
+        topic: labels
+            .names
+            .topic_of(flight.reading.sequence)
+            .into_owned()
+            .into_bytes(),
         pkid,
         payload: flight.reading.payload.to_vec(),
     })

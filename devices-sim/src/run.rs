@@ -7,7 +7,7 @@ use crate::fleet::Fleet;
 use crate::id::DeviceId;
 use crate::lifecycle::first_wake;
 use crate::network::Dial;
-use crate::strike::Strike;
+use crate::strike::{Blow, Inbox, Strike, strike_asleep};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
@@ -66,17 +66,16 @@ pub async fn run(
         tokio::select! {
             biased;
             Some(ended) = tasks.join_next() => match ended {
-                Ok((device, until)) => schedule.add(device, until),
+                Ok((device, until)) => schedule.fell_asleep(&world, device, until),
                 // A bug in this crate: let it surface where the fleet is run.
                 Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
                 Err(_) => {}
             },
-            // Received, and without effect yet.
-            Some(_) = strikes.recv() => {}
+            Some((device, strike)) = strikes.recv() => schedule.strike(&world, device, strike),
             () = sleep_until(next.unwrap_or(world.epoch)), if next.is_some() => {
                 let now = Instant::now();
-                while let Some(device) = schedule.wake(now) {
-                    tasks.spawn(awake(Arc::clone(&world), device));
+                while let Some((device, inbox)) = schedule.wake(now) {
+                    tasks.spawn(awake(Arc::clone(&world), device, inbox));
                 }
             }
             // Nobody will ever wake again.
@@ -85,11 +84,19 @@ pub async fn run(
     }
 }
 
-/// The sleeping devices, by when they wake.
+/// The devices, and when those that sleep wake.
 struct Schedule {
+    /// Also times at which a device was to wake and will not.
     times: BinaryHeap<Reverse<(Instant, u32)>>,
-    /// By index; `None` for devices that are awake, or will not wake again.
-    devices: Vec<Option<Device>>,
+    /// By index.
+    places: Vec<Place>,
+}
+
+enum Place {
+    Awake(Arc<Inbox>),
+    Asleep(Device, Instant),
+    /// It will not wake again.
+    Gone,
 }
 
 impl Schedule {
@@ -100,8 +107,8 @@ impl Schedule {
             times: (0..fleet.count)
                 .map(|index| Reverse((first(index), index)))
                 .collect(),
-            devices: (0..fleet.count)
-                .map(|index| Some(Device::new(index)))
+            places: (0..fleet.count)
+                .map(|index| Place::Asleep(Device::new(index), first(index)))
                 .collect(),
         }
     }
@@ -111,19 +118,63 @@ impl Schedule {
     }
 
     /// The next device whose time has come; those of one time in the fleet's order.
-    fn wake(&mut self, now: Instant) -> Option<Device> {
-        if self.next()? > now {
-            return None;
+    fn wake(&mut self, now: Instant) -> Option<(Device, Arc<Inbox>)> {
+        while self.next()? <= now {
+            let Reverse((at, index)) = self.times.pop()?;
+            let place = &mut self.places[index as usize];
+            if let Place::Asleep(device, until) = place
+                && *until == at
+            {
+                let inbox = Inbox::new(device.armed());
+                if let Place::Asleep(device, _) =
+                    std::mem::replace(place, Place::Awake(Arc::clone(&inbox)))
+                {
+                    return Some((device, inbox));
+                }
+            }
         }
-        let Reverse((_, index)) = self.times.pop()?;
-        self.devices[index as usize].take()
+        None
     }
 
-    fn add(&mut self, device: Device, until: Option<Instant>) {
-        if let Some(until) = until {
-            self.times.push(Reverse((until, device.index)));
-            let place = device.index as usize;
-            self.devices[place] = Some(device);
+    fn fell_asleep(&mut self, world: &World, device: Device, until: Option<Instant>) {
+        let index = device.index;
+        let place = &mut self.places[index as usize];
+        let left = match until {
+            Some(until) => {
+                self.times.push(Reverse((until, index)));
+                std::mem::replace(place, Place::Asleep(device, until))
+            }
+            None => std::mem::replace(place, Place::Gone),
+        };
+        // What came when it was past taking it.
+        if let Place::Awake(inbox) = left {
+            while let Some(blow) = inbox.take() {
+                if let Blow::Strike(strike) = blow {
+                    self.strike(world, world.fleet.device(index), strike);
+                }
+            }
+        }
+    }
+
+    fn strike(&mut self, world: &World, device: DeviceId, strike: Strike) {
+        let index = device.0.checked_sub(world.fleet.first_device.0);
+        let place = index.and_then(|index| self.places.get_mut(index as usize));
+        match place {
+            Some(Place::Awake(inbox)) => inbox.push(Blow::Strike(strike)),
+            Some(place @ Place::Asleep(..)) => {
+                let Place::Asleep(device, until) = place else {
+                    return;
+                };
+                match strike_asleep(world, device, *until, strike) {
+                    Some(later) if later != *until => {
+                        self.times.push(Reverse((later, device.index)));
+                        *until = later;
+                    }
+                    Some(_) => {}
+                    None => *place = Place::Gone,
+                }
+            }
+            Some(Place::Gone) | None => {}
         }
     }
 }

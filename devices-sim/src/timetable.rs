@@ -6,6 +6,39 @@ use crate::lifecycle::first_wake;
 use crate::random::{Draw, Purpose, nanoseconds};
 use std::time::Duration;
 
+/// How a device's clock went off since it was built, apart from its drift: an
+/// instant that it takes to be `t` after its first waking comes `t * ppb` plus
+/// `offset_ns` later than that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Skew {
+    ppb: i32,
+    offset_ns: i64,
+}
+
+impl Skew {
+    /// From `now` on, and not before, the clock is off by `ppb` more.
+    pub(crate) fn worsen(&mut self, fleet: &Fleet, device: DeviceId, ppb: i32, now: Duration) {
+        let built = drift_ppb(fleet, device);
+        let scale = i128::from(BILLION + built + i64::from(self.ppb)).max(1);
+        let elapsed = now.saturating_sub(first_wake(fleet, device));
+        let shown =
+            (elapsed.as_nanos() as i128 - i128::from(self.offset_ns)) * i128::from(BILLION) / scale;
+        let worse = self.ppb.saturating_add(ppb);
+        let change = i128::from(worse) - i128::from(self.ppb);
+        let offset = i128::from(self.offset_ns) - shown * change / i128::from(BILLION);
+        self.ppb = worse;
+        self.offset_ns = i64::try_from(offset).unwrap_or(i64::MAX);
+    }
+}
+
+const BILLION: i64 = 1_000_000_000;
+
+/// The drift that a device's clock was built with, in parts per billion.
+fn drift_ppb(fleet: &Fleet, device: DeviceId) -> i64 {
+    let width = Duration::from_nanos(u64::from(fleet.clock_drift_ppb));
+    Draw::new(fleet.seed, Purpose::ClockDrift, device, 0).around(width)
+}
+
 /// The times of a device's wake-ups or readings: slot 0 at its first waking, and
 /// then one at each interval. Drift stretches the interval; jitter moves each
 /// time by itself, and does not accumulate.
@@ -15,30 +48,32 @@ pub(crate) struct Timetable {
     /// What the jitter is drawn for.
     purpose: Purpose,
     jitter: Duration,
-    first: Duration,
+    /// When slot 0 is due, in nanoseconds, as if the clock had always gone as it
+    /// does now.
+    first: i128,
     /// The interval in nanoseconds, as the device's own clock keeps it.
-    interval: u128,
+    interval: i128,
 }
 
 impl Timetable {
     pub(crate) fn new(
         fleet: &Fleet,
         device: DeviceId,
+        skew: Skew,
         every: Duration,
         jitter: Duration,
         purpose: Purpose,
     ) -> Self {
-        let width = Duration::from_nanos(u64::from(fleet.clock_drift_ppb));
-        let drift_ppb = Draw::new(fleet.seed, Purpose::ClockDrift, device, 0).around(width);
-        let scale = i128::from(1_000_000_000 + drift_ppb);
+        let scale = i128::from(BILLION + drift_ppb(fleet, device) + i64::from(skew.ppb)).max(1);
         let every = i128::from(nanoseconds(every));
+        let first = i128::from(nanoseconds(first_wake(fleet, device)));
         Self {
             seed: fleet.seed,
             device,
             purpose,
             jitter,
-            first: first_wake(fleet, device),
-            interval: (every * scale / 1_000_000_000).max(1).unsigned_abs(),
+            first: first + i128::from(skew.offset_ns),
+            interval: (every * scale / i128::from(BILLION)).max(1),
         }
     }
 
@@ -50,8 +85,8 @@ impl Timetable {
         } else {
             draw.around(self.jitter)
         };
-        let nominal = u128::from(slot) * self.interval + self.first.as_nanos();
-        let at = nominal.saturating_add_signed(i128::from(jitter));
+        let nominal = i128::from(slot) * self.interval + self.first;
+        let at = (nominal + i128::from(jitter)).max(0);
         Duration::from_nanos(u64::try_from(at).unwrap_or(u64::MAX))
     }
 
@@ -59,8 +94,7 @@ impl Timetable {
     pub(crate) fn after(&self, slot: u32, now: Duration) -> (u32, Duration) {
         // Jumps over what was missed; not quite as far, since jitter may make
         // the current slot late.
-        let elapsed = now.saturating_sub(self.first).as_nanos();
-        let current = u32::try_from(elapsed / self.interval).unwrap_or(u32::MAX);
+        let current = u32::try_from(self.elapsed(now) / self.interval).unwrap_or(u32::MAX);
         let mut slot = slot.saturating_add(1).max(current);
         loop {
             let at = self.at(slot);
@@ -73,9 +107,13 @@ impl Timetable {
 
     /// The first slot from `slot` on that is not due earlier than `now`, jitter aside.
     pub(crate) fn from(&self, slot: u32, now: Duration) -> u32 {
-        let elapsed = now.saturating_sub(self.first).as_nanos();
-        let current = elapsed.div_ceil(self.interval);
+        let current = (self.elapsed(now) + self.interval - 1) / self.interval;
         slot.max(u32::try_from(current).unwrap_or(u32::MAX))
+    }
+
+    /// Nanoseconds since slot 0.
+    fn elapsed(&self, now: Duration) -> i128 {
+        (i128::from(nanoseconds(now)) - self.first).max(0)
     }
 }
 
@@ -91,7 +129,26 @@ mod tests {
             ..Fleet::sample()
         };
         let (every, jitter) = (Duration::from_secs(100), Duration::from_secs(jitter_s));
-        Timetable::new(&fleet, DeviceId(device), every, jitter, Purpose::WakeJitter)
+        let (device, skew) = (DeviceId(device), Skew::default());
+        Timetable::new(&fleet, device, skew, every, jitter, Purpose::WakeJitter)
+    }
+
+    /// 1,000 ppm slower from 10,000 s on, and 2,000 ppm faster again from 20,000 s on.
+    #[test]
+    fn a_clock_that_goes_off_does_so_from_then_on() {
+        let fleet = Fleet::sample();
+        let mut skew = Skew::default();
+        let at = |skew, slot| {
+            let every = Duration::from_secs(100);
+            let (device, none) = (DeviceId(0), Duration::ZERO);
+            Timetable::new(&fleet, device, skew, every, none, Purpose::WakeJitter).at(slot)
+        };
+        skew.worsen(&fleet, DeviceId(0), 1_000_000, Duration::from_secs(10_000));
+        assert_eq!(at(skew, 100), Duration::from_secs(10_000));
+        assert_eq!(at(skew, 200), Duration::from_secs(20_010));
+        skew.worsen(&fleet, DeviceId(0), -2_000_000, Duration::from_secs(20_010));
+        assert_eq!(at(skew, 200).as_millis(), 20_010_000);
+        assert_eq!(at(skew, 300).as_millis(), 30_000_000);
     }
 
     #[rstest]

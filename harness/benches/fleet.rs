@@ -297,10 +297,12 @@ fn baseline_fleet(sensor: u32) -> Fleet {
         start_after: Duration::ZERO,
         start_spread: Duration::from_secs(1),
         clock_drift_ppb: 0,
+        device_memory: squall_devices::DeviceMemory::Flash,
         lifecycle: squall_devices::Lifecycle::AlwaysOn,
         mqtt: squall_devices::MqttSettings::default(),
         publish: Some(squall_devices::Publish {
             topic: "field/{device}".to_owned(),
+            to: None,
             qos: vec![squall_devices::Qos::AtLeastOnce],
             retain: false,
             payload: squall_devices::Payload::Json {

@@ -31,6 +31,7 @@ fn recorder(lifecycle: Lifecycle) -> Fleet {
     let subscribe = vec![Subscribe {
         filter: "+/{fleet}".to_owned(),
         qos: Qos::AtLeastOnce,
+        stay: None,
     }];
     Fleet {
         publish: None,

@@ -4,4 +4,5 @@ mod determinism;
 mod lifecycles;
 mod offline;
 mod sessions;
+mod strikes;
 mod support;

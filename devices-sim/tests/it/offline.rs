@@ -136,6 +136,7 @@ async fn a_vanished_device_leaves_its_will_and_a_clean_one_does_not() {
             subscribe: vec![Subscribe {
                 filter: "gone/+".to_owned(),
                 qos: Qos::ExactlyOnce,
+                stay: None,
             }],
             ..thermometer()
         };

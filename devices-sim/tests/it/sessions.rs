@@ -28,6 +28,7 @@ fn echo(qos: Qos) -> Fleet {
         subscribe: vec![Subscribe {
             filter: "t/+".to_owned(),
             qos,
+            stay: None,
         }],
         lifecycle: Lifecycle::OneShot {
             visit: Visit {

@@ -139,9 +139,7 @@ impl Nic {
     pub(crate) fn cut_power(&self, local: Ipv4Addr) {
         let mut state = self.state.lock();
         state.without_power.insert(local);
-        let its_own = (local, 0)..=(local, usize::MAX);
-        let lost: Vec<_> = state.by_address.range(its_own).copied().collect();
-        for (_, index) in lost {
+        for index in state.connections_of(local) {
             state.connections[index].give_up();
             self.mark(&mut state, index);
         }
@@ -150,6 +148,18 @@ impl Nic {
     /// An address has power again, and knows of no connection from before.
     pub(crate) fn restore_power(&self, local: Ipv4Addr) {
         self.state.lock().without_power.remove(&local);
+    }
+
+    /// A device resets the connections that it holds: a RST ends each.
+    pub(crate) fn reset(&self, local: Ipv4Addr) {
+        let mut state = self.state.lock();
+        for index in state.connections_of(local) {
+            let connection = &mut state.connections[index];
+            if !connection.orphaned {
+                connection.reset();
+                self.mark(&mut state, index);
+            }
+        }
     }
 
     /// Connections that exist, in whatever state.
@@ -270,6 +280,12 @@ impl State {
         self.flows.insert(flow, index);
         self.by_address.insert((*flow.local.ip(), index));
         index
+    }
+
+    fn connections_of(&self, local: Ipv4Addr) -> Vec<usize> {
+        let its_own = (local, 0)..=(local, usize::MAX);
+        let of_address = self.by_address.range(its_own);
+        of_address.map(|(_, index)| *index).collect()
     }
 
     fn scale(&mut self, flow: &Flow) -> Scale {

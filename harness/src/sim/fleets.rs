@@ -58,7 +58,7 @@ impl Cast {
         })
     }
 
-    /// A device's name, which is its client identifier.
+    /// A device's name.
     pub(crate) fn device_name(&self, device: DeviceId) -> String {
         let after = self
             .fleets
@@ -108,6 +108,7 @@ fn device_fleet(
         start_spread: fleet.start.spread,
         // Parts per billion: the scenario's parts per million may have decimals.
         clock_drift_ppb: libm::round(fleet.clock.drift_ppm * 1e3) as u32,
+        device_memory: devices::DeviceMemory::Flash,
         lifecycle: lifecycle(fleet),
         mqtt: devices::MqttSettings {
             keep_alive_s: mqtt.keep_alive.as_secs() as u16,
@@ -132,6 +133,7 @@ fn device_fleet(
         },
         publish: fleet.publish.as_ref().map(|publish| devices::Publish {
             topic: publish.topic.clone(),
+            to: None,
             qos: publish.qos.iter().copied().map(qos).collect(),
             retain: publish.retain,
             payload: payload(&publish.payload),
@@ -146,6 +148,7 @@ fn device_fleet(
             .map(|subscription| devices::Subscribe {
                 filter: subscription.filter.clone(),
                 qos: qos(subscription.qos),
+                stay: None,
             })
             .collect(),
         quiet_after: Some(scenario.duration.saturating_sub(scenario.drain)),

@@ -222,6 +222,10 @@ impl Dial for SiteNetwork {
         })
     }
 
+    fn reset(&self, device: DeviceId) {
+        self.nic.reset(address::of_device(device.0));
+    }
+
     fn vanish(&self, device: DeviceId) {
         self.nic.cut_power(address::of_device(device.0));
     }

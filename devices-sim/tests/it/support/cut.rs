@@ -33,6 +33,7 @@ struct State {
     mute: Option<u8>,
     muted: bool,
     open: bool,
+    bytes_to_broker: usize,
     reader: Option<Waker>,
 }
 
@@ -44,6 +45,7 @@ impl Wire {
             mute,
             muted: false,
             open: true,
+            bytes_to_broker: 0,
             reader: None,
         })))
     }
@@ -54,6 +56,10 @@ impl Wire {
 
     pub(crate) fn is_open(&self) -> bool {
         self.0.lock().unwrap().open
+    }
+
+    pub(crate) fn bytes_to_broker(&self) -> usize {
+        self.0.lock().unwrap().bytes_to_broker
     }
 
     /// Takes the near end away, so that the far end does not see it close.
@@ -157,6 +163,7 @@ impl AsyncWrite for CutStream {
     ) -> Poll<io::Result<usize>> {
         let mut state = self.0.0.lock().unwrap();
         let passed = state.pass(Way::ToBroker, bytes);
+        state.bytes_to_broker += passed;
         let Some(end) = &mut state.end else {
             return broken();
         };

@@ -8,14 +8,14 @@ pub(crate) use cut::{Cut, Way};
 use cut::Wire;
 use squall_broker::{Config, Server};
 use squall_devices::{
-    Backoff, BoxFuture, DeviceId, Dial, DisconnectReason, Event, Fleet, Lifecycle, MqttSettings,
-    Observer, Payload, Publish, Qos, Stream, run,
+    Backoff, BoxFuture, DeviceId, DeviceMemory, Dial, DisconnectReason, Event, Fleet, Lifecycle,
+    MqttSettings, Observer, Payload, Publish, Qos, Stream, Strike, run,
 };
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{DuplexStream, duplex};
-use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 
 pub(crate) const fn s(seconds: u64) -> Duration {
@@ -43,6 +43,8 @@ pub(crate) struct Faults {
     /// The broker's packets of this type, and all after the first one, are lost
     /// in silence on every connection.
     pub(crate) mute: Option<u8>,
+    /// What strikes the fleet's first device, in the order of time.
+    pub(crate) strikes: Vec<(Duration, Strike)>,
     /// All connections end, and the broker forgets everything.
     pub(crate) restart: Option<Duration>,
 }
@@ -66,6 +68,22 @@ impl Net {
             .iter()
             .filter(|wire| wire.is_open())
             .count()
+    }
+
+    /// Bytes that the broker got on each connection.
+    pub(crate) fn bytes_to_broker(&self) -> Vec<usize> {
+        let wires = self.wires.lock().unwrap();
+        wires.iter().map(Wire::bytes_to_broker).collect()
+    }
+
+    /// Strikes when it is time.
+    async fn strike(&self, device: DeviceId, sender: UnboundedSender<(DeviceId, Strike)>) {
+        let strikes = self.faults.lock().unwrap().strikes.clone();
+        for (at, strike) in strikes {
+            tokio::time::sleep_until(self.epoch + at).await;
+            sender.send((device, strike)).unwrap();
+        }
+        std::future::pending().await
     }
 
     /// Restarts the broker when it is time.
@@ -109,6 +127,11 @@ impl Dial for Net {
         Box::pin(std::future::ready(Ok(
             Box::new(wire.stream()) as Box<dyn Stream>
         )))
+    }
+
+    /// Tests that strike run one device.
+    fn reset(&self, _: DeviceId) {
+        self.wires.lock().unwrap().iter().for_each(Wire::sever);
     }
 
     /// Tests that let devices vanish run one device.
@@ -249,6 +272,7 @@ pub(crate) fn thermometer() -> Fleet {
         start_after: Duration::ZERO,
         start_spread: Duration::ZERO,
         clock_drift_ppb: 0,
+        device_memory: DeviceMemory::Flash,
         lifecycle: Lifecycle::AlwaysOn,
         mqtt: MqttSettings {
             clean_session: false,
@@ -261,6 +285,7 @@ pub(crate) fn thermometer() -> Fleet {
         },
         publish: Some(Publish {
             topic: "{fleet}/{device}".to_owned(),
+            to: None,
             qos: vec![Qos::AtLeastOnce],
             retain: false,
             payload: Payload::Fixed { bytes: 24 },
@@ -286,11 +311,14 @@ impl Net {
         let log = Log::starting_at(fleet.first_device);
         fleet.check().unwrap();
         let dial: Arc<dyn Dial> = Arc::<Self>::clone(self);
+        let device = fleet.first_device;
+        let (sender, strikes) = unbounded_channel();
         tokio::select! {
             biased;
-            () = run(Arc::new(fleet), dial, Arc::<Log>::clone(&log), unbounded_channel().1) => {
+            () = run(Arc::new(fleet), dial, Arc::<Log>::clone(&log), strikes) => {
                 unreachable!("a fleet runs until it is dropped")
             }
+            () = self.strike(device, sender) => unreachable!("it waits for ever"),
             () = self.restart() => unreachable!("a broker runs on"),
             () = tokio::time::sleep(time) => log,
         }

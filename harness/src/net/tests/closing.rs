@@ -2,6 +2,7 @@
 
 use super::fixture::*;
 use crate::net::TcpStream;
+use crate::net::address::of_device;
 use rstest::rstest;
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -136,6 +137,23 @@ fn after_a_reset_nothing_is_read_or_written() {
     });
     assert_eq!(endings(&run), ([0, 0], [0, 1]));
     assert_eq!(run.left, [0, 0]);
+}
+
+/// The connection that it closed before has said its goodbye already.
+#[test]
+fn a_device_resets_the_connection_it_holds() {
+    let run = World::ideal().run(silent_server, |end| async move {
+        drop(end.dial(0).await.expect("a connection"));
+        sleep(Duration::from_secs(1)).await;
+        let mut stream = end.dial(0).await.expect("a connection");
+        end.nic.reset(of_device(1));
+        stream.write_all(b"still here").await.expect("room");
+        sleep(Duration::from_secs(1)).await;
+        end.nic.reset(of_device(0));
+        let error = stream.read_u8().await.expect_err("a reset").kind();
+        assert_eq!(error, ErrorKind::ConnectionAborted);
+    });
+    assert_eq!(endings(&run), ([1, 0], [1, 0]));
 }
 
 /// A writer that waits for room in the send buffer learns of the RST at once.

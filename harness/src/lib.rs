@@ -5,6 +5,7 @@
 //! what it found is a [`reports::Report`]. [`testing`] makes test cases of them,
 //! and shows how.
 
+mod faults;
 mod metrics;
 pub mod net;
 mod random;

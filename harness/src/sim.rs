@@ -13,13 +13,14 @@ mod strikes;
 mod tests;
 mod world;
 
+use crate::faults::{self, FaultLog, Occurrence};
 use crate::metrics::Metrics;
 use crate::net::{Capture, Tap, nanos};
 use crate::scenario::Scenario;
 use crate::trace::Recorder;
 use crate::trace::jsonl::Writer;
 use parking_lot::Mutex;
-use squall_reports::Report;
+use squall_reports::{FaultSpan, Report};
 use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
@@ -90,6 +91,22 @@ pub fn fleets(
     Ok(fleets::Cast::new(scenario, seed)?.fleets)
 }
 
+/// The faults that a run of a scenario with this seed is to meet, in the order
+/// of their beginning; those that a packet sets off have no time before the run,
+/// and are not among them.
+#[must_use]
+pub fn forecast(scenario: &Scenario, seed: u64) -> Vec<FaultSpan> {
+    let planned = faults::plan(scenario, seed).into_iter();
+    let span = |occurrence: Occurrence| FaultSpan {
+        kind: occurrence.kind.name().to_owned(),
+        target: occurrence.target,
+        began_ns: occurrence.begins,
+        ended_ns: Some(occurrence.ends),
+        effect: String::new(),
+    };
+    planned.map(span).collect()
+}
+
 /// Runs a scenario from beginning to end.
 ///
 /// The same scenario and seed give the same report, trace and capture, byte
@@ -115,7 +132,10 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Result<Report, Error> {
     let recorder = Arc::new(Mutex::new(Recorder::default()));
     let mut metrics = Metrics::new(cast.fleet_infos(), nanos(scenario.duration));
 
-    let mut world = World::build(scenario, options.seed, &cast, &tap, &recorder);
+    let faults: Arc<[Occurrence]> = faults::plan(scenario, options.seed).into();
+    let mut log =
+        (!scenario.faults.is_empty()).then(|| FaultLog::new(&faults, Arc::clone(&cast.map)));
+    let mut world = World::build(scenario, options.seed, &cast, &tap, &recorder, &faults);
     let duration = nanos(scenario.duration);
     while world.now() < duration && !options.stop.load(Ordering::Relaxed) {
         world.step().map_err(Error::World)?;
@@ -123,7 +143,11 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Result<Report, Error> {
         options.progress.store(now, Ordering::Relaxed);
         tap.lock().advance(now);
         let mut recorder = recorder.lock();
-        for entry in recorder.take() {
+        let mut entries = recorder.take();
+        if let Some(log) = &mut log {
+            entries = log.merge(entries, now, &mut recorder.texts, &tap.lock().tallies);
+        }
+        for entry in entries {
             metrics.see(&entry, &recorder.texts);
             if let Some((path, writer)) = &mut trace {
                 writer
@@ -152,7 +176,10 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Result<Report, Error> {
             source,
         })?;
     }
-    let report = outcome::report(scenario, options, ended, &tap, &mut metrics);
+    let mut report = outcome::report(scenario, options, ended, &tap, &mut metrics);
+    if let Some(log) = &log {
+        report.weather.faults = log.spans(&tap.tallies);
+    }
     report.bytes.check()?;
     Ok(report)
 }

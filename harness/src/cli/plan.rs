@@ -12,7 +12,7 @@ use super::run::Arguments;
 
 /// The seed of a run that was given none: the same for everybody, so that a
 /// figure can be quoted without it.
-const SEED_DEFAULT: u64 = 1;
+pub(crate) const SEED_DEFAULT: u64 = 1;
 
 /// One run to do.
 #[derive(Clone, Debug)]

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use squall::scenario::{Scenario, memory};
+use squall::scenario::{Scenario, When, memory};
+use squall::sim;
 use squall_reports::{Outcome, Report, Run, Summary, figures, json, junit, markdown, terminal};
 
 use super::exit::{Exit, Failure};
 use super::files::{self, Staged};
 use super::output::Output;
-use super::plan::{Job, Plan};
+use super::plan::{Job, Plan, SEED_DEFAULT};
 use super::seeds::SeedRange;
 use pool::Watched;
 
@@ -130,7 +131,10 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Fa
     output.note(&plan.seeds);
     if arguments.dry_run {
         for scenario in &plan.scenarios {
-            output.print(&intention(scenario))?;
+            let mut jobs = plan.jobs.iter();
+            let job = jobs.find(|job| Arc::ptr_eq(&job.scenario, scenario));
+            let seed = job.map_or(SEED_DEFAULT, |job| job.seed);
+            output.print(&intention(scenario, seed))?;
         }
         return Ok(Exit::Held);
     }
@@ -394,10 +398,10 @@ fn names(jobs: &[Job]) -> Vec<String> {
         .collect()
 }
 
-/// What `--dry-run` says of a scenario.
-fn intention(scenario: &Scenario) -> String {
+/// What `--dry-run` says of a scenario, and of its faults with one seed.
+fn intention(scenario: &Scenario, seed: u64) -> String {
     let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-    format!(
+    let mut text = format!(
         "{}\n    {}: {}, {}, {}\n    {}, about {} of memory\n",
         scenario.path.display(),
         scenario.title,
@@ -406,7 +410,28 @@ fn intention(scenario: &Scenario) -> String {
         figures::duration(nanoseconds(scenario.duration)),
         tick_note(scenario),
         figures::bytes(memory::estimate_bytes(scenario)),
-    )
+    );
+    if !scenario.faults.is_empty() {
+        text.push_str(&format!("    weather with seed {seed}\n"));
+    }
+    for fault in sim::forecast(scenario, seed) {
+        let began = figures::clock(fault.began_ns);
+        let when = match fault.ended_ns {
+            Some(ended) if ended > fault.began_ns => format!("{began} ─ {}", figures::clock(ended)),
+            _ => began,
+        };
+        text.push_str(&format!(
+            "        {when:<17}  {} {}\n",
+            fault.kind, fault.target
+        ));
+    }
+    for fault in &scenario.faults {
+        if let When::On(trigger, _) = &fault.when {
+            let name = fault.kind.name();
+            text.push_str(&format!("        {:<17}  {name}\n", trigger.to_string()));
+        }
+    }
+    text
 }
 
 fn tick_note(scenario: &Scenario) -> String {

@@ -6,9 +6,10 @@
 //! site and server cuts both ways, and a site without power loses what is on
 //! the air.
 
-use super::link::{Fate, Lane};
-use super::tap::{PacketKey, Tap, Way};
+use super::link::{Fate, Lane, Loss, Strain};
+use super::tap::{PacketKey, Passage, Tap, Way};
 use super::time::Nanos;
+use crate::faults::{Crossing, LinkWeather};
 use crate::random;
 use crate::scenario::{Direction, LinkSpec};
 use bytes::Bytes;
@@ -74,10 +75,28 @@ pub(crate) struct Access {
     up: Arc<Direction>,
     down: Arc<Direction>,
     lanes: FxHashMap<u32, Lanes>,
+    weather: Option<Box<LinkWeather>>,
     /// Going up: their arrival at the server's end of the access link.
     pub(crate) rising: Air,
     /// Coming down: their arrival at the device.
     pub(crate) falling: Air,
+}
+
+/// When a packet goes on that crosses between site and server.
+fn settle(crossing: Crossing, passage: &mut Passage, tap: &mut Tap) -> Result<Nanos, Loss> {
+    match crossing {
+        Crossing::At(at, held_by) => {
+            if let Some(by) = held_by {
+                passage.held = true;
+                tap.tallies.touch(by);
+            }
+            Ok(at)
+        }
+        Crossing::Lost(cause, by) => {
+            tap.tallies.lose(by);
+            Err(cause)
+        }
+    }
 }
 
 struct Lanes {
@@ -86,8 +105,15 @@ struct Lanes {
 }
 
 impl Access {
-    pub(crate) fn new(site: usize, seed: u64, link: &LinkSpec) -> Access {
+    /// The links of `site`, under `weather` if any fault ever strikes them.
+    pub(crate) fn new(
+        site: usize,
+        seed: u64,
+        link: &LinkSpec,
+        weather: Option<LinkWeather>,
+    ) -> Access {
         Access {
+            weather: weather.map(Box::new),
             site,
             seed,
             up: Arc::new(link.up.clone()),
@@ -99,6 +125,7 @@ impl Access {
     }
 
     /// Offers a packet to the link of `device`. `key` says when it was sent.
+    /// Says when it arrives at the other end of the link, or why it never does.
     pub(crate) fn offer(
         &mut self,
         way: Way,
@@ -106,7 +133,17 @@ impl Access {
         key: PacketKey,
         packet: Bytes,
         tap: &mut Tap,
-    ) {
+    ) -> Result<Nanos, Loss> {
+        let mut passage = Passage::default();
+        let (mut entered, mut strain) = (key.at, Strain::default());
+        if let Some(weather) = &mut self.weather {
+            if way == Way::Down {
+                let crossing = weather.cross_down(device, &packet, entered);
+                entered = settle(crossing, &mut passage, tap)
+                    .inspect_err(|cause| tap.lost(way, self.site, key, *cause))?;
+            }
+            strain = weather.strain(way, device, &packet, entered, &mut tap.tallies);
+        }
         let (seed, up, down) = (self.seed, &self.up, &self.down);
         let lanes = self.lanes.entry(device).or_insert_with(|| Lanes {
             up: Lane::new(
@@ -122,19 +159,39 @@ impl Access {
             Way::Up => (&mut lanes.up, &mut self.rising),
             Way::Down => (&mut lanes.down, &mut self.falling),
         };
-        match lane.offer(key.at, packet.len()) {
-            Fate::Lost(cause) => tap.lost(way, self.site, key, cause),
+        let (mut at, mut again_at) = match lane.offer(entered, packet.len(), &strain) {
+            Fate::Lost(cause) => {
+                if let Some((_, by)) = strain.lost.filter(|(lost_by, _)| *lost_by == cause) {
+                    tap.tallies.lose(by);
+                }
+                tap.lost(way, self.site, key, cause);
+                return Err(cause);
+            }
             Fate::Arrives {
                 at,
                 again_at,
                 held_back,
             } => {
-                tap.passed(way, self.site, key, again_at.is_some(), held_back);
-                if let Some(again_at) = again_at {
-                    air.launch(again_at, key, packet.clone());
-                }
-                air.launch(at, key, packet);
+                passage.held_back = held_back;
+                (at, again_at)
             }
+        };
+        if let Some(weather) = &self.weather {
+            let mut leave = |left| {
+                let crossing = weather.leave(way, device, &packet, (entered, left));
+                settle(crossing, &mut passage, tap)
+            };
+            // Copies share their link, and one that is cut off may come after
+            // one that is not.
+            again_at = again_at.and_then(|left| leave(left).ok());
+            at = leave(at).inspect_err(|cause| tap.lost(way, self.site, key, *cause))?;
         }
+        passage.duplicated = again_at.is_some();
+        tap.passed(way, self.site, key, passage);
+        if let Some(again_at) = again_at {
+            air.launch(again_at, key, packet.clone());
+        }
+        air.launch(at, key, packet);
+        Ok(at)
     }
 }

@@ -131,14 +131,15 @@ impl Host {
             if readable {
                 tunnel.receive(|frame| {
                     if let Some(device) = destination(&frame.packet).and_then(address::device_of) {
-                        access.offer(Way::Down, device, frame.key, frame.packet, &mut tap);
+                        // What becomes of it, the tap knows.
+                        let _ = access.offer(Way::Down, device, frame.key, frame.packet, &mut tap);
                     }
                 });
             }
             landed.extend(std::iter::from_fn(|| access.falling.land(now)));
             nic.turn(now, landed.drain(..), |account, packet| {
                 if let Some((key, device)) = self.sent(Way::Up, now, account, &packet, &mut tap) {
-                    access.offer(Way::Up, device, key, packet.into(), &mut tap);
+                    let _ = access.offer(Way::Up, device, key, packet.into(), &mut tap);
                 }
             });
             drop(tap);

@@ -25,12 +25,31 @@ pub(crate) enum Loss {
     QueueFull,
     /// It crossed the link and found a server without power.
     ServerDown,
+    /// A fault: the link swallowed it.
+    Blackhole,
+    /// A fault: the site and the server could not reach each other.
+    Partition,
+    /// A fault: it was on the air when the site had no power.
+    PowerCut,
+    /// A fault: a NAT had forgotten its connection.
+    NatRebinding,
+    /// A fault: this very packet was picked out.
+    Surgical,
 }
 
 impl Loss {
     /// Every cause, in the order of its index.
-    pub(crate) const ALL: [Loss; 4] =
-        [Loss::Random, Loss::Burst, Loss::QueueFull, Loss::ServerDown];
+    pub(crate) const ALL: [Loss; 9] = [
+        Loss::Random,
+        Loss::Burst,
+        Loss::QueueFull,
+        Loss::ServerDown,
+        Loss::Blackhole,
+        Loss::Partition,
+        Loss::PowerCut,
+        Loss::NatRebinding,
+        Loss::Surgical,
+    ];
 
     /// The cause in words, as captures and reports show it.
     pub(crate) fn name(self) -> &'static str {
@@ -39,7 +58,34 @@ impl Loss {
             Loss::Burst => "burst loss",
             Loss::QueueFull => "queue full",
             Loss::ServerDown => "server down",
+            Loss::Blackhole => "blackhole",
+            Loss::Partition => "partition",
+            Loss::PowerCut => "power cut",
+            Loss::NatRebinding => "NAT rebinding",
+            Loss::Surgical => "surgical",
         }
+    }
+}
+
+/// What the weather does to one packet on a link, on top of what the link does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Strain {
+    /// The packet is lost: why, and by which fault.
+    pub(crate) lost: Option<(Loss, usize)>,
+    /// On top of the link's own latency, in nanoseconds.
+    pub(crate) latency_added: Nanos,
+    /// The transmitter is no faster than this.
+    pub(crate) rate_bits_per_second_max: Option<u64>,
+    /// A second copy arrives.
+    pub(crate) twice: bool,
+    /// It is held back by so many nanoseconds, and may be overtaken.
+    pub(crate) held_back: Option<Nanos>,
+}
+
+impl Strain {
+    /// Loses the packet; the first cause counts.
+    pub(crate) fn lose(&mut self, cause: Loss, by: usize) {
+        self.lost.get_or_insert((cause, by));
     }
 }
 
@@ -83,27 +129,32 @@ impl Lane {
 
     /// Offers a packet of `bytes` (IP header included) to the link at `now`.
     /// Offers come in the order of time.
-    pub(crate) fn offer(&mut self, now: Nanos, bytes: usize) -> Fate {
+    pub(crate) fn offer(&mut self, now: Nanos, bytes: usize, strain: &Strain) -> Fate {
         let direction = Arc::clone(&self.direction);
-        let Some(sent_at) = self.transmit(now, bytes, &direction) else {
+        let Some(sent_at) = self.transmit(now, bytes, &direction, strain) else {
             return Fate::Lost(Loss::QueueFull);
         };
+        if let Some((cause, _)) = strain.lost {
+            return Fate::Lost(cause);
+        }
         if let Some(cause) = self.lose(&direction) {
             return Fate::Lost(cause);
         }
+        let sent_at = sent_at + strain.latency_added;
         let mut at = sent_at + self.latency(&direction);
         let held_back = direction
             .reorder
-            .filter(|reorder| self.chance(reorder.probability));
+            .filter(|reorder| self.chance(reorder.probability))
+            .map(|reorder| nanos(reorder.delay))
+            .or(strain.held_back);
         match held_back {
-            Some(reorder) => at += nanos(reorder.delay),
+            Some(delay) => at += delay,
             None => {
                 at = at.max(self.latest);
                 self.latest = at;
             }
         }
-        let again_at = self
-            .chance(direction.duplicate)
+        let again_at = (self.chance(direction.duplicate) || strain.twice)
             .then(|| at.max(sent_at + self.latency(&direction)));
         Fate::Arrives {
             at,
@@ -113,8 +164,18 @@ impl Lane {
     }
 
     /// When the last bit has left, or nothing when the queue is full.
-    fn transmit(&mut self, now: Nanos, bytes: usize, direction: &Direction) -> Option<Nanos> {
-        let Some(rate) = direction.rate_bits_per_second else {
+    fn transmit(
+        &mut self,
+        now: Nanos,
+        bytes: usize,
+        direction: &Direction,
+        strain: &Strain,
+    ) -> Option<Nanos> {
+        let (usual, strained) = (
+            direction.rate_bits_per_second,
+            strain.rate_bits_per_second_max,
+        );
+        let Some(rate) = [usual, strained].into_iter().flatten().min() else {
             return Some(now);
         };
         let backlog = self.free_at.saturating_sub(now);
@@ -151,30 +212,35 @@ impl Lane {
     }
 
     fn latency(&mut self, direction: &Direction) -> Nanos {
-        match direction.latency {
-            Latency::Fixed(latency) => nanos(latency),
-            Latency::Uniform { min, max } => self.random.random_range(nanos(min)..=nanos(max)),
-            Latency::Normal {
-                mean,
-                deviation,
-                floor,
-            } => {
-                let (mean, deviation) = (nanos(mean) as f64, nanos(deviation) as f64);
-                // A deviation is finite and not negative (the scenario says
-                // so), which is all that `Normal` can refuse.
-                let drawn = match Normal::new(mean, deviation) {
-                    Ok(normal) => normal.sample(&mut self.random),
-                    Err(_) => mean,
-                };
-                (drawn.max(0.0) as Nanos).max(nanos(floor))
-            }
-        }
+        draw_latency(&direction.latency, &mut self.random)
     }
 
     /// Draws only where there is a choice, so that a probability of zero costs
     /// nothing.
     fn chance(&mut self, probability: f64) -> bool {
         probability > 0.0 && self.random.random_bool(probability.min(1.0))
+    }
+}
+
+/// The latency of one packet, in nanoseconds.
+pub(crate) fn draw_latency(latency: &Latency, random: &mut Pcg64Mcg) -> Nanos {
+    match *latency {
+        Latency::Fixed(latency) => nanos(latency),
+        Latency::Uniform { min, max } => random.random_range(nanos(min)..=nanos(max)),
+        Latency::Normal {
+            mean,
+            deviation,
+            floor,
+        } => {
+            let (mean, deviation) = (nanos(mean) as f64, nanos(deviation) as f64);
+            // A deviation is finite and not negative (the scenario says so),
+            // which is all that `Normal` can refuse.
+            let drawn = match Normal::new(mean, deviation) {
+                Ok(normal) => normal.sample(random),
+                Err(_) => mean,
+            };
+            (drawn.max(0.0) as Nanos).max(nanos(floor))
+        }
     }
 }
 
@@ -206,7 +272,7 @@ mod tests {
     #[test]
     fn an_ideal_link_only_delays() {
         let mut lane = lane(ideal());
-        let fate = lane.offer(5 * MS, 1500);
+        let fate = lane.offer(5 * MS, 1500, &Strain::default());
         assert_eq!(
             fate,
             Fate::Arrives {
@@ -225,10 +291,18 @@ mod tests {
             ..ideal()
         });
         // 100 bytes take 100 ms; the first is being sent, 250 may be waiting.
-        let arrivals: Vec<_> = (0..4).map(|_| arrival(lane.offer(0, 100))).collect();
+        let arrivals: Vec<_> = (0..4)
+            .map(|_| arrival(lane.offer(0, 100, &Strain::default())))
+            .collect();
         assert_eq!(arrivals, [Some(120 * MS), Some(220 * MS), None, None]);
-        assert_eq!(lane.offer(0, 100), Fate::Lost(Loss::QueueFull));
-        assert_eq!(arrival(lane.offer(200 * MS, 100)), Some(320 * MS));
+        assert_eq!(
+            lane.offer(0, 100, &Strain::default()),
+            Fate::Lost(Loss::QueueFull)
+        );
+        assert_eq!(
+            arrival(lane.offer(200 * MS, 100, &Strain::default())),
+            Some(320 * MS)
+        );
     }
 
     #[test]
@@ -238,8 +312,14 @@ mod tests {
             queue_bytes: Some(10),
             ..ideal()
         });
-        assert_eq!(arrival(lane.offer(0, 100)), Some(120 * MS));
-        assert_eq!(lane.offer(0, 100), Fate::Lost(Loss::QueueFull));
+        assert_eq!(
+            arrival(lane.offer(0, 100, &Strain::default())),
+            Some(120 * MS)
+        );
+        assert_eq!(
+            lane.offer(0, 100, &Strain::default()),
+            Fate::Lost(Loss::QueueFull)
+        );
     }
 
     #[rstest]
@@ -248,7 +328,7 @@ mod tests {
     fn independent_loss_has_its_rate(#[case] loss: f64) {
         let mut lane = lane(Direction { loss, ..ideal() });
         let lost = (0..20_000)
-            .filter(|_| lane.offer(0, 100) == Fate::Lost(Loss::Random))
+            .filter(|_| lane.offer(0, 100, &Strain::default()) == Fate::Lost(Loss::Random))
             .count();
         let share = lost as f64 / 20_000.0;
         assert!(
@@ -270,7 +350,7 @@ mod tests {
             ..ideal()
         });
         let lost: Vec<bool> = (0..50_000)
-            .map(|_| lane.offer(0, 100) == Fate::Lost(Loss::Burst))
+            .map(|_| lane.offer(0, 100, &Strain::default()) == Fate::Lost(Loss::Burst))
             .collect();
         let share = lost.iter().filter(|lost| **lost).count() as f64 / lost.len() as f64;
         let bursts = lost.windows(2).filter(|pair| !pair[0] && pair[1]).count();
@@ -288,7 +368,7 @@ mod tests {
         let mut lane = lane(Direction { latency, ..ideal() });
         let mut last = 0;
         for now in (0..1_000).map(|n| n * MS) {
-            let at = arrival(lane.offer(now, 100)).expect("no loss");
+            let at = arrival(lane.offer(now, 100, &Strain::default())).expect("no loss");
             assert!(at >= now + 10 * MS && at >= last);
             assert!(at <= (now + 50 * MS).max(last));
             last = at;
@@ -304,7 +384,10 @@ mod tests {
         };
         let mut lane = lane(Direction { latency, ..ideal() });
         let delays: Vec<_> = (0..2_000u64)
-            .map(|n| arrival(lane.offer(n * 1_000 * MS, 100)).expect("no loss") - n * 1_000 * MS)
+            .map(|n| {
+                arrival(lane.offer(n * 1_000 * MS, 100, &Strain::default())).expect("no loss")
+                    - n * 1_000 * MS
+            })
             .collect();
         assert_eq!(delays.iter().min(), Some(&(25 * MS)));
         assert!(delays.iter().any(|delay| *delay > 60 * MS));
@@ -321,7 +404,7 @@ mod tests {
             ..ideal()
         });
         let arrivals: Vec<_> = (0..200)
-            .map(|n| arrival(lane.offer(n * MS, 100)).expect("no loss"))
+            .map(|n| arrival(lane.offer(n * MS, 100, &Strain::default())).expect("no loss"))
             .collect();
         assert!(arrivals.windows(2).any(|pair| pair[0] > pair[1]));
     }
@@ -338,7 +421,7 @@ mod tests {
                 at,
                 again_at: Some(again),
                 ..
-            } = lane.offer(0, 100)
+            } = lane.offer(0, 100, &Strain::default())
             {
                 assert!(again >= at);
                 duplicates += 1;

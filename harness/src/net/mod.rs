@@ -40,12 +40,15 @@ mod tunnel;
 pub(crate) use access::Access;
 pub(crate) use capture::Capture;
 pub(crate) use host::{Host, Map, Place, Tick};
+pub(crate) use link::{Loss, Strain, draw_latency};
 pub(crate) use power::{Life, Power};
-pub(crate) use tap::Tap;
+pub(crate) use tap::{Tallies, Tally, Tap, Way};
+pub(crate) use time::MILLISECOND;
+
+#[cfg(test)]
+pub(crate) use tap::PacketKey;
 
 pub use address::MQTT_PORT;
 pub use nic::Nic;
 pub use stream::{TcpListener, TcpStream};
-#[cfg(test)]
-pub(crate) use time::MILLISECOND;
 pub use time::{Clock, Nanos, nanos};

@@ -7,7 +7,7 @@ use super::time::Nanos;
 use squall_reports::{Bytes, LayerBytes, PacketCounts};
 
 /// Which way a packet goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Way {
     /// From a device to a server.
     Up,
@@ -50,8 +50,68 @@ impl Traffic {
     }
 }
 
+/// What one fault did to packets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// Packets it lost.
+    pub(crate) lost: u64,
+    /// Packets it delayed, doubled or held, and did not lose.
+    pub(crate) touched: u64,
+}
+
+/// What each fault did to packets, by its index among the faults that struck.
+#[derive(Debug, Default)]
+pub(crate) struct Tallies(Vec<Tally>);
+
+impl Tallies {
+    pub(crate) fn of(&self, fault: usize) -> Tally {
+        self.0.get(fault).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn lose(&mut self, fault: usize) {
+        self.at(fault).lost += 1;
+    }
+
+    pub(crate) fn touch(&mut self, fault: usize) {
+        self.at(fault).touched += 1;
+    }
+
+    fn at(&mut self, fault: usize) -> &mut Tally {
+        if self.0.len() <= fault {
+            self.0.resize(fault + 1, Tally::default());
+        }
+        &mut self.0[fault]
+    }
+}
+
+/// What the link did to a packet that it let through.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Passage {
+    pub(crate) duplicated: bool,
+    /// By the link, so that later packets overtake it.
+    pub(crate) held_back: bool,
+    /// By a partition, until it ended.
+    pub(crate) held: bool,
+}
+
+impl Passage {
+    /// What a capture says of it.
+    fn comment(self) -> Option<String> {
+        let by_link = match (self.duplicated, self.held_back) {
+            (false, false) => None,
+            (true, false) => Some("duplicated by the link"),
+            (false, true) => Some("held back by the link"),
+            (true, true) => Some("held back and duplicated by the link"),
+        };
+        let by_partition = self.held.then_some("held by the partition");
+        let comments: Vec<&str> = by_link.into_iter().chain(by_partition).collect();
+        (!comments.is_empty()).then(|| comments.join(", "))
+    }
+}
+
 /// Counts what is sent and what is lost, over the whole run.
 pub(crate) struct Tap {
+    pub(crate) tallies: Tallies,
     fleets: Vec<Bytes>,
     sites: Vec<[Traffic; 2]>,
     capture: Option<Capture>,
@@ -60,6 +120,7 @@ pub(crate) struct Tap {
 impl Tap {
     pub(crate) fn new(fleets: usize, sites: usize, capture: Option<Capture>) -> Tap {
         Tap {
+            tallies: Tallies::default(),
             fleets: vec![Bytes::default(); fleets],
             sites: vec![<[Traffic; 2]>::default(); sites],
             capture,
@@ -104,27 +165,14 @@ impl Tap {
 
     /// The link let the packet through: down to its device, or up to where
     /// [`arrived`](Self::arrived) or [`lost`](Self::lost) is still to come.
-    pub(crate) fn passed(
-        &mut self,
-        way: Way,
-        site: usize,
-        key: PacketKey,
-        duplicated: bool,
-        held_back: bool,
-    ) {
+    pub(crate) fn passed(&mut self, way: Way, site: usize, key: PacketKey, passage: Passage) {
         let traffic = &mut self.sites[site][way as usize];
-        traffic.duplicated += u64::from(duplicated);
-        traffic.reordered += u64::from(held_back);
+        traffic.duplicated += u64::from(passage.duplicated);
+        traffic.reordered += u64::from(passage.held_back);
         if let Some(capture) = &mut self.capture {
-            let comment = match (duplicated, held_back) {
-                (false, false) => None,
-                (true, false) => Some("duplicated by the link"),
-                (false, true) => Some("held back by the link"),
-                (true, true) => Some("held back and duplicated by the link"),
-            };
             match way {
-                Way::Up => capture.remark(key, comment.map(str::to_owned)),
-                Way::Down => capture.settle(key, comment.map(str::to_owned)),
+                Way::Up => capture.remark(key, passage.comment()),
+                Way::Down => capture.settle(key, passage.comment()),
             }
         }
     }

@@ -3,6 +3,7 @@
 //! Ranges are kept as ranges: the seed draws from them once for each
 //! occurrence, in `crate::faults`.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::fleet::Qos;
@@ -236,6 +237,18 @@ pub struct Trigger {
     pub device: Option<u32>,
     /// Whether the packet itself is lost, too, and not only what follows it.
     pub lost: bool,
+}
+
+impl fmt::Display for Trigger {
+    /// Such as `on PUBREC 3 from the server`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "on {} {}", self.packet.name(), self.nth)?;
+        match self.from {
+            Some(Sender::Client) => write!(f, " from a client"),
+            Some(Sender::Server) => write!(f, " from the server"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Who sends a packet.

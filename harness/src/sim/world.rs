@@ -3,6 +3,7 @@
 use super::fleets::Cast;
 use super::server::{ServerPlan, ServerSwitch};
 use super::strikes::Strikes;
+use crate::faults::{self, LinkWeather, Occurrence};
 use crate::net::{Access, Clock, Host, MQTT_PORT, Map, Nanos, Nic, Tap, Tick, address, nanos};
 use crate::random;
 use crate::scenario::{LinkSpec, NetworkSettings, Scenario};
@@ -27,6 +28,8 @@ pub(super) struct Plan {
     tap: Arc<Mutex<Tap>>,
     pub(super) recorder: Arc<Mutex<Recorder>>,
     strikes: Strikes,
+    /// What strikes the run, in the order of beginning.
+    faults: Arc<[Occurrence]>,
 }
 
 /// The world of one run.
@@ -42,6 +45,7 @@ impl World {
         cast: &Cast,
         tap: &Arc<Mutex<Tap>>,
         recorder: &Arc<Mutex<Recorder>>,
+        faults: &Arc<[Occurrence]>,
     ) -> World {
         let mut sim = turmoil::Builder::new()
             .tick_duration(scenario.network.tick)
@@ -60,6 +64,7 @@ impl World {
             tap: Arc::clone(tap),
             recorder: Arc::clone(recorder),
             strikes: Strikes::default(),
+            faults: Arc::clone(faults),
         };
         let server = Arc::new(ServerSwitch::new());
         let server_plan = ServerPlan {
@@ -189,9 +194,12 @@ impl SitePlan {
             clock,
             host: index,
         });
-        let access = Access::new(self.site, plan.seed, &self.link);
+        let weather = LinkWeather::new(plan.seed, self.site, &plan.faults);
+        let access = Access::new(self.site, plan.seed, &self.link, weather);
         let mut tasks = JoinSet::new();
         tasks.spawn(host.run_site(access));
+        let planned = faults::strikes(self.site, &plan.faults);
+        tasks.spawn(plan.strikes.clone().strike_on_time(clock, planned));
         for fleet in self.fleets {
             let strikes = plan.strikes.on_fleet(fleet.first_device);
             let (network, observer) = (Arc::clone(&network), observer.clone());

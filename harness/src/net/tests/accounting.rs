@@ -26,7 +26,7 @@ fn what_is_sent_arrives_or_is_lost(#[case] way: Way) {
         }),
         ..fifty_ms()
     });
-    let mut access = Access::new(0, 1, &link);
+    let mut access = Access::new(0, 1, &link, None);
     let mut tap = Tap::new(1, 1, None);
     for number in 0..5_000 {
         let key = PacketKey {
@@ -38,7 +38,7 @@ fn what_is_sent_arrives_or_is_lost(#[case] way: Way) {
         tap.sent(way, 0, 0, key, &packet, |layers| {
             layers[Layer::PureAck] += 100
         });
-        access.offer(way, number % 3, key, packet, &mut tap);
+        let _ = access.offer(way, number % 3, key, packet, &mut tap);
     }
     let (up, down) = tap.site_counts(0);
     let (counts, idle, air) = match way {

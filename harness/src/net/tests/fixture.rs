@@ -215,7 +215,7 @@ impl World {
                     match index {
                         0 => host.run_server(Arc::clone(&world.power)).await,
                         _ => {
-                            let access = Access::new(0, world.seed, &world.link);
+                            let access = Access::new(0, world.seed, &world.link, None);
                             host.run_site(access).await
                         }
                     }

@@ -1,0 +1,134 @@
+//! What a fault did, in words computed from what happened.
+
+use super::plan::{Occurrence, Struck};
+use crate::net::Tally;
+use crate::scenario::FaultKind;
+use crate::trace::ClientEvent;
+use squall_reports::figures;
+
+/// What was seen of the devices that a fault strikes, while it lasted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// Devices that were connected when it began.
+    connected: u64,
+    /// Connections lost.
+    lost: u64,
+    /// Connections that devices reset.
+    reset: u64,
+    /// Connections that devices ended with DISCONNECT.
+    disconnected: u64,
+    /// Devices that were gone without a word.
+    vanished: u64,
+    /// Attempts to connect that failed.
+    refused: u64,
+}
+
+impl Seen {
+    pub(super) fn new(connected: u64) -> Seen {
+        Seen {
+            connected,
+            ..Seen::default()
+        }
+    }
+
+    /// Counts an event of one of the devices.
+    pub(super) fn see(&mut self, event: &ClientEvent) {
+        match *event {
+            ClientEvent::DisconnectedLost { .. } => self.lost += 1,
+            ClientEvent::DisconnectedReset => self.reset += 1,
+            ClientEvent::DisconnectedClean => self.disconnected += 1,
+            ClientEvent::DisconnectedVanished => self.vanished += 1,
+            ClientEvent::ConnectFailed { .. } => self.refused += 1,
+            _ => {}
+        }
+    }
+}
+
+/// What a fault did; empty if nothing that can be seen.
+pub(super) fn words(occurrence: &Occurrence, seen: &Seen, tally: Tally) -> String {
+    let devices = match &occurrence.struck {
+        Struck::Devices { devices, .. } => devices.len() as u64,
+        Struck::Server(_) => 0,
+    };
+    let lasted = figures::duration(occurrence.ends.saturating_sub(occurrence.begins));
+    let mut phrases = Phrases::default();
+    match occurrence.kind {
+        FaultKind::Loss { .. } | FaultKind::BurstLoss { .. } | FaultKind::Blackhole { .. } => {
+            phrases.count(tally.lost, "packet", "lost");
+            phrases.broken(seen);
+        }
+        FaultKind::Latency { .. } | FaultKind::Rate { .. } => {
+            phrases.count(tally.touched, "packet", "slowed down");
+            phrases.broken(seen);
+        }
+        FaultKind::Duplication { .. } => phrases.count(tally.touched, "packet", "doubled"),
+        FaultKind::Reordering { .. } => phrases.count(tally.touched, "packet", "held back"),
+        FaultKind::Partition { hold, .. } => {
+            phrases.count(devices, "device", "cut off");
+            if hold {
+                phrases.count(tally.touched, "packet", "held");
+            }
+            phrases.count(tally.lost, "packet", "lost");
+            phrases.broken(seen);
+        }
+        FaultKind::PowerCut => {
+            phrases.count(devices, "device", "without power");
+            phrases.count(seen.connected, "connection", "cut");
+            phrases.count(tally.lost, "packet", "lost");
+        }
+        FaultKind::NatRebinding => {
+            phrases.count(seen.connected, "connection", "cut off");
+            phrases.count(tally.lost, "packet", "lost");
+        }
+        FaultKind::ServerCrash => {
+            phrases.say(format!("server down {lasted}"));
+            phrases.count(seen.connected, "connection", "lost");
+        }
+        FaultKind::ServerPause => {
+            phrases.say(format!("server paused {lasted}"));
+            phrases.broken(seen);
+        }
+        FaultKind::Vanish => {
+            phrases.count(devices, "device", "gone");
+            phrases.count(seen.connected, "connection", "left open");
+        }
+        FaultKind::Reset => phrases.count(seen.reset, "connection", "reset"),
+        FaultKind::Disconnect => phrases.count(seen.disconnected, "connection", "ended"),
+        FaultKind::BatteryDeath => phrases.count(seen.vanished, "device", "died in mid-packet"),
+        FaultKind::SleepInHandshake => {
+            phrases.count(seen.vanished, "device", "asleep before its CONNACK");
+        }
+        FaultKind::ReconnectStorm => {
+            phrases.count(seen.connected, "device", "dialled again at once");
+        }
+        FaultKind::ClockDrift { drift_ppb } => {
+            let ppm = f64::from(drift_ppb.unsigned_abs()) / 1e3;
+            let way = if drift_ppb < 0 { "slow" } else { "fast" };
+            phrases.count(devices, "clock", &format!("{ppm} ppm {way}"));
+        }
+        FaultKind::Drop { .. } => phrases.count(tally.lost, "packet", "dropped"),
+    }
+    phrases.0.join(", ")
+}
+
+#[derive(Default)]
+struct Phrases(Vec<String>);
+
+impl Phrases {
+    fn say(&mut self, phrase: String) {
+        self.0.push(phrase);
+    }
+
+    /// Says it if there was any.
+    fn count(&mut self, number: u64, noun: &str, what: &str) {
+        if number > 0 {
+            self.say(format!("{} {what}", figures::counted(number, noun)));
+        }
+    }
+
+    /// Connections that were lost or not made.
+    fn broken(&mut self, seen: &Seen) {
+        self.count(seen.lost, "connection", "lost");
+        self.count(seen.refused, "attempt to connect", "failed");
+    }
+}

@@ -1,0 +1,191 @@
+//! Every kind of fault in a run: that it strikes, whom and when, as the trace and
+//! the report tell it.
+
+use rstest::rstest;
+use serde_json::Value;
+use squall::reports::{FaultSpan, Report};
+use squall::scenario::Scenario;
+use squall::sim::{self, RunOptions};
+use std::path::Path;
+
+/// Ten thermometers in the valley, always on, and a recorder in the office.
+const SCENARIO: &str = r#"
+title = "Weather"
+duration = "20m"
+[[site]]
+name = "valley"
+link = { latency = "20ms" }
+[[site]]
+name = "office"
+link = { latency = "10ms" }
+[[fleet]]
+name = "thermometer"
+site = "valley"
+count = 10
+mqtt = { keep_alive = "30s", clean_session = false }
+publish = { topic = "t/{device}", every = "1m", qos = 1 }
+[[fleet]]
+name = "recorder"
+site = "office"
+count = 1
+mqtt = { clean_session = false }
+subscribe = [{ filter = "t/+", qos = 1 }]
+"#;
+
+const SECOND: u64 = 1_000_000_000;
+
+struct Run {
+    report: Report,
+    trace: Vec<Value>,
+}
+
+impl Run {
+    fn new(faults: &str) -> Run {
+        let text = format!("{SCENARIO}{faults}\n");
+        let scenario = Scenario::parse(Path::new("weather.toml"), &text, &[])
+            .unwrap_or_else(|error| panic!("{}", error.render(false, 100)));
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("trace.jsonl");
+        let options = RunOptions {
+            seed: 1,
+            trace: Some(path.clone()),
+            ..RunOptions::default()
+        };
+        let report = sim::run(&scenario, &options).expect("the run goes through");
+        let trace = std::fs::read_to_string(path).expect("a trace was written");
+        let trace = trace.lines().skip(1);
+        Run {
+            report,
+            trace: trace
+                .map(|line| serde_json::from_str(line).expect("a line of JSON"))
+                .collect(),
+        }
+    }
+
+    /// The one fault of the report.
+    fn fault(&self) -> &FaultSpan {
+        let [fault] = self.report.weather.faults.as_slice() else {
+            panic!("one fault, not {:#?}", self.report.weather.faults);
+        };
+        fault
+    }
+
+    /// Events of this name in a span of time, in seconds, both ends included.
+    fn count(&self, event: &str, from_s: u64, to_s: u64) -> usize {
+        let within = from_s * SECOND..=to_s * SECOND;
+        let entries = self.trace.iter().filter(|entry| entry["event"] == event);
+        entries
+            .filter(|entry| within.contains(&entry["t_ns"].as_u64().expect("a time")))
+            .count()
+    }
+
+    /// Nothing that was acknowledged was lost.
+    fn recovered(&self) {
+        let total = &self.report.arrived.total;
+        assert_eq!(total.delivered, total.owed, "{total:?}");
+        assert!(total.acknowledged > 100, "{total:?}");
+    }
+}
+
+#[rstest]
+#[case::loss("kind = \"loss\"\nsite = \"valley\"\nloss = \"30%\"", "packets lost")]
+#[case::burst_loss(
+    "kind = \"burst-loss\"\nsite = \"valley\"\nburst = { enter = \"5%\", leave = \"25%\" }",
+    "packets lost"
+)]
+#[case::latency(
+    "kind = \"latency\"\nsite = \"valley\"\nlatency = \"500ms\"",
+    "packets slowed down"
+)]
+#[case::rate(
+    "kind = \"rate\"\nsite = \"valley\"\nrate = \"9 kbit/s\"",
+    "packets slowed down"
+)]
+#[case::blackhole(
+    "kind = \"blackhole\"\nfleet = \"thermometer\"",
+    "packets lost, 10 connections lost"
+)]
+#[case::duplication(
+    "kind = \"duplication\"\nsite = \"valley\"\nduplicate = \"30%\"",
+    "packets doubled"
+)]
+#[case::reordering(
+    "kind = \"reordering\"\nsite = \"valley\"\nreorder = { probability = \"30%\", delay = \"300ms\" }",
+    "packets held back"
+)]
+#[case::partition("kind = \"partition\"\nsite = \"valley\"", "10 devices cut off, ")]
+fn a_link_fault_does_what_it_says_and_is_recovered_from(#[case] fault: &str, #[case] did: &str) {
+    let run = Run::new(&format!("[[fault]]\n{fault}\nat = \"6m\"\nfor = \"4m\""));
+    let fault = run.fault();
+    assert!(fault.effect.contains(did), "{}", fault.effect);
+    assert_eq!(
+        (fault.began_ns, fault.ended_ns),
+        (360 * SECOND, Some(600 * SECOND))
+    );
+    assert_eq!(run.count("fault began", 360, 360), 1);
+    assert_eq!(run.count("fault ended", 600, 600), 1);
+    run.recovered();
+}
+
+#[test]
+fn a_partition_shorter_than_keep_alive_costs_no_connection() {
+    let run =
+        Run::new("[[fault]]\nkind = \"partition\"\nsite = \"valley\"\nat = \"6m\"\nfor = \"5s\"");
+    assert_eq!(run.report.connections.attempts, 11);
+    run.recovered();
+}
+
+#[test]
+fn what_a_partition_holds_arrives_when_it_ends() {
+    let run = Run::new(
+        "[[fault]]\nkind = \"partition\"\nsite = \"valley\"\nhold = true\nat = \"6m\"\nfor = \"20s\"",
+    );
+    let effect = &run.fault().effect;
+    assert!(
+        effect.contains("packets held") && !effect.contains("lost"),
+        "{effect}"
+    );
+    assert!(run.report.weather.sites[0].up.lost.is_empty());
+    run.recovered();
+}
+
+#[test]
+fn every_lost_packet_has_its_cause() {
+    let run = Run::new(
+        "[[fault]]\nkind = \"blackhole\"\nfleet = \"thermometer\"\nat = \"2m\"\nfor = \"1m\"\n\
+         [[fault]]\nkind = \"partition\"\nsite = \"valley\"\nat = \"6m\"\nfor = \"1m\"\n\
+         [[fault]]\nkind = \"nat-rebinding\"\nsite = \"valley\"\nat = \"10m\"",
+    );
+    let [up, down] = [
+        &run.report.weather.sites[0].up,
+        &run.report.weather.sites[0].down,
+    ];
+    let causes: Vec<&str> = up.lost.keys().map(String::as_str).collect();
+    assert_eq!(causes, ["NAT rebinding", "blackhole", "partition"]);
+    let lost: u64 = up.lost_total() + down.lost_total();
+    let told: u64 = run.report.weather.faults.iter().map(lost_packets).sum();
+    assert_eq!(told, lost, "{:#?}", run.report.weather.faults);
+}
+
+/// The packets that a fault lost, out of its effect.
+fn lost_packets(fault: &FaultSpan) -> u64 {
+    let phrases = fault.effect.split(", ");
+    let words = phrases.filter_map(|phrase| phrase.strip_suffix(" packets lost"));
+    words
+        .map(|number| number.replace(',', "").parse::<u64>().expect("a number"))
+        .sum()
+}
+
+#[test]
+fn a_nat_that_forgets_cuts_off_every_connection_and_new_ones_work() {
+    let run = Run::new("[[fault]]\nkind = \"nat-rebinding\"\nfleet = \"thermometer\"\nat = \"6m\"");
+    let fault = run.fault();
+    assert!(
+        fault.effect.starts_with("10 connections cut off, "),
+        "{}",
+        fault.effect
+    );
+    assert_eq!(fault.ended_ns, Some(fault.began_ns));
+    assert_eq!(run.count("connected", 361, 480), 10);
+    run.recovered();
+}

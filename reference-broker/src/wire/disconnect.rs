@@ -34,13 +34,12 @@ const EITHER: &[ReasonCode] = &[
     ReasonCode::PayloadFormatInvalid,
 ];
 
-/// The codes that only a server sends. 0x8c stands in the overview of section
-/// 2.4 and not in 3.14.2.1; it is taken.
+/// The codes that only a server sends. The overview in section 2.4 has 0x8c for
+/// DISCONNECT too; 3.14.2.1, which is the one to follow, has not.
 const SERVER: &[ReasonCode] = &[
     ReasonCode::NotAuthorized,
     ReasonCode::ServerBusy,
     ReasonCode::ServerShuttingDown,
-    ReasonCode::BadAuthenticationMethod,
     ReasonCode::KeepAliveTimeout,
     ReasonCode::SessionTakenOver,
     ReasonCode::TopicFilterInvalid,
@@ -161,6 +160,7 @@ mod tests {
     #[case::flags(&[0xe1, 0], "MQTT5-3.14.1-1", 0x81)]
     #[case::reserved_code(&[0xe0, 1, 1], "MQTT5-3.14.2-1", 0x82)]
     #[case::code_of_connack(&[0xe0, 1, 0x84], "MQTT5-3.14.2-1", 0x82)]
+    #[case::code_of_the_overview(&[0xe0, 1, 0x8c], "MQTT5-3.14.2-1", 0x82)]
     #[case::long(&[0xe0, 3, 0, 0, 0], "MQTT5 section 3.14.1", 0x81)]
     #[case::property(&[0xe0, 4, 0, 2, 0x17, 1], "MQTT5 section 2.2.2.2", 0x81)]
     #[case::reason_twice(&[0xe0, 8, 0, 6, 0x1f, 0, 0, 0x1f, 0, 0], "MQTT5 section 3.14.2.2.3", 0x82)]

@@ -1,5 +1,7 @@
 //! What holds for every packet and every sequence of bytes, in both versions.
 
+mod differential;
+mod others;
 mod packets;
 
 use packets::{Conversation, connection, conversation};

@@ -6,6 +6,7 @@
 //! and shows how.
 
 mod faults;
+pub mod invariants;
 mod metrics;
 pub mod net;
 mod random;

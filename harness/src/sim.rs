@@ -14,6 +14,7 @@ mod tests;
 mod world;
 
 use crate::faults::{self, FaultLog, Occurrence};
+use crate::invariants::{self, History};
 use crate::metrics::Metrics;
 use crate::net::{Capture, Tap, nanos};
 use crate::scenario::Scenario;
@@ -37,6 +38,10 @@ pub struct RunOptions {
     pub pcap: Option<PathBuf>,
     /// Where to write the trace, as JSON Lines; overwritten.
     pub trace: Option<PathBuf>,
+    /// What the report calls the file of the trace; if empty, its path.
+    pub trace_name: String,
+    /// Leaves the guarantees unjudged, to measure what judging costs.
+    pub unjudged: bool,
     /// The command that runs this again, for the report; if empty, the one for
     /// the scenario's file and the seed.
     pub command: String,
@@ -131,6 +136,8 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Result<Report, Error> {
     let tap = Arc::new(Mutex::new(tap));
     let recorder = Arc::new(Mutex::new(Recorder::default()));
     let mut metrics = Metrics::new(cast.fleet_infos(), nanos(scenario.duration));
+    let mut history =
+        (!options.unjudged).then(|| History::new(cast.roster(&mut recorder.lock().texts)));
 
     let faults: Arc<[Occurrence]> = faults::plan(scenario, options.seed).into();
     let mut log =
@@ -149,6 +156,9 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Result<Report, Error> {
         }
         for entry in entries {
             metrics.see(&entry, &recorder.texts);
+            if let Some(history) = &mut history {
+                history.see(&entry);
+            }
             if let Some((path, writer)) = &mut trace {
                 writer
                     .write(&entry, &recorder.texts, &cast.host_names, |device| {
@@ -179,6 +189,10 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Result<Report, Error> {
     let mut report = outcome::report(scenario, options, ended, &tap, &mut metrics);
     if let Some(log) = &log {
         report.weather.faults = log.spans(&tap.tallies);
+    }
+    if let Some(history) = history {
+        let terms = outcome::terms(scenario, options, &report);
+        report.guarantees = invariants::judge(&history, &recorder.lock().texts, &terms);
     }
     report.bytes.check()?;
     Ok(report)

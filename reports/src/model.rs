@@ -191,6 +191,9 @@ pub enum Verdict {
 /// One guarantee of the protocol and whether the run kept it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Guarantee {
+    /// Its name to programs, e.g. `qos-1-at-least-once`; it never changes.
+    #[serde(default)]
+    pub id: String,
     /// Its name, e.g. `QoS 1 at least once`.
     pub name: String,
     /// Whether it was kept.

@@ -293,6 +293,7 @@ fn site(site: &str, link: &str, sent: u64, lost: &[(&str, u64)]) -> SiteWeather 
 
 fn held(name: &str, summary: &str) -> Guarantee {
     Guarantee {
+        id: name.to_lowercase().replace(' ', "-"),
         name: name.to_owned(),
         verdict: Verdict::Held,
         summary: summary.to_owned(),

@@ -51,4 +51,5 @@ pub(crate) use tap::PacketKey;
 pub use address::MQTT_PORT;
 pub use nic::Nic;
 pub use stream::{TcpListener, TcpStream};
+pub(crate) use time::SECOND;
 pub use time::{Clock, Nanos, nanos};

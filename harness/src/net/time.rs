@@ -15,6 +15,9 @@ pub fn nanos(duration: Duration) -> Nanos {
 /// happens inside one host.
 pub(crate) const MILLISECOND: Nanos = 1_000_000;
 
+/// One second.
+pub(crate) const SECOND: Nanos = 1_000 * MILLISECOND;
+
 /// Virtual time inside one host: tokio's paused clock, told from the beginning
 /// of the run rather than of the host (a host that was bounced began later).
 #[derive(Debug, Clone, Copy)]

@@ -1,12 +1,15 @@
 //! Who takes part: the scenario's fleets as devices, numbered through.
 
+use crate::invariants::history::{Role, Roster, Will};
 use crate::metrics::FleetInfo;
-use crate::net::{Map, Place};
+use crate::net::{Map, Place, SECOND};
 use crate::scenario::{self, Scenario};
+use crate::trace::Texts;
 use squall_devices as devices;
 use squall_devices::{DeviceId, FleetError};
 use std::sync::Arc;
 use std::time::Duration;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Readings a device keeps while it cannot send them: a day of one a minute.
 const OUTBOX_READINGS: usize = 1440;
@@ -65,6 +68,34 @@ impl Cast {
             .partition_point(|fleet| fleet.first_device <= device);
         let fleet = &self.fleets[after.saturating_sub(1)];
         fleet.device_name(device.0 - fleet.first_device.0)
+    }
+
+    /// Who takes part, for judging what was guaranteed to them.
+    pub(crate) fn roster(&self, texts: &mut Texts) -> Roster {
+        let mut roster = Roster::default();
+        for fleet in &self.fleets {
+            roster.fleet(Role {
+                first_device: fleet.first_device.0,
+                clean_session: fleet.mqtt.clean_session,
+                keep_alive: u64::from(fleet.mqtt.keep_alive_s) * SECOND,
+            });
+            for index in 0..fleet.count {
+                let name = fleet.device_name(index);
+                let will = fleet.mqtt.will.as_ref().map(|will| {
+                    let payload = fleet.expand(&will.payload, index);
+                    Will {
+                        topic: texts.id(&fleet.expand(&will.topic, index)),
+                        payload_bytes: payload.len() as u32,
+                        payload_hash: xxh3_64(payload.as_bytes()),
+                        qos: will.qos,
+                        retain: will.retain,
+                    }
+                });
+                let client_id = texts.id(&name);
+                roster.device(name, client_id, will);
+            }
+        }
+        roster
     }
 
     pub(crate) fn fleet_infos(&self) -> Vec<FleetInfo> {

@@ -1,6 +1,7 @@
 //! What a run found, put into the report's model.
 
 use super::RunOptions;
+use crate::invariants::Terms;
 use crate::metrics::Metrics;
 use crate::net::{Nanos, Tap, nanos};
 use crate::scenario::{self, CongestionControl, Metric, Scenario, Unit, Whole};
@@ -46,6 +47,22 @@ pub(super) fn report(
         .map(|bound| judge(bound, &report, metrics));
     report.expectations = judged.collect();
     report
+}
+
+/// What the run's guarantees are judged by.
+pub(super) fn terms(scenario: &Scenario, options: &RunOptions, report: &Report) -> Terms {
+    let trace = options.trace.as_ref();
+    let trace = trace.map(|path| match options.trace_name.as_str() {
+        "" => path.display().to_string(),
+        name => name.to_owned(),
+    });
+    Terms {
+        ended: report.ended_ns,
+        settle: nanos(scenario.drain),
+        tick: nanos(scenario.network.tick),
+        command: report.command.clone(),
+        trace,
+    }
 }
 
 fn command(scenario: &Scenario, options: &RunOptions) -> String {

@@ -29,6 +29,11 @@ pub(super) fn one(job: &Job, watched: Watched<'_>, drawn: bool) -> Result<Report
         seed: job.seed,
         pcap: watched.pcap.map(|staged| staged.path().to_owned()),
         trace: watched.trace.map(|staged| staged.path().to_owned()),
+        trace_name: watched
+            .trace
+            .map(|staged| staged.destination().display().to_string())
+            .unwrap_or_default(),
+        unjudged: false,
         command: job.command.clone(),
         stop: watched.stop,
         progress: Arc::clone(&progress),
@@ -80,11 +85,9 @@ pub(super) fn many(
                     let Some(job) = jobs.get(index) else { break };
                     let options = RunOptions {
                         seed: job.seed,
-                        pcap: None,
-                        trace: None,
                         command: job.command.clone(),
                         stop: Arc::clone(&stop),
-                        progress: Arc::default(),
+                        ..RunOptions::default()
                     };
                     if done.send((index, simulate(job, &options, &[]))).is_err() {
                         break;

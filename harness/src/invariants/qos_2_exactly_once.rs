@@ -1,0 +1,87 @@
+//! At QoS 2 what the broker acknowledged arrives exactly once at every session
+//! that was entitled to it, across reconnects and restarts (section 4.3.3).
+//!
+//! Never more than once, acknowledged or not; and at least once as at QoS 1.
+//! On the wire, a PUBLISH is not sent again once its PUBREL was
+//! [MQTT311-4.3.3-1]: a client that keeps its identifiers would not even notice.
+
+use super::at_most_once;
+use super::case::Case;
+use super::history::Resent;
+use super::judgement::{Judgement, Violations};
+use super::lost;
+use super::slice::clock;
+use squall_devices::Qos;
+use squall_reports::{Violation, figures::count};
+
+const STATEMENT: &str = "MQTT311-4.3.3-1";
+
+pub(super) fn judge(case: &Case<'_>) -> Judgement {
+    let tally = case.owed.at(Qos::ExactlyOnce);
+    let qos = Qos::ExactlyOnce;
+    let once = at_most_once::judge(case, &[qos], qos, STATEMENT);
+    if tally.owed == 0 && once.came == 0 {
+        return Judgement::NotApplicable("nothing was owed or delivered at QoS 2".to_owned());
+    }
+    let again = once.violations.found;
+    let lost = lost::violations(case, qos, STATEMENT);
+    let missing = lost.found;
+    let mut resent = Violations::default();
+    for packet in &case.history.wire.resent_after_pubrel {
+        resent.find(|| sent_again(case, packet));
+    }
+    let resends = resent.found;
+    let violations = once.violations.and(lost).and(resent);
+    Judgement::of(violations, |_| {
+        let mut text = lost::summary(&tally, missing, false);
+        let mut add = |number: u64, what: &str| {
+            if number > 0 {
+                text.push_str(&format!(", {} {what}", count(number)));
+            }
+        };
+        add(again, "more than once");
+        add(resends, "sent again after PUBREL");
+        add(
+            once.forgotten,
+            "twice to devices whose memory was lost, which is open",
+        );
+        text
+    })
+}
+
+fn sent_again(case: &Case<'_>, resent: &Resent) -> Violation {
+    let history = case.history;
+    let client = match resent.client {
+        super::history::NONE => "an unknown client",
+        client => case.text(history.roster.client_id(client)),
+    };
+    let reading = resent
+        .reading
+        .and_then(|id| history.reading(id))
+        .map(|index| case.reading(index));
+    let what = match reading {
+        Some(reading) => format!("reading {}", reading.id),
+        None => "a message".to_owned(),
+    };
+    let slice = case.slice().event(
+        resent.at,
+        "broker",
+        format!(
+            "sent {what} to {client} again, packet identifier {}",
+            resent.packet_id
+        ),
+    );
+    let slice = match reading {
+        Some(reading) => slice.reading(reading),
+        None => slice,
+    };
+    Violation {
+        text: vec![format!(
+            "the broker sent {what} to {client} again at {}, after its PUBREL for it",
+            clock(resent.at)
+        )],
+        statement: Some(STATEMENT.to_owned()),
+        trace: slice.lines(),
+        command: Some(reading.map_or(case.run_command(), |reading| case.trace_command(reading))),
+    }
+}

@@ -1,0 +1,166 @@
+//! CONNACK says rightly whether there is a session (section 3.2.2.2).
+//!
+//! A session that was certainly stored is found again [MQTT311-3.2.2-2]: a
+//! client was told of its connection without clean session, and none with this
+//! client identifier has asked for a clean one since. None is found where there
+//! can be none [MQTT311-3.2.2-3]: nobody asked for one that lasts. And none
+//! ever with clean session set [MQTT311-3.2.2-1]. An attempt whose CONNACK did
+//! not arrive leaves both open.
+
+use super::case::Case;
+use super::history::{Connection, NEVER};
+use super::judgement::{Judgement, Violations};
+use super::slice::clock;
+use crate::net::Nanos;
+use squall_reports::{
+    Violation,
+    figures::{count, counted},
+};
+
+/// What the server keeps for a client identifier.
+#[derive(Debug, Default, Clone, Copy)]
+struct Stored {
+    /// A session, certainly, since this connection was accepted.
+    certainly: Option<u32>,
+    /// Attempts without clean session since there certainly was none.
+    attempts: u32,
+    /// How often there certainly was none.
+    cleared: u32,
+}
+
+/// A moment in the life of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Moment {
+    Began,
+    Accepted,
+}
+
+pub(super) fn judge(case: &Case<'_>) -> Judgement {
+    let history = case.history;
+    let mut stored = vec![Stored::default(); history.roster.clients()];
+    // What was stored when each connection was begun.
+    let mut before = vec![Stored::default(); history.connections.len()];
+    let mut violations = Violations::default();
+    let (mut accepted, mut resumed) = (0, 0);
+    for (_, moment, index) in moments(&history.connections) {
+        let connection = &history.connections[index as usize];
+        let client = history.roster.client_of(connection.device);
+        let clean = history.roster.role(connection.device).clean_session;
+        let now = &mut stored[client as usize];
+        match (moment, clean) {
+            (Moment::Began, false) => {
+                before[index as usize] = *now;
+                now.attempts += 1;
+            }
+            (Moment::Began, true) => now.certainly = None,
+            (Moment::Accepted, clean) => {
+                accepted += 1;
+                resumed += u64::from(connection.session_present);
+                let then = before[index as usize];
+                if let Some(wrong) = wrong(connection, clean, then, *now) {
+                    violations.find(|| violation(case, index, wrong));
+                }
+                if clean {
+                    now.attempts = 0;
+                    now.cleared += 1;
+                } else {
+                    now.certainly = Some(index);
+                }
+            }
+        }
+    }
+    if accepted == 0 {
+        return Judgement::NotApplicable("no connection was accepted".to_owned());
+    }
+    Judgement::of(violations, |found| match found {
+        0 => format!(
+            "{}, {} with a session present, as it should be",
+            counted(accepted, "connection"),
+            count(resumed)
+        ),
+        found => format!(
+            "{} of {} told wrongly whether there is a session",
+            count(found),
+            counted(accepted, "connection")
+        ),
+    })
+}
+
+/// The beginnings and acceptances of all connections, in their order.
+fn moments(connections: &[Connection]) -> Vec<(Nanos, Moment, u32)> {
+    let began = connections.iter().zip(0u32..);
+    let accepted = began.clone();
+    let began = began.map(|(connection, index)| (connection.began, Moment::Began, index));
+    let accepted = accepted
+        .filter(|(connection, _)| connection.accepted != NEVER)
+        .map(|(connection, index)| (connection.accepted, Moment::Accepted, index));
+    let mut moments: Vec<_> = began.chain(accepted).collect();
+    moments.sort_unstable();
+    moments
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Wrong {
+    /// One was found though a clean one was asked for.
+    FoundClean,
+    /// None was found though one was stored since this connection.
+    NotFound(u32),
+    /// One was found where none can be.
+    Found,
+}
+
+fn wrong(connection: &Connection, clean: bool, then: Stored, now: Stored) -> Option<Wrong> {
+    match (clean, connection.session_present) {
+        (true, true) => Some(Wrong::FoundClean),
+        (true, false) => None,
+        (false, false) => {
+            let lasted = then.certainly.filter(|_| now.certainly.is_some());
+            lasted.map(Wrong::NotFound)
+        }
+        (false, true) => {
+            // Its own attempt, and no other's.
+            let alone = then.attempts == 0 && now.attempts == 1 && then.cleared == now.cleared;
+            alone.then_some(Wrong::Found)
+        }
+    }
+}
+
+fn violation(case: &Case<'_>, index: u32, wrong: Wrong) -> Violation {
+    let history = case.history;
+    let connection = &history.connections[index as usize];
+    let name = history.roster.name(connection.device);
+    let at = clock(connection.accepted);
+    let slice = case
+        .slice()
+        .device(connection.began, connection.device, "began to connect")
+        .connection(index);
+    let (text, statement, slice) = match wrong {
+        Wrong::FoundClean => (
+            format!("{name} asked for a clean session, and was told at {at} that one is present"),
+            "MQTT311-3.2.2-1",
+            slice,
+        ),
+        Wrong::NotFound(before) => {
+            let earlier = &history.connections[before as usize];
+            (
+                format!(
+                    "{name} was told at {at} that it has no session; it had one since {}",
+                    clock(earlier.accepted)
+                ),
+                "MQTT311-3.2.2-2",
+                slice.connection(before),
+            )
+        }
+        Wrong::Found => (
+            format!("{name} was told at {at} of a session, and nobody had begun one"),
+            "MQTT311-3.2.2-3",
+            slice,
+        ),
+    };
+    Violation {
+        text: vec![text],
+        statement: Some(statement.to_owned()),
+        trace: slice.lines(),
+        command: Some(case.run_command()),
+    }
+}

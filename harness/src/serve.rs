@@ -2,8 +2,8 @@
 //!
 //! [`Listening::bind`] opens every endpoint of [`Settings`],
 //! [`Listening::serve`] serves what connects until it is told to stop. MQTT runs
-//! over TCP and over WebSocket; protocol, sessions and limits are those of
-//! [`squall_broker`].
+//! over TCP and over WebSocket, each with or without TLS; protocol, sessions and
+//! limits are those of [`squall_broker`].
 //!
 //! ```
 //! use squall::serve::{Endpoint, Listening, Settings, Transport};
@@ -21,9 +21,13 @@
 //! # }).unwrap();
 //! ```
 
+mod config;
 mod log;
+mod password;
 mod socket;
+mod tls;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -39,6 +43,9 @@ use tokio::time::{sleep, timeout};
 use log::Log;
 use socket::Socket;
 
+pub use password::PasswordHash;
+pub use tls::{Tls, TlsError};
+
 /// How long the system is left alone when it has no descriptor or memory for
 /// another socket.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
@@ -48,8 +55,12 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 pub enum Transport {
     /// TCP.
     Tcp,
+    /// TLS over TCP.
+    Tls,
     /// WebSocket over TCP.
     WebSocket,
+    /// WebSocket over TLS.
+    WebSocketTls,
 }
 
 impl Transport {
@@ -58,8 +69,14 @@ impl Transport {
     pub fn scheme(self) -> &'static str {
         match self {
             Self::Tcp => "mqtt",
+            Self::Tls => "mqtts",
             Self::WebSocket => "ws",
+            Self::WebSocketTls => "wss",
         }
+    }
+
+    fn is_encrypted(self) -> bool {
+        matches!(self, Self::Tls | Self::WebSocketTls)
     }
 }
 
@@ -91,8 +108,13 @@ pub struct Settings {
     pub endpoints: Vec<Endpoint>,
     /// The broker.
     pub broker: Config,
+    /// The passwords of users whose password is
+    /// [`Checked`](squall_broker::Password::Checked).
+    pub passwords: BTreeMap<String, PasswordHash>,
     /// What a client has to ask for at a WebSocket endpoint.
     pub upgrade: Upgrade,
+    /// What endpoints with TLS show; one that is made at start unless given.
+    pub tls: Option<Tls>,
     /// Sockets open at once, of clients in whatever state. While there are so
     /// many, others wait to be accepted.
     pub sockets: usize,
@@ -107,7 +129,9 @@ impl Default for Settings {
                 Endpoint::new(Transport::WebSocket, "127.0.0.1:8083"),
             ],
             broker: Config::default(),
+            passwords: BTreeMap::new(),
             upgrade: Upgrade::default(),
+            tls: None,
             sockets: 100_000,
         }
     }
@@ -126,6 +150,9 @@ pub enum ServeError {
         /// Why not.
         source: io::Error,
     },
+    /// A certificate that cannot be made.
+    #[error("cannot make a certificate: {0}")]
+    Tls(#[from] TlsError),
 }
 
 /// What was served.
@@ -139,6 +166,8 @@ pub struct Served {
 #[derive(Debug)]
 pub struct Listening {
     settings: Settings,
+    /// There if an endpoint needs it.
+    tls: Option<Tls>,
     listeners: Vec<(Transport, TcpListener, SocketAddr)>,
 }
 
@@ -148,6 +177,12 @@ impl Listening {
     /// # Errors
     /// The first that cannot be opened.
     pub async fn bind(settings: Settings) -> Result<Self, ServeError> {
+        let mut encrypted = settings.endpoints.iter();
+        let tls = match &settings.tls {
+            _ if !encrypted.any(|one| one.transport.is_encrypted()) => None,
+            Some(given) => Some(given.clone()),
+            None => Some(Tls::self_signed(hosts(&settings.endpoints))?),
+        };
         let mut listeners = Vec::with_capacity(settings.endpoints.len());
         for Endpoint { transport, address } in &settings.endpoints {
             let bound = async {
@@ -163,6 +198,7 @@ impl Listening {
         }
         Ok(Self {
             settings,
+            tls,
             listeners,
         })
     }
@@ -173,12 +209,18 @@ impl Listening {
         let path = self.settings.upgrade.path.as_deref().unwrap_or("/");
         let url = |(transport, _, address): &(Transport, TcpListener, SocketAddr)| {
             let path = match transport {
-                Transport::Tcp => "",
-                Transport::WebSocket => path,
+                Transport::Tcp | Transport::Tls => "",
+                Transport::WebSocket | Transport::WebSocketTls => path,
             };
             format!("{}://{address}{path}", transport.scheme())
         };
         self.listeners.iter().map(url).collect()
+    }
+
+    /// What endpoints with TLS show, if there are any.
+    #[must_use]
+    pub fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
     }
 
     /// Serves until `stop` is ready. Then nobody is let in any more, and every
@@ -187,6 +229,7 @@ impl Listening {
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Served {
         let Self {
             settings,
+            tls,
             listeners,
         } = self;
         let linger = settings.broker.limits.linger;
@@ -196,6 +239,8 @@ impl Listening {
             connect_timeout: settings.broker.limits.connect_timeout,
             server: Server::new(settings.broker, Some(Box::new(Log))),
             upgrade: settings.upgrade,
+            passwords: settings.passwords,
+            tls,
             room: Arc::new(Semaphore::new(sockets)),
             stopped,
             connections: AtomicU64::new(0),
@@ -204,6 +249,7 @@ impl Listening {
             let server = service.server.clone();
             tokio::spawn(async move { server.run_timers().await })
         };
+        let checking = tokio::spawn(Arc::clone(&service).check_passwords());
         let accepting: Vec<_> = listeners
             .into_iter()
             .map(|(transport, listener, _)| {
@@ -230,6 +276,7 @@ impl Listening {
         };
         let _ = timeout(linger + socket::LINGER, all).await;
         timers.abort();
+        checking.abort();
         Served {
             connections: service.connections.load(Ordering::Relaxed),
         }
@@ -241,6 +288,8 @@ impl Listening {
 struct Service {
     server: Server,
     upgrade: Upgrade,
+    passwords: BTreeMap<String, PasswordHash>,
+    tls: Option<Tls>,
     /// For everything before the CONNECT; the broker has its own for that.
     connect_timeout: Duration,
     /// A place for each socket.
@@ -289,19 +338,36 @@ impl Service {
         place: OwnedSemaphorePermit,
     ) {
         let stream = Socket::new(stream, place);
-        match transport {
-            Transport::Tcp => self.mqtt(transport, stream, peer).await,
-            Transport::WebSocket => {
+        match (transport, &self.tls) {
+            (Transport::Tcp, _) => self.mqtt(transport, stream, peer).await,
+            (Transport::WebSocket, _) => {
                 let upgraded = MqttWebSocket::accept(stream, &self.upgrade);
-                if let Some(stream) = self.upgraded(transport, peer, upgraded).await {
+                if let Some(stream) = self.in_time(transport, peer, upgraded).await {
                     self.mqtt(transport, stream, peer).await;
                 }
             }
+            (Transport::Tls, Some(tls)) => {
+                let encrypted = async { Ok(tls.accept(stream).await?) };
+                if let Some(stream) = self.in_time(transport, peer, encrypted).await {
+                    self.mqtt(transport, stream, peer).await;
+                }
+            }
+            (Transport::WebSocketTls, Some(tls)) => {
+                let upgraded = async {
+                    let stream = tls.accept(stream).await?;
+                    MqttWebSocket::accept(stream, &self.upgrade).await
+                };
+                if let Some(stream) = self.in_time(transport, peer, upgraded).await {
+                    self.mqtt(transport, stream, peer).await;
+                }
+            }
+            // There is a certificate if there is an endpoint that needs it.
+            (Transport::Tls | Transport::WebSocketTls, None) => {}
         }
     }
 
-    /// The stream that a handshake below MQTT leads to, if it does in time.
-    async fn upgraded<S>(
+    /// The stream that handshakes below MQTT lead to, if they do in time.
+    async fn in_time<S>(
         &self,
         transport: Transport,
         peer: SocketAddr,
@@ -327,6 +393,21 @@ impl Service {
         None
     }
 
+    /// Checks hashed passwords, one after the other: however many clients come
+    /// with one, they take one core.
+    async fn check_passwords(self: Arc<Self>) {
+        loop {
+            let check = self.server.next_check().await;
+            let service = Arc::clone(&self);
+            let conn = check.conn;
+            let right = tokio::task::spawn_blocking(move || {
+                let hash = service.passwords.get(&check.user_name);
+                hash.is_some_and(|hash| hash.verifies(&check.password))
+            });
+            self.server.checked(conn, right.await.unwrap_or(false));
+        }
+    }
+
     async fn mqtt<S>(&self, transport: Transport, stream: S, peer: SocketAddr)
     where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
@@ -337,6 +418,22 @@ impl Service {
         tracing::debug!(conn = serving.id().serial(), %peer, scheme, "opened");
         serving.await;
     }
+}
+
+/// What a certificate made at start is for: this machine, and the hosts that
+/// endpoints are given by.
+fn hosts(endpoints: &[Endpoint]) -> Vec<String> {
+    let mut hosts = ["localhost", "127.0.0.1", "::1"]
+        .map(str::to_owned)
+        .to_vec();
+    for Endpoint { address, .. } in endpoints {
+        let host = address.rsplit_once(':').map_or("", |(host, _)| host);
+        let host = host.trim_matches(['[', ']']);
+        if !(host.is_empty() || hosts.iter().any(|known| known == host)) {
+            hosts.push(host.to_owned());
+        }
+    }
+    hosts
 }
 
 /// Whether only the connection that was to be accepted is affected.

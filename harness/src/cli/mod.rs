@@ -5,8 +5,10 @@ mod files;
 mod list;
 mod new;
 mod output;
+mod password;
 mod plan;
 mod progress;
+mod quirks;
 mod run;
 mod schema;
 mod seeds;
@@ -39,8 +41,13 @@ struct Arguments {
 enum Verb {
     /// Run scenarios, and report on each.
     Run(run::Arguments),
-    /// Serve the reference broker on TCP and WebSocket.
+    /// Serve the reference broker on TCP, TLS and WebSocket.
     Serve(serve::Arguments),
+    /// List what the broker can be made to do wrong, with the statement it breaks.
+    Quirks,
+    /// Hash a password, for the users of a broker.
+    #[command(after_help = password::EXAMPLE)]
+    Password,
     /// List the scenarios of a directory.
     List(list::Arguments),
     /// Print the JSON Schema of the scenario language, for editors.
@@ -75,6 +82,8 @@ fn dispatch(verb: Verb) -> Exit {
     let result = match verb {
         Verb::Run(arguments) => run::run(&arguments, &mut output),
         Verb::Serve(arguments) => serve::run(&arguments, &output),
+        Verb::Quirks => quirks::run(&output),
+        Verb::Password => password::run(&output),
         Verb::List(arguments) => list::run(&arguments, &mut output),
         Verb::Schema => schema::run(&mut output),
         Verb::New(arguments) => new::run(&arguments, &mut output),

@@ -1,9 +1,12 @@
 //! `squall serve`: the reference broker on real sockets.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use squall::serve::{Endpoint, Listening, ServeError, Settings, Transport};
+use squall_broker::{Quirk, Quirks};
 use squall_reports::figures;
 use tokio::sync::Notify;
 
@@ -15,6 +18,9 @@ Examples:
   squall serve                                    TCP on 127.0.0.1:1883, WebSocket on 127.0.0.1:8083
   squall serve --tcp 127.0.0.1:0                  any free port; the first line says which
   squall serve --tcp [::]:1883 --ws 0.0.0.0:8083  for everybody who can reach this machine
+  squall serve --wss 127.0.0.1:8084               with a certificate made at start
+  squall serve --quirk keeps-cleared-retained     a broker with a defect; `squall quirks` lists them
+  squall serve --config broker.toml               users, topics, limits, certificates
 
 Where it listens goes to standard output, a line for each: mqtt://127.0.0.1:1883. Ctrl-C or
 SIGTERM ends it in good order; a second one ends it at once.";
@@ -25,9 +31,31 @@ pub(crate) struct Arguments {
     /// Listen here for MQTT over TCP; HOST:PORT, port 0 for any that is free.
     #[arg(long, value_name = "ADDR")]
     tcp: Vec<String>,
+    /// Listen here for MQTT over TLS.
+    #[arg(long, value_name = "ADDR")]
+    tls: Vec<String>,
     /// Listen here for MQTT over WebSocket.
     #[arg(long, value_name = "ADDR")]
     ws: Vec<String>,
+    /// Listen here for MQTT over secure WebSocket.
+    #[arg(long, value_name = "ADDR")]
+    wss: Vec<String>,
+    /// Settings: addresses, limits, certificates, users; addresses given here replace its own.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Misbehave in this way; `squall quirks` lists them.
+    #[arg(
+        long = "quirk",
+        value_name = "NAME",
+        value_parser = PossibleValuesParser::new(Quirk::ALL.map(Quirk::name)).map(named),
+        hide_possible_values = true
+    )]
+    quirks: Vec<Option<Quirk>>,
+}
+
+/// The quirk of one of the possible names.
+fn named(name: String) -> Option<Quirk> {
+    Quirk::from_name(&name)
 }
 
 impl Arguments {
@@ -37,17 +65,28 @@ impl Arguments {
             addresses.iter().map(endpoint).collect::<Vec<_>>()
         };
         let mut endpoints = given(Transport::Tcp, &self.tcp);
+        endpoints.extend(given(Transport::Tls, &self.tls));
         endpoints.extend(given(Transport::WebSocket, &self.ws));
+        endpoints.extend(given(Transport::WebSocketTls, &self.wss));
         endpoints
     }
 }
 
 pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Failure> {
-    let mut settings = Settings::default();
+    let mut settings = match &arguments.config {
+        Some(path) => Settings::load(path)?,
+        None => Settings::default(),
+    };
     let endpoints = arguments.endpoints();
     if !endpoints.is_empty() {
         settings.endpoints = endpoints;
     }
+    let quirks = arguments.quirks.iter().copied().flatten();
+    settings.broker.quirks = Quirks::from_iter(settings.broker.quirks.iter().chain(quirks));
+    for quirk in settings.broker.quirks.iter() {
+        output.note(&format!("{quirk}: it {}", quirk.summary()));
+    }
+    let made = settings.tls.is_none();
     let stop = listen_for_interrupts()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -59,6 +98,10 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Failur
             .map_err(|error| refusal(&error))?;
         for url in listening.urls() {
             output.print(&format!("{url}\n"))?;
+        }
+        if let (true, Some(tls)) = (made, listening.tls()) {
+            let fingerprint = tls.fingerprint();
+            output.note(&format!("certificate made at start, SHA-256 {fingerprint}"));
         }
         Ok::<_, Failure>(listening.serve(stop.notified()).await)
     })?;
@@ -88,6 +131,7 @@ fn refusal(error: &ServeError) -> Failure {
             }
             _ => Failure::Environment(error.to_string()),
         },
+        ServeError::Tls(_) => Failure::Environment(error.to_string()),
     }
 }
 

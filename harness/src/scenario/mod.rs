@@ -5,8 +5,8 @@
 //! plain Rust types, every default filled in, nothing left to check.
 
 mod builder;
-mod diagnostic;
-mod document;
+pub(crate) mod diagnostic;
+pub(crate) mod document;
 mod expect;
 mod fault;
 mod fleet;
@@ -17,7 +17,7 @@ mod overrides;
 mod presets;
 mod resolve;
 mod settings;
-mod text;
+pub(crate) mod text;
 mod topic;
 
 use std::path::{Path, PathBuf};

@@ -2,22 +2,18 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::process::Command;
-use std::time::Duration;
+use std::process::{Command, Stdio};
+
+use rstest::rstest;
 
 use crate::process::Broker;
-use rstest::rstest;
+use crate::{CONNACK, CONNECT, PATIENCE};
 
 const ANY_PORT: &str = "127.0.0.1:0";
 
-/// CONNECT of MQTT 3.1.1 with the client identifier `a`, clean, and its answer.
-const CONNECT: &[u8] = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x00\x00\x01a";
-const CONNACK: [u8; 4] = [0x20, 2, 0, 0];
-
 fn connected(broker: &Broker) -> TcpStream {
     let mut stream = TcpStream::connect(broker.address("mqtt")).expect("connected");
-    let patience = Some(Duration::from_secs(20));
-    stream.set_read_timeout(patience).expect("set");
+    stream.set_read_timeout(Some(PATIENCE)).expect("set");
     stream.write_all(CONNECT).expect("written");
     let mut connack = [0; 4];
     stream.read_exact(&mut connack).expect("answered");
@@ -93,12 +89,66 @@ fn an_address_in_use_is_the_environments_failure() {
 }
 
 fn check_refused(address: &str, code: i32, says: &str) {
-    let output = Command::new(env!("CARGO_BIN_EXE_squall"))
-        .args(["serve", "--tcp", address])
-        .output()
-        .expect("squall starts");
+    let output = squall(&["serve", "--tcp", address]);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{stderr}");
     assert!(stderr.contains(says), "{stderr}");
     assert!(output.stdout.is_empty(), "it did not listen");
+}
+
+#[test]
+fn quirks_are_listed_and_asked_for_by_name() {
+    let listed = squall(&["quirks"]);
+    assert!(listed.status.success());
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    assert_eq!(listed.lines().count(), squall_broker::Quirk::ALL.len());
+    let line = listed
+        .lines()
+        .find(|line| line.starts_with("keeps-cleared-retained "));
+    let words: Vec<_> = line.expect("listed").split_whitespace().collect();
+    assert_eq!(words[1], "MQTT311-3.3.1-10");
+
+    let broker = Broker::start(&["--tcp", ANY_PORT, "--quirk", "keeps-cleared-retained"], 1);
+    broker.signal("TERM");
+    let (status, stderr) = broker.wait();
+    assert!(status.success(), "{stderr}");
+    assert!(
+        stderr.starts_with("keeps-cleared-retained: it keeps "),
+        "{stderr}"
+    );
+
+    let output = squall(&["serve", "--quirk", "keeps-clear-retained"]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(
+        stderr.contains("tip: a similar value exists: 'keeps-cleared-retained'"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn a_password_is_hashed() {
+    for (line, right) in [("open sesame\n", true), ("open barley", false)] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_squall"))
+            .arg("password")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("squall starts");
+        let mut stdin = child.stdin.take().expect("piped");
+        stdin.write_all(line.as_bytes()).expect("written");
+        drop(stdin);
+        let output = child.wait_with_output().expect("it ends");
+        let hash = String::from_utf8(output.stdout).expect("text");
+        let hash: squall::serve::PasswordHash = hash.trim_end().parse().expect("a hash");
+        assert_eq!(hash.verifies(b"open sesame"), right);
+    }
+}
+
+fn squall(arguments: &[&str]) -> std::process::Output {
+    Command::new(env!("CARGO_BIN_EXE_squall"))
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .expect("squall starts")
 }

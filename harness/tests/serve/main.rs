@@ -1,6 +1,47 @@
 //! The reference broker on real sockets: `squall serve` in a process of its own,
 //! and `squall::serve` in this one.
 
+use std::future::Future;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use squall::serve::{Listening, Served, Settings};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+
+mod clients;
 mod command;
+mod config;
 mod limits;
 mod process;
+mod tls;
+mod users;
+
+/// Longer than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// CONNECT of MQTT 3.1.1 with the client identifier `a`, clean, and its answer.
+const CONNECT: &[u8] = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x00\x00\x01a";
+const CONNACK: [u8; 4] = [0x20, 2, 0, 0];
+
+/// Serves the one endpoint of these settings while `test` runs.
+async fn serving<F: Future<Output = ()>>(
+    settings: Settings,
+    test: impl FnOnce(SocketAddr) -> F,
+) -> Served {
+    let listening = Listening::bind(settings).await.expect("it listens");
+    let url = listening.urls().remove(0);
+    let address = url.split('/').nth(2).expect("an address");
+    let address = address.parse().expect("an address");
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = tokio::spawn(listening.serve(async {
+        let _ = stopped.await;
+    }));
+    test(address).await;
+    drop(stop);
+    serving.await.expect("no panic")
+}
+
+async fn connect(address: SocketAddr) -> TcpStream {
+    TcpStream::connect(address).await.expect("connected")
+}

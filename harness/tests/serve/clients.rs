@@ -1,0 +1,206 @@
+//! Clients that others wrote, against `squall serve` over TCP and WebSocket:
+//! each subscribes, publishes at every QoS and something larger than a segment,
+//! and receives what it published.
+//!
+//! Those that are not written in Rust are used where they are installed;
+//! otherwise the test says what it skipped:
+//! - `mosquitto_pub` and `mosquitto_sub` on the path (Debian's
+//!   mosquitto-clients),
+//! - paho-mqtt for the Python named by `SQUALL_TEST_PAHO`, `python3` unless given,
+//! - MQTT.js in the `node_modules` of the directory named by
+//!   `SQUALL_TEST_MQTTJS`, for the `node` on the path.
+//!
+//! With `SQUALL_TEST_CLIENTS=required`, one that is missing is a failure.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use rstest::rstest;
+use rumqttc::{AsyncClient, Event, MqttOptions, Packet, PublishOptions, QoS};
+
+use crate::PATIENCE;
+use crate::process::Broker;
+
+/// What each client receives: topic, QoS and length of the payload, in order of
+/// the topics.
+const RECEIVED: &str = "client/0 0 10\nclient/1 1 10\nclient/2 2 10\nclient/large 1 100000";
+
+fn broker() -> Broker {
+    Broker::start(&["--tcp", "127.0.0.1:0", "--ws", "127.0.0.1:0"], 2)
+}
+
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/serve")
+        .join(name)
+}
+
+/// Whether a client is there: the command succeeds. If not, says so.
+#[expect(
+    clippy::print_stderr,
+    reason = "a skipped test must say so, and why; libtest has no other way"
+)]
+fn installed(client: &str, command: &mut Command) -> bool {
+    let tried = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let there = tried.is_ok_and(|status| status.success());
+    if !there {
+        let required = std::env::var_os("SQUALL_TEST_CLIENTS").is_some_and(|it| it == "required");
+        assert!(!required, "{client} is not installed");
+        eprintln!("skipped: {client} is not installed");
+    }
+    there
+}
+
+/// Runs a client, and returns what it printed; what the broker made of it is in
+/// the message if it fails.
+fn run(command: &mut Command, broker: Broker) -> String {
+    let output = command.output().expect("the client starts");
+    broker.signal("TERM");
+    let (_, log) = broker.wait();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
+    assert!(
+        output.status.success(),
+        "{}\n{}\nthe broker:\n{log}",
+        output.status,
+        text(&output.stderr)
+    );
+    assert!(!log.contains(" WARN "), "{log}");
+    text(&output.stdout)
+}
+
+#[rstest]
+fn of_paho(#[values("mqtt", "ws")] scheme: &str) {
+    let python = std::env::var("SQUALL_TEST_PAHO").unwrap_or_else(|_| "python3".to_owned());
+    let mut import = Command::new(&python);
+    if !installed("paho-mqtt", import.args(["-c", "import paho.mqtt.enums"])) {
+        return;
+    }
+    let broker = broker();
+    let transport = if scheme == "mqtt" {
+        "tcp"
+    } else {
+        "websockets"
+    };
+    let address = broker.address(scheme);
+    let (host, port) = (address.ip().to_string(), address.port().to_string());
+    let mut command = Command::new(&python);
+    command
+        .arg(script("paho_client.py"))
+        .args([transport, &host, &port]);
+    assert_eq!(run(&mut command, broker), RECEIVED);
+}
+
+#[rstest]
+fn of_mqtt_js(#[values("mqtt", "ws")] scheme: &str) {
+    let directory = std::env::var("SQUALL_TEST_MQTTJS").unwrap_or_default();
+    let modules = Path::new(&directory).join("node_modules");
+    let node = || {
+        let mut node = Command::new("node");
+        node.env("NODE_PATH", &modules);
+        node
+    };
+    if !installed("MQTT.js", node().args(["-e", "require('mqtt')"])) {
+        return;
+    }
+    let broker = broker();
+    let mut command = node();
+    command
+        .arg(script("mqttjs_client.js"))
+        .arg(broker.url(scheme));
+    assert_eq!(run(&mut command, broker), RECEIVED);
+}
+
+#[test]
+fn of_mosquitto() {
+    let mut there = Command::new("sh");
+    there.args(["-c", "command -v mosquitto_pub && command -v mosquitto_sub"]);
+    if !installed("mosquitto-clients", &mut there) {
+        return;
+    }
+    let broker = broker();
+    let port = broker.address("mqtt").port().to_string();
+    let at = ["-h", "127.0.0.1", "-p", &port, "-V", "mqttv311"];
+    // Line by line, so that "Subscribed" is seen when it is said.
+    let mut subscriber = Command::new("stdbuf")
+        .args(["-oL", "mosquitto_sub"])
+        .args(at)
+        .args(["-d", "-q", "2", "-t", "client/#", "-C", "4", "-W", "20"])
+        .args(["-F", "%t %q %l"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let lines = BufReader::new(subscriber.stdout.take().expect("piped")).lines();
+    let mut lines = lines.map(|line| line.expect("text"));
+    assert!(
+        lines.any(|line| line.starts_with("Subscribed")),
+        "it did not subscribe"
+    );
+    for (topic, qos, payload) in [
+        ("client/0", "0", "hello at 0".to_owned()),
+        ("client/1", "1", "hello at 1".to_owned()),
+        ("client/2", "2", "hello at 2".to_owned()),
+        ("client/large", "1", "x".repeat(100_000)),
+    ] {
+        let published = Command::new("mosquitto_pub")
+            .args(at)
+            .args(["-t", topic, "-q", qos, "-m", &payload])
+            .status();
+        assert!(published.expect("it starts").success());
+    }
+    let mut received: Vec<_> = lines.filter(|line| line.starts_with("client/")).collect();
+    received.sort();
+    assert!(subscriber.wait().expect("it ends").success());
+    assert_eq!(received.join("\n"), RECEIVED);
+    broker.signal("TERM");
+    let (_, log) = broker.wait();
+    assert!(!log.contains(" WARN "), "{log}");
+}
+
+#[rstest]
+#[tokio::test]
+async fn of_rumqttc(#[values("mqtt", "ws")] scheme: &str) {
+    let broker = broker();
+    let target = match scheme {
+        "mqtt" => ("127.0.0.1", broker.address("mqtt").port()).into(),
+        _ => rumqttc::Broker::websocket(broker.url("ws")).expect("a URL"),
+    };
+    let mut options = MqttOptions::new("client", target);
+    options.set_max_packet_size(200_000, 200_000);
+    let (client, mut events) = AsyncClient::builder(options).capacity(10).build();
+    client
+        .subscribe("client/#", QoS::ExactlyOnce)
+        .await
+        .expect("a queue");
+    let mut received = Vec::new();
+    let exchange = async {
+        while received.len() < 4 {
+            match events.poll().await.expect("no error") {
+                Event::Incoming(Packet::SubAck(_)) => {
+                    let levels = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce];
+                    for (number, qos) in levels.into_iter().enumerate() {
+                        let (topic, payload) =
+                            (format!("client/{number}"), format!("hello at {number}"));
+                        let options = PublishOptions::new(qos);
+                        let sent = client.publish(topic, payload, options).await;
+                        sent.expect("a queue");
+                    }
+                    let options = PublishOptions::new(QoS::AtLeastOnce);
+                    let sent = client.publish("client/large", vec![0; 100_000], options);
+                    sent.await.expect("a queue");
+                }
+                Event::Incoming(Packet::Publish(publish)) => {
+                    let topic = String::from_utf8_lossy(&publish.topic).into_owned();
+                    let (qos, length) = (publish.qos as u8, publish.payload.len());
+                    received.push(format!("{topic} {qos} {length}"));
+                }
+                _ => {}
+            }
+        }
+    };
+    let done = tokio::time::timeout(PATIENCE + Duration::from_secs(1), exchange).await;
+    done.expect("in time");
+    received.sort();
+    assert_eq!(received.join("\n"), RECEIVED);
+}

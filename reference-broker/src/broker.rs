@@ -24,6 +24,7 @@
 
 mod admission;
 mod exchange;
+mod recovery;
 mod routing;
 mod subscribing;
 
@@ -37,6 +38,8 @@ use slab::Slab;
 use crate::access::Access;
 use crate::connection::{ConnId, Connection, Phase};
 use crate::deadlines::Deadlines;
+use crate::effects::Effects;
+use crate::journal::Journal;
 use crate::limits::Limits;
 use crate::observer::{CloseReason, Observer, SessionEvent, Watch};
 use crate::quirks::{Quirk, Quirks};
@@ -70,6 +73,9 @@ pub enum Input {
     /// The stream is gone, whoever ended it. It must be said of every
     /// connection once, and nothing may be said of it afterwards.
     Closed(ConnId),
+    /// The batch of this number is durable, and all before it: what waited for
+    /// them may leave.
+    Synced(u64),
     /// Time has passed: to be said when [`Broker::next_timeout`] has come.
     Timeout,
     /// The password of a [`Check`](crate::Check) is right, or not.
@@ -106,10 +112,9 @@ pub struct Broker {
     topics: Topics,
     retained: Retained,
     deadlines: Deadlines,
-    woken: VecDeque<ConnId>,
+    effects: Effects,
     /// Connections whose passwords are to be checked.
     checks: VecDeque<ConnId>,
-    watch: Watch,
     /// Kept between messages for its allocation.
     matches: Vec<Match>,
 }
@@ -124,7 +129,8 @@ impl std::fmt::Debug for Broker {
 }
 
 impl Broker {
-    /// A broker without clients, at time zero.
+    /// A broker without clients, at time zero, that keeps what it has in memory
+    /// only. [`restore`](Self::restore) makes one with a store.
     #[must_use]
     pub fn new(config: Config, observer: Option<Box<dyn Observer>>) -> Self {
         Self {
@@ -138,11 +144,15 @@ impl Broker {
             topics: Topics::default(),
             retained: Retained::default(),
             deadlines: Deadlines::default(),
-            woken: VecDeque::new(),
             checks: VecDeque::new(),
-            watch: Watch {
-                now: Duration::ZERO,
-                observer,
+            effects: Effects {
+                watch: Watch {
+                    now: Duration::ZERO,
+                    observer,
+                },
+                woken: VecDeque::new(),
+                journal: Journal::default(),
+                unsynced: Vec::new(),
             },
             matches: Vec::new(),
         }
@@ -156,7 +166,7 @@ impl Broker {
 
     /// A stream was opened. `now` is the time since the broker's start.
     pub fn open(&mut self, now: Duration) -> ConnId {
-        self.watch.now = now;
+        self.effects.watch.now = now;
         self.opened += 1;
         let entry = self.connections.vacant_entry();
         let slot = entry.key();
@@ -164,7 +174,9 @@ impl Broker {
         let connection = entry.insert(Connection::new(id, now));
         let at = now.saturating_add(self.config.limits.connect_timeout);
         self.deadlines.set(slot, &mut connection.armed, Some(at));
-        self.watch.tell(|observer, now| observer.opened(now, id));
+        self.effects
+            .watch
+            .tell(|observer, now| observer.opened(now, id));
         id
     }
 
@@ -173,7 +185,7 @@ impl Broker {
     /// batch of inputs leads to one write a connection: see
     /// [`next_woken`](Self::next_woken).
     pub fn handle(&mut self, now: Duration, input: Input) {
-        self.watch.now = now;
+        self.effects.watch.now = now;
         match input {
             Input::Packet(conn, packet) => {
                 // Nothing counts after a refusal, a violation or a DISCONNECT.
@@ -189,6 +201,7 @@ impl Broker {
             }
             Input::Written(conn, bytes) => self.written(conn, bytes),
             Input::Closed(conn) => self.gone(conn),
+            Input::Synced(batch) => self.synced(batch),
             Input::Timeout => self.timeout(),
             Input::Checked(conn, right) => self.checked(conn, right),
             Input::Stop => self.stop(),
@@ -199,7 +212,7 @@ impl Broker {
     /// the order in which that happened. Each is named once, however much there
     /// is, and not at all once its output was taken.
     pub fn next_woken(&mut self) -> Option<ConnId> {
-        while let Some(conn) = self.woken.pop_front() {
+        while let Some(conn) = self.effects.woken.pop_front() {
             if self.connection(conn).is_some_and(Connection::unwake) {
                 return Some(conn);
             }
@@ -233,6 +246,9 @@ impl Broker {
                     may_read: connection.may_read(&self.config.limits),
                 }
             }
+            Some((Phase::Finishing, connection)) if connection.awaits_store() => {
+                Transmit::Open { may_read: false }
+            }
             Some((Phase::Finishing, _)) => Transmit::Finish,
             Some((Phase::Aborted, _)) | None => Transmit::Abort,
         }
@@ -257,8 +273,9 @@ impl Broker {
 
     fn packet(&mut self, slot: usize, packet: Packet) {
         let connection = &mut self.connections[slot];
-        connection.last_packet = self.watch.now;
-        self.watch
+        connection.last_packet = self.effects.watch.now;
+        self.effects
+            .watch
             .tell(|observer, now| observer.received(now, connection.id, &packet));
         match &mut connection.held {
             Some(held) => held.packets.push(packet),
@@ -335,7 +352,7 @@ impl Broker {
     }
 
     fn reply(&mut self, slot: usize, packet: &Packet) {
-        self.connections[slot].reply(packet, &mut self.watch, &mut self.woken);
+        self.connections[slot].reply(packet, &mut self.effects);
     }
 
     /// Sends a session's client what is owed to it, as far as it goes.
@@ -343,8 +360,7 @@ impl Broker {
         self.sessions[session].pump(
             &mut self.connections[slot],
             &self.config.limits,
-            &mut self.watch,
-            &mut self.woken,
+            &mut self.effects,
         );
     }
 
@@ -374,7 +390,7 @@ impl Broker {
     }
 
     fn timeout(&mut self) {
-        let now = self.watch.now;
+        let now = self.effects.watch.now;
         while let Some(slot) = self.deadlines.due(now) {
             let connection = &mut self.connections[slot];
             match (connection.phase, connection.silence_max) {
@@ -396,7 +412,7 @@ impl Broker {
                 (Phase::Finishing, _) => {
                     connection.phase = Phase::Aborted;
                     connection.discard_output();
-                    connection.wake(&mut self.woken);
+                    connection.wake(&mut self.effects.woken);
                     self.deadlines.set(slot, &mut connection.armed, None);
                 }
             }
@@ -425,13 +441,21 @@ impl Broker {
         // [MQTT311-3.1.2-12]
         let will = connection.will.take();
         let rights = connection.rights.clone();
+        if let (Some(_), Some(key)) = (&will, session) {
+            let client_id = &self.sessions[key].client_id;
+            self.effects.journal.will(client_id, None);
+        }
         // Whoever does not answer will not take what is still to be written
         // either; and after a takeover it is the new connection's to send.
         let finish = !matches!(
             reason,
             CloseReason::PeerClosed | CloseReason::KeepAliveExpired | CloseReason::TakenOver
         );
-        let at = self.watch.now.saturating_add(self.config.limits.linger);
+        let at = self
+            .effects
+            .watch
+            .now
+            .saturating_add(self.config.limits.linger);
         if finish {
             connection.phase = Phase::Finishing;
         } else {
@@ -440,14 +464,15 @@ impl Broker {
         }
         self.deadlines
             .set(slot, &mut connection.armed, finish.then_some(at));
-        connection.wake(&mut self.woken);
+        connection.wake(&mut self.effects.woken);
         let id = connection.id;
-        self.watch
+        self.effects
+            .watch
             .tell(|observer, now| observer.closed(now, id, &reason));
         let publisher = session.map(|key| Arc::clone(&self.sessions[key].client_id));
         if let Some(key) = session {
             self.connected -= 1;
-            self.sessions[key].detach(&self.config.limits, &mut self.watch);
+            self.sessions[key].detach(&self.config.limits, &mut self.effects);
             if self.sessions[key].clean {
                 // [MQTT311-3.1.2-6]
                 self.discard(key);
@@ -468,13 +493,16 @@ impl Broker {
             self.topics.remove(filter.as_bytes(), key);
         }
         let undelivered = session.undelivered();
-        self.watch.tell(|observer, now| {
+        self.effects.watch.tell(|observer, now| {
             observer.session(
                 now,
                 &session.client_id,
                 SessionEvent::Discarded { undelivered },
             );
         });
+        if !session.clean {
+            session.erase(&mut self.effects.journal);
+        }
     }
 
     /// Refuses a CONNECT and ends the connection [MQTT311-3.2.2-5].

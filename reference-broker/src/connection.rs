@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access::Rights;
+use crate::effects::Effects;
 use crate::limits::Limits;
 use crate::message::Message;
-use crate::observer::Watch;
 use crate::topics::SessionKey;
 use crate::wire::{Connect, Delivery, Packet, Properties, Publish, Version, publish};
 
@@ -58,6 +58,15 @@ pub(crate) enum Phase {
     Aborted,
 }
 
+/// Output that promises what is not durable yet.
+#[derive(Debug)]
+struct Hold {
+    /// Where it begins.
+    from: usize,
+    /// The batch that must be durable first.
+    batch: u64,
+}
+
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) id: ConnId,
@@ -65,6 +74,8 @@ pub(crate) struct Connection {
     pub(crate) phase: Phase,
     /// Packets written and not yet taken by the shim.
     output: Vec<u8>,
+    /// From where on the output waits for the store, in order.
+    holds: Vec<Hold>,
     /// Bytes taken by the shim and not yet reported as accepted by the stream.
     in_transit: usize,
     /// Bytes of replies since the peer last had less than its fill.
@@ -98,6 +109,7 @@ impl Connection {
             version: Version::V3_1_1,
             phase: Phase::AwaitingConnect,
             output: Vec::new(),
+            holds: Vec::new(),
             in_transit: 0,
             replies: 0,
             woken: false,
@@ -136,17 +148,13 @@ impl Connection {
     }
 
     /// Writes a reply.
-    pub(crate) fn reply(
-        &mut self,
-        packet: &Packet,
-        watch: &mut Watch,
-        woken: &mut VecDeque<ConnId>,
-    ) {
+    pub(crate) fn reply(&mut self, packet: &Packet, effects: &mut Effects) {
         let before = self.output.len();
         packet.encode(self.version, &mut self.output);
         self.replies += self.output.len() - before;
+        let watch = &mut effects.watch;
         watch.tell(|observer, now| observer.sent(now, self.id, packet));
-        self.wake(woken);
+        self.appended(before, effects);
     }
 
     /// Writes a message.
@@ -156,9 +164,9 @@ impl Connection {
         delivery: Delivery,
         retain: bool,
         message: &Message,
-        watch: &mut Watch,
-        woken: &mut VecDeque<ConnId>,
+        effects: &mut Effects,
     ) {
+        let before = self.output.len();
         let parts = publish::Parts {
             dup,
             delivery,
@@ -168,7 +176,7 @@ impl Connection {
             payload: &message.payload,
         };
         parts.write(self.version, &mut self.output);
-        watch.tell(|observer, now| {
+        effects.watch.tell(|observer, now| {
             let (topic, payload) = (message.topic.clone(), message.payload.clone());
             let publish = Publish {
                 dup,
@@ -180,7 +188,37 @@ impl Connection {
             };
             observer.sent(now, self.id, &Packet::Publish(publish));
         });
-        self.wake(woken);
+        self.appended(before, effects);
+    }
+
+    /// Has what was written from `before` on looked at, once it may leave.
+    fn appended(&mut self, before: usize, effects: &mut Effects) {
+        if let Some(batch) = effects.journal.awaited()
+            && self.holds.last().is_none_or(|hold| hold.batch < batch)
+        {
+            if self.holds.is_empty() {
+                effects.unsynced.push(self.id);
+            }
+            let from = before;
+            self.holds.push(Hold { from, batch });
+        }
+        if self.holds.is_empty() {
+            self.wake(&mut effects.woken);
+        }
+    }
+
+    /// Whether there is output that waits for the store.
+    pub(crate) fn awaits_store(&self) -> bool {
+        !self.holds.is_empty()
+    }
+
+    /// Lets go what waited for a batch that is durable, and has it looked at.
+    pub(crate) fn release(&mut self, batch: u64, effects: &mut Effects) {
+        let due = self.holds.partition_point(|hold| hold.batch <= batch);
+        if due > 0 {
+            self.holds.drain(..due);
+            self.wake(&mut effects.woken);
+        }
     }
 
     pub(crate) fn wake(&mut self, woken: &mut VecDeque<ConnId>) {
@@ -197,8 +235,17 @@ impl Connection {
 
     /// Moves what is to be written into `into`, which is empty, and leaves its
     /// allocation behind for what comes next if it has one.
+    /// What waits for the store stays.
     pub(crate) fn take_output(&mut self, into: &mut Vec<u8>) {
-        std::mem::swap(&mut self.output, into);
+        match self.holds.first() {
+            None => std::mem::swap(&mut self.output, into),
+            Some(&Hold { from, .. }) => {
+                into.extend(self.output.drain(..from));
+                for hold in &mut self.holds {
+                    hold.from -= from;
+                }
+            }
+        }
         self.in_transit += into.len();
     }
 
@@ -212,5 +259,6 @@ impl Connection {
 
     pub(crate) fn discard_output(&mut self) {
         self.output = Vec::new();
+        self.holds = Vec::new();
     }
 }

@@ -33,6 +33,8 @@ struct Unacknowledged {
 #[derive(Debug)]
 struct Released {
     id: PacketId,
+    /// Its place in the store.
+    order: u64,
     /// The message, if it is to be sent again all the same: never, but for
     /// [`Quirk::RepublishesAfterPubrec`](crate::Quirk::RepublishesAfterPubrec).
     kept: Option<Outgoing>,
@@ -63,13 +65,27 @@ impl Inflight {
     /// packet identifier that is not in use [MQTT311-2.3.1-4]. It stays here
     /// until it is acknowledged [MQTT311-4.3.2-1] [MQTT311-4.3.3-1]. At most 65,535
     /// are in flight at once, so there is one; nothing is to be resent.
-    pub(crate) fn begin(&mut self, outgoing: Outgoing) -> Delivery {
+    pub(crate) fn begin(&mut self, outgoing: Outgoing) -> (Delivery, PacketId, &mut Outgoing) {
         let id = self.unused_id();
         let delivery = delivery(outgoing.qos, id);
+        let at = self.unacknowledged.len();
         self.unacknowledged
             .push_back(Unacknowledged { id, outgoing });
         self.sent = self.unacknowledged.len();
-        delivery
+        (delivery, id, &mut self.unacknowledged[at].outgoing)
+    }
+
+    /// Takes up a message that was sent before the process began.
+    pub(crate) fn restore(&mut self, id: PacketId, outgoing: Outgoing) {
+        self.last_id = id.get();
+        self.unacknowledged
+            .push_back(Unacknowledged { id, outgoing });
+    }
+
+    /// Takes up a PUBREL that was due before the process began.
+    pub(crate) fn restore_pubrel(&mut self, id: PacketId, order: u64) {
+        let kept = None;
+        self.released.push_back(Released { id, order, kept });
     }
 
     fn unused_id(&mut self) -> PacketId {
@@ -100,9 +116,12 @@ impl Inflight {
     }
 
     /// Gives up every QoS 1 message.
-    pub(crate) fn forget_qos1(&mut self) {
-        self.unacknowledged
-            .retain(|one| one.outgoing.qos != Qos::AtLeastOnce);
+    pub(crate) fn forget_qos1(&mut self) -> Vec<Outgoing> {
+        let (forgotten, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.unacknowledged)
+            .into_iter()
+            .partition(|one| one.outgoing.qos == Qos::AtLeastOnce);
+        self.unacknowledged = kept.into();
+        forgotten.into_iter().map(|one| one.outgoing).collect()
     }
 
     /// Has what was sent last be sent again first.
@@ -133,13 +152,12 @@ impl Inflight {
 
     /// PUBACK: a QoS 1 message is delivered. An identifier that is not known is
     /// an echo of a session long gone, and no reason to hang up.
-    pub(crate) fn puback(&mut self, id: PacketId) -> Result<(), Violation> {
+    pub(crate) fn puback(&mut self, id: PacketId) -> Result<Option<Outgoing>, Violation> {
         match self.position(id) {
             Some(at) if self.unacknowledged[at].outgoing.qos == Qos::AtLeastOnce => {
-                self.remove(at);
-                Ok(())
+                Ok(self.remove(at))
             }
-            None if !self.is_released(id) => Ok(()),
+            None if !self.is_released(id) => Ok(None),
             // [MQTT311-3.3.4-1]
             _ => Err(Violation::new(
                 "MQTT311-3.3.4-1",
@@ -149,23 +167,26 @@ impl Inflight {
     }
 
     /// PUBREC: a QoS 2 message is delivered. PUBREL answers it in any case
-    /// [MQTT311-4.3.3-1], and the PUBLISH is not sent again, unless the message
-    /// is `kept` for that.
-    pub(crate) fn pubrec(&mut self, id: PacketId, kept: bool) -> Result<(), Violation> {
+    /// [MQTT311-4.3.3-1], and the PUBLISH is not sent again; of a message that
+    /// was in flight, [`release`](Self::release) is to follow.
+    pub(crate) fn pubrec(&mut self, id: PacketId) -> Result<Option<Outgoing>, Violation> {
         match self.position(id) {
             Some(at) if self.unacknowledged[at].outgoing.qos == Qos::ExactlyOnce => {
-                let kept = self.remove(at).filter(|_| kept);
-                // What goes out in answer now need not be resent; while older
-                // PUBRELs still wait for that, it queues behind them.
-                self.released.push_back(Released { id, kept });
-                Ok(())
+                Ok(self.remove(at))
             }
-            None => Ok(()),
+            None => Ok(None),
             Some(_) => Err(Violation::new(
                 "MQTT311-3.3.4-1",
                 "a QoS 1 message is answered with PUBREC",
             )),
         }
+    }
+
+    /// A PUBREL is due from now on, at this place in the store. What goes out in
+    /// answer now need not be resent; while older PUBRELs still wait for that, it
+    /// queues behind them.
+    pub(crate) fn release(&mut self, id: PacketId, order: u64, kept: Option<Outgoing>) {
+        self.released.push_back(Released { id, order, kept });
     }
 
     /// Whether the PUBREL for this PUBREC goes out through
@@ -177,22 +198,34 @@ impl Inflight {
             .any(|one| one.id == id)
     }
 
-    /// PUBCOMP: the exchange is over and its identifier free.
-    pub(crate) fn pubcomp(&mut self, id: PacketId) -> Result<(), Violation> {
+    /// PUBCOMP: the exchange is over and its identifier free. Returns the place
+    /// of its PUBREL in the store.
+    pub(crate) fn pubcomp(&mut self, id: PacketId) -> Result<Option<u64>, Violation> {
         if let Some(at) = self.released.iter().position(|one| one.id == id) {
-            self.released.remove(at);
+            let released = self.released.remove(at);
             if at < self.released_sent {
                 self.released_sent -= 1;
             }
-            return Ok(());
+            return Ok(released.map(|released| released.order));
         }
         match self.position(id) {
             Some(_) => Err(Violation::new(
                 "MQTT311 section 4.3.3",
                 "PUBCOMP for a message whose PUBREL has not been sent",
             )),
-            None => Ok(()),
+            None => Ok(None),
         }
+    }
+
+    /// Ends them all: the messages not acknowledged, and the places in the store
+    /// of the PUBRELs.
+    pub(crate) fn end(self) -> (Vec<Outgoing>, Vec<u64>) {
+        let unacknowledged = self.unacknowledged.into_iter();
+        let released = self.released.into_iter();
+        (
+            unacknowledged.map(|one| one.outgoing).collect(),
+            released.map(|one| one.order).collect(),
+        )
     }
 
     /// Acknowledgements come in order as a rule, so this ends at once.

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::journal::Stored;
 use crate::limits::{Limits, QueueFull};
 use crate::message::Message;
 use crate::wire::Qos;
@@ -16,6 +17,8 @@ pub(crate) struct Outgoing {
     pub(crate) qos: Qos,
     /// Whether it goes out because of a new subscription.
     pub(crate) retain: bool,
+    /// Where it is in the store, if it is.
+    pub(crate) stored: Option<Box<Stored>>,
 }
 
 #[derive(Debug, Default)]
@@ -46,14 +49,24 @@ impl Queue {
                 }
             }
         }
-        self.bytes += bytes;
+        self.restore(outgoing);
+        dropped
+    }
+
+    /// Appends a message for which there is room, or was.
+    pub(crate) fn restore(&mut self, outgoing: Outgoing) {
+        self.bytes += outgoing.message.bytes();
         self.qos0 += usize::from(outgoing.qos == Qos::AtMostOnce);
         self.waiting.push_back(outgoing);
-        dropped
     }
 
     pub(crate) fn front(&self) -> Option<&Outgoing> {
         self.waiting.front()
+    }
+
+    /// The message appended last.
+    pub(crate) fn back_mut(&mut self) -> Option<&mut Outgoing> {
+        self.waiting.back_mut()
     }
 
     pub(crate) fn pop(&mut self) -> Option<Outgoing> {

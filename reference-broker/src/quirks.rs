@@ -44,6 +44,10 @@ pub enum Quirk {
     RepublishesAfterPubrec,
     /// UNSUBSCRIBE is answered and has no effect.
     ForwardsAfterUnsubscribe,
+    /// Nothing waits for the store.
+    AcknowledgesBeforeDurable,
+    /// Only the first retained message of a topic is written to the store.
+    StaleRetainedAfterRestart,
 }
 
 /// What there is to say about a quirk.
@@ -55,7 +59,7 @@ struct Row {
 
 impl Quirk {
     /// Every quirk there is.
-    pub const ALL: [Quirk; 10] = [
+    pub const ALL: [Quirk; 12] = [
         Quirk::ForgetsInflightQos1,
         Quirk::DeliversQos2Repeats,
         Quirk::KeepsClearedRetained,
@@ -66,6 +70,8 @@ impl Quirk {
         Quirk::IgnoresKeepAlive,
         Quirk::RepublishesAfterPubrec,
         Quirk::ForwardsAfterUnsubscribe,
+        Quirk::AcknowledgesBeforeDurable,
+        Quirk::StaleRetainedAfterRestart,
     ];
 
     const fn row(self) -> Row {
@@ -119,6 +125,16 @@ impl Quirk {
                 "forwards-after-unsubscribe",
                 "MQTT311-3.10.4-2",
                 "goes on delivering to a subscription that UNSUBSCRIBE ended",
+            ),
+            Quirk::AcknowledgesBeforeDurable => (
+                "acknowledges-before-durable",
+                "MQTT311-4.3.2-2",
+                "acknowledges a message before it would survive a crash",
+            ),
+            Quirk::StaleRetainedAfterRestart => (
+                "stale-retained-after-restart",
+                "MQTT311-3.3.1-5",
+                "serves a retained value after a restart that had been replaced before",
             ),
         };
         Row {

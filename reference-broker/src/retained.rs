@@ -8,7 +8,7 @@ use slab::Slab;
 
 use crate::limits::Limits;
 use crate::message::Message;
-use crate::wire::levels;
+use crate::wire::{TopicName, levels};
 
 #[derive(Debug)]
 pub(crate) struct Retained {
@@ -64,6 +64,12 @@ impl Retained {
         self.nodes[node].message = Some(Arc::clone(message));
         (self.messages, self.bytes) = (messages, bytes + message.bytes());
         true
+    }
+
+    /// Whether something is retained for a topic.
+    pub(crate) fn has(&self, topic: &TopicName) -> bool {
+        self.find(topic.as_bytes())
+            .is_some_and(|node| self.nodes[node].message.is_some())
     }
 
     fn find(&self, topic: &[u8]) -> Option<usize> {
@@ -151,7 +157,7 @@ fn below(node: &Node, at_root: bool) -> impl Iterator<Item = usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{Qos, TopicName};
+    use crate::wire::Qos;
     use bytes::Bytes;
 
     fn message(topic: &str, payload: &'static str) -> Arc<Message> {

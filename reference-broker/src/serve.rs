@@ -4,6 +4,7 @@
 pub(crate) mod websocket;
 
 use std::future::Future;
+use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,6 +19,7 @@ use crate::access::Check;
 use crate::broker::{Broker, Config, Input, Transmit};
 use crate::connection::ConnId;
 use crate::observer::Observer;
+use crate::store::Store;
 use crate::wire::{Decoder, Sender, Version};
 
 /// How much is read at once, in bytes. The buffer is on the stack while a
@@ -66,6 +68,8 @@ struct Shared {
     earlier: Notify,
     /// There are passwords to be checked.
     checks: Notify,
+    /// There is something to be stored.
+    changed: Notify,
 }
 
 #[derive(Debug)]
@@ -75,6 +79,8 @@ struct Core {
     wakers: Vec<Option<(ConnId, Waker)>>,
     /// What [`Server::run_timers`] is sleeping towards.
     timer: Option<Duration>,
+    /// The store has failed: every connection is to be closed.
+    failed: bool,
 }
 
 impl Server {
@@ -83,23 +89,67 @@ impl Server {
     /// called in the runtime that will serve.
     #[must_use]
     pub fn new(config: Config, observer: Option<Box<dyn Observer>>) -> Self {
-        let packet_bytes_max = config.limits.packet_bytes;
-        let broker = Broker::new(config, observer);
+        Self::over(Broker::new(config, observer))
+    }
+
+    /// A server that goes on where another left off, with what is in `store`.
+    /// [`run_store`](Self::run_store) must be run with the same store, or it
+    /// acknowledges nothing.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or holds what no broker has written.
+    pub fn with_store(
+        config: Config,
+        observer: Option<Box<dyn Observer>>,
+        store: &mut impl Store,
+    ) -> io::Result<Self> {
+        let broker = Broker::restore(config, observer, store.load()?)?;
+        Ok(Self::over(broker))
+    }
+
+    fn over(broker: Broker) -> Self {
+        let packet_bytes_max = broker.config().limits.packet_bytes;
         let core = Core {
             broker,
             wakers: Vec::new(),
             timer: None,
+            failed: false,
         };
-        let (core, start) = (Mutex::new(core), Instant::now());
-        let (earlier, checks) = (Notify::new(), Notify::new());
         Self {
             shared: Arc::new(Shared {
-                core,
-                start,
+                core: Mutex::new(core),
+                start: Instant::now(),
                 packet_bytes_max,
-                earlier,
-                checks,
+                earlier: Notify::new(),
+                checks: Notify::new(),
+                changed: Notify::new(),
             }),
+        }
+    }
+
+    /// Stores what changes, and lets go what waited for it. While one batch is
+    /// being synced, the changes of all connections gather in the next. Ends
+    /// only when the store fails: then nothing more is acknowledged, and every
+    /// connection is closed.
+    pub async fn run_store(&self, mut store: impl Store) -> io::Error {
+        loop {
+            let batch = self.shared.lock().broker.take_batch();
+            let Some(batch) = batch else {
+                self.shared.changed.notified().await;
+                continue;
+            };
+            let stored = match store.write(&batch) {
+                Ok(()) => store.sync().await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = stored {
+                tracing::error!(%error, "the store failed: every connection is closed");
+                self.shared.fail();
+                return error;
+            }
+            let synced = Input::Synced(batch.number);
+            self.shared
+                .with(|core, now| core.broker.handle(now, synced));
         }
     }
 
@@ -187,6 +237,18 @@ impl Shared {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The store has failed: whoever serves a connection is to close it.
+    fn fail(&self) {
+        let wakers = {
+            let mut core = self.lock();
+            core.failed = true;
+            std::mem::take(&mut core.wakers)
+        };
+        for (_, waker) in wakers.into_iter().flatten() {
+            waker.wake();
+        }
+    }
+
     /// Does something with the broker, then wakes whom it concerns. Nobody is
     /// woken under the lock, since dropping a waker may drop a connection.
     fn with<R>(&self, act: impl FnOnce(&mut Core, Duration) -> R) -> R {
@@ -199,6 +261,7 @@ impl Shared {
             core.timer = next;
         }
         let checks = core.broker.has_checks();
+        let changed = core.broker.has_batch();
         loop {
             let mut wakers = [const { None::<Waker> }; WAKE_BATCH];
             let mut count = 0;
@@ -214,6 +277,9 @@ impl Shared {
             }
             if checks {
                 self.checks.notify_one();
+            }
+            if changed {
+                self.changed.notify_one();
             }
             wakers.into_iter().flatten().for_each(Waker::wake);
             if count < WAKE_BATCH {
@@ -348,6 +414,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Serve<S> {
         } = self;
         let id = *id;
         let (transmit, replaced) = shared.with(|core, now| {
+            if core.failed {
+                return (Transmit::Abort, None);
+            }
             if accepted > 0 {
                 core.broker.handle(now, Input::Written(id, accepted));
             }

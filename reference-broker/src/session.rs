@@ -2,14 +2,16 @@
 //! It lasts at least as long as each of them [MQTT311-4.1.0-1]
 //! [MQTT311-4.1.0-2].
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::connection::{ConnId, Connection};
+use crate::connection::Connection;
+use crate::effects::Effects;
 use crate::inflight::{Inflight, Resend};
+use crate::journal::Journal;
 use crate::limits::Limits;
 use crate::message::Message;
-use crate::observer::{DropCause, Watch};
+use crate::observer::DropCause;
 use crate::queue::{Outgoing, Queue};
 use crate::wire::{Ack, Delivery, Packet, PacketId, Qos, TopicFilter};
 
@@ -42,34 +44,71 @@ impl Session {
         }
     }
 
+    /// Removes what the store has of it.
+    pub(crate) fn erase(mut self, journal: &mut Journal) {
+        let client_id = &self.client_id;
+        for filter in &self.filters {
+            journal.unsubscribed(client_id, filter);
+        }
+        for id in &self.received {
+            journal.received_released(client_id, *id);
+        }
+        let (unacknowledged, released) = self.inflight.end();
+        for order in released {
+            journal.pubrel_done(client_id, order);
+        }
+        for mut outgoing in unacknowledged {
+            journal.settled(client_id, &mut outgoing);
+        }
+        while let Some(mut outgoing) = self.queue.pop() {
+            journal.settled(client_id, &mut outgoing);
+        }
+        journal.session_removed(client_id);
+    }
+
     /// Messages that its client has not acknowledged or not been sent.
     pub(crate) fn undelivered(&self) -> usize {
         self.inflight.undelivered() + self.queue.len()
     }
 
     /// Appends to the queue, and reports what the queue gives up for it.
-    pub(crate) fn enqueue(&mut self, outgoing: Outgoing, limits: &Limits, watch: &mut Watch) {
-        for dropped in self.queue.push(outgoing, limits) {
-            self.report(&dropped.message, DropCause::QueueFull, watch);
+    pub(crate) fn enqueue(&mut self, outgoing: Outgoing, limits: &Limits, effects: &mut Effects) {
+        for mut dropped in self.queue.push(outgoing, limits) {
+            effects.journal.settled(&self.client_id, &mut dropped);
+            self.report(&dropped.message, DropCause::QueueFull, effects);
+        }
+        // The last one is another if the queue had no room.
+        if !self.clean
+            && let Some(last) = self.queue.back_mut()
+            && last.stored.is_none()
+        {
+            effects.journal.outgoing(&self.client_id, last, None);
+        }
+    }
+
+    /// Gives up what waits, without a report.
+    pub(crate) fn lose_queue(&mut self, effects: &mut Effects) {
+        while let Some(mut lost) = self.queue.pop() {
+            effects.journal.settled(&self.client_id, &mut lost);
         }
     }
 
     /// Takes a message for a client that is not connected.
-    pub(crate) fn store(&mut self, outgoing: Outgoing, limits: &Limits, watch: &mut Watch) {
+    pub(crate) fn store(&mut self, outgoing: Outgoing, limits: &Limits, effects: &mut Effects) {
         // [MQTT311-3.1.2-5]
         if outgoing.qos > Qos::AtMostOnce || limits.queue_qos0 {
-            self.enqueue(outgoing, limits, watch);
+            self.enqueue(outgoing, limits, effects);
         } else {
-            self.report(&outgoing.message, DropCause::Offline, watch);
+            self.report(&outgoing.message, DropCause::Offline, effects);
         }
     }
 
     /// The client has gone and its session stays.
-    pub(crate) fn detach(&mut self, limits: &Limits, watch: &mut Watch) {
+    pub(crate) fn detach(&mut self, limits: &Limits, effects: &mut Effects) {
         self.connection = None;
         if !limits.queue_qos0 {
             for dropped in self.queue.remove_qos0() {
-                self.report(&dropped.message, DropCause::Offline, watch);
+                self.report(&dropped.message, DropCause::Offline, effects);
             }
         }
     }
@@ -82,17 +121,16 @@ impl Session {
         outgoing: Outgoing,
         connection: &mut Connection,
         limits: &Limits,
-        watch: &mut Watch,
-        woken: &mut VecDeque<ConnId>,
+        effects: &mut Effects,
     ) {
         let room = connection.has_room(limits);
         let overtakes = outgoing.qos == Qos::AtMostOnce && !self.must_wait(&outgoing);
         if room && (overtakes || (self.queue.is_empty() && self.may_begin(&outgoing, limits))) {
-            self.transmit(outgoing, connection, watch, woken);
+            self.transmit(outgoing, connection, effects);
         } else if overtakes {
-            self.report(&outgoing.message, DropCause::SlowSubscriber, watch);
+            self.report(&outgoing.message, DropCause::SlowSubscriber, effects);
         } else {
-            self.enqueue(outgoing, limits, watch);
+            self.enqueue(outgoing, limits, effects);
         }
     }
 
@@ -118,13 +156,12 @@ impl Session {
         &mut self,
         connection: &mut Connection,
         limits: &Limits,
-        watch: &mut Watch,
-        woken: &mut VecDeque<ConnId>,
+        effects: &mut Effects,
     ) {
         while connection.has_room(limits) {
             match self.inflight.next_resend() {
                 Some(Resend::PubRel(packet_id)) => {
-                    connection.reply(&Packet::PubRel(Ack::new(packet_id)), watch, woken);
+                    connection.reply(&Packet::PubRel(Ack::new(packet_id)), effects);
                     continue;
                 }
                 Some(Resend::Publish {
@@ -133,7 +170,7 @@ impl Session {
                     message,
                 }) => {
                     // [MQTT311-3.3.1-1]
-                    connection.publish(true, delivery, retain, &message, watch, woken);
+                    connection.publish(true, delivery, retain, &message, effects);
                     continue;
                 }
                 None => {}
@@ -143,30 +180,33 @@ impl Session {
                 _ => return,
             }
             if let Some(outgoing) = self.queue.pop() {
-                self.transmit(outgoing, connection, watch, woken);
+                self.transmit(outgoing, connection, effects);
             }
         }
     }
 
     /// Sends a message for the first time.
-    fn transmit(
-        &mut self,
-        outgoing: Outgoing,
-        connection: &mut Connection,
-        watch: &mut Watch,
-        woken: &mut VecDeque<ConnId>,
-    ) {
+    fn transmit(&mut self, outgoing: Outgoing, connection: &mut Connection, effects: &mut Effects) {
         let (message, retain) = (Arc::clone(&outgoing.message), outgoing.retain);
         let delivery = match outgoing.qos {
             // [MQTT311-4.3.1-1]
             Qos::AtMostOnce => Delivery::AtMostOnce,
-            Qos::AtLeastOnce | Qos::ExactlyOnce => self.inflight.begin(outgoing),
+            Qos::AtLeastOnce | Qos::ExactlyOnce => {
+                let (delivery, id, begun) = self.inflight.begin(outgoing);
+                if !self.clean {
+                    let journal = &mut effects.journal;
+                    journal.outgoing(&self.client_id, begun, Some(id));
+                }
+                delivery
+            }
         };
         // Whatever the publisher's DUP was. [MQTT311-3.3.1-3]
-        connection.publish(false, delivery, retain, &message, watch, woken);
+        connection.publish(false, delivery, retain, &message, effects);
     }
 
-    fn report(&self, message: &Message, cause: DropCause, watch: &mut Watch) {
-        watch.tell(|observer, now| observer.dropped(now, &self.client_id, message, cause));
+    fn report(&self, message: &Message, cause: DropCause, effects: &mut Effects) {
+        effects
+            .watch
+            .tell(|observer, now| observer.dropped(now, &self.client_id, message, cause));
     }
 }

@@ -8,7 +8,6 @@ use super::Broker;
 use crate::access::{Check, Rights, Verdict};
 use crate::connection::{ConnId, Held, Phase};
 use crate::observer::{CloseReason, SessionEvent};
-use crate::queue::Queue;
 use crate::quirks::Quirk;
 use crate::session::Session;
 use crate::topics::SessionKey;
@@ -80,7 +79,7 @@ impl Broker {
             }
         }
         // It may be read from again, even if it has nothing to be sent.
-        self.connections[slot].wake(&mut self.woken);
+        self.connections[slot].wake(&mut self.effects.woken);
     }
 
     fn authenticated(&mut self, slot: usize, connect: Connect, rights: Rights) {
@@ -99,7 +98,7 @@ impl Broker {
             if self.config.quirks.has(Quirk::LosesQueueOnTakeover)
                 && let Some(session) = self.sessions.get_mut(key)
             {
-                session.queue = Queue::default();
+                session.lose_queue(&mut self.effects);
             }
         }
         let (key, session_present) = self.session_for(slot, client_id, connect.clean_session);
@@ -154,17 +153,19 @@ impl Broker {
         let stored = self.by_client.get(&client_id).copied();
         if let Some(key) = stored {
             if !clean {
-                self.watch.tell(|observer, now| {
+                self.effects.watch.tell(|observer, now| {
                     observer.session(now, &client_id, SessionEvent::Resumed { conn });
                 });
                 return (key, true);
             }
             self.discard(key);
         }
-        let key = self
-            .sessions
-            .insert(Session::new(Arc::clone(&client_id), clean));
-        self.watch.tell(|observer, now| {
+        let session = Session::new(Arc::clone(&client_id), clean);
+        let key = self.sessions.insert(session);
+        if !clean {
+            self.effects.journal.session_created(&client_id);
+        }
+        self.effects.watch.tell(|observer, now| {
             observer.session(now, &client_id, SessionEvent::Created { conn });
         });
         self.by_client.insert(client_id, key);
@@ -177,7 +178,10 @@ impl Broker {
         session.connection = Some(slot);
         let quirks = self.config.quirks;
         if quirks.has(Quirk::ForgetsInflightQos1) {
-            session.inflight.forget_qos1();
+            for mut forgotten in session.inflight.forget_qos1() {
+                let journal = &mut self.effects.journal;
+                journal.settled(&session.client_id, &mut forgotten);
+            }
         }
         if quirks.has(Quirk::ReordersOnReconnect) {
             session.inflight.reverse();
@@ -186,12 +190,20 @@ impl Broker {
         let connection = &mut self.connections[slot];
         connection.phase = Phase::Connected(key);
         connection.will = connect.will.map(wills::message);
+        if let Some(will) = &connection.will
+            && self
+                .config
+                .access
+                .may_publish(&connection.rights, &will.topic)
+        {
+            self.effects.journal.will(&session.client_id, Some(will));
+        }
         let period = Duration::from_secs(u64::from(connect.keep_alive_s));
         let enforced = !period.is_zero() && !quirks.has(Quirk::IgnoresKeepAlive);
         connection.silence_max = enforced.then(|| period * 3 / 2);
         let at = connection
             .silence_max
-            .map(|most| self.watch.now.saturating_add(most));
+            .map(|most| self.effects.watch.now.saturating_add(most));
         self.deadlines.set(slot, &mut connection.armed, at);
     }
 }

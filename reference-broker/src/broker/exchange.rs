@@ -13,7 +13,11 @@ impl Broker {
         session: SessionKey,
         id: PacketId,
     ) -> Result<(), Violation> {
-        self.sessions[session].inflight.puback(id)?;
+        let journal = &mut self.effects.journal;
+        let of = &mut self.sessions[session];
+        if let Some(mut delivered) = of.inflight.puback(id)? {
+            journal.settled(&of.client_id, &mut delivered);
+        }
         self.pump(slot, session);
         Ok(())
     }
@@ -27,8 +31,18 @@ impl Broker {
         session: SessionKey,
         packet_id: PacketId,
     ) -> Result<(), Violation> {
-        let kept = self.config.quirks.has(Quirk::RepublishesAfterPubrec);
-        self.sessions[session].inflight.pubrec(packet_id, kept)?;
+        let journal = &mut self.effects.journal;
+        let of = &mut self.sessions[session];
+        if let Some(mut delivered) = of.inflight.pubrec(packet_id)? {
+            journal.settled(&of.client_id, &mut delivered);
+            let order = match of.clean {
+                false => journal.pubrel_due(&of.client_id, packet_id),
+                true => 0,
+            };
+            let republished = self.config.quirks.has(Quirk::RepublishesAfterPubrec);
+            let kept = republished.then_some(delivered);
+            of.inflight.release(packet_id, order, kept);
+        }
         if !self.sessions[session].inflight.pubrel_is_queued(packet_id) {
             // [MQTT311-3.6.1-1] is the encoder's.
             self.reply(slot, &Packet::PubRel(Ack::new(packet_id)));
@@ -40,7 +54,11 @@ impl Broker {
     /// PUBREL ends the identifier's use, and PUBCOMP answers it whether it was
     /// in use or not: the client may be repeating itself [MQTT311-4.3.3-2].
     pub(super) fn pubrel(&mut self, slot: usize, session: SessionKey, packet_id: PacketId) {
-        self.sessions[session].received.remove(&packet_id);
+        let of = &mut self.sessions[session];
+        if of.received.remove(&packet_id) && !of.clean {
+            let journal = &mut self.effects.journal;
+            journal.received_released(&of.client_id, packet_id);
+        }
         // [MQTT311-2.3.1-6]
         self.reply(slot, &Packet::PubComp(Ack::new(packet_id)));
     }
@@ -51,7 +69,12 @@ impl Broker {
         session: SessionKey,
         id: PacketId,
     ) -> Result<(), Violation> {
-        self.sessions[session].inflight.pubcomp(id)?;
+        let of = &mut self.sessions[session];
+        if let Some(order) = of.inflight.pubcomp(id)?
+            && !of.clean
+        {
+            self.effects.journal.pubrel_done(&of.client_id, order);
+        }
         self.pump(slot, session);
         Ok(())
     }

@@ -27,8 +27,12 @@ impl Broker {
         // counts [MQTT311-4.3.2-2], at QoS 2 the identifier decides.
         let fresh = match delivery {
             Delivery::ExactlyOnce(id) => {
-                self.sessions[session].received.insert(id)
-                    || self.config.quirks.has(Quirk::DeliversQos2Repeats)
+                let of = &mut self.sessions[session];
+                let unknown = of.received.insert(id);
+                if unknown && !of.clean {
+                    self.effects.journal.received(&of.client_id, id);
+                }
+                unknown || self.config.quirks.has(Quirk::DeliversQos2Repeats)
             }
             Delivery::AtMostOnce | Delivery::AtLeastOnce(_) => true,
         };
@@ -64,20 +68,42 @@ impl Broker {
     ) {
         if !self.config.access.may_publish(rights, &message.topic) {
             // Acknowledged, delivered to nobody. [MQTT311-3.3.5-2]
-            self.watch.tell(|observer, now| {
+            self.effects.watch.tell(|observer, now| {
                 observer.dropped(now, publisher, &message, DropCause::NotAuthorized);
             });
             return;
         }
-        let quirks = self.config.quirks;
-        let kept = message.payload.is_empty() && quirks.has(Quirk::KeepsClearedRetained);
+        self.distribute(publisher, &message);
+    }
+
+    /// Retains a message, if it says so, and delivers it to whom it concerns.
+    pub(super) fn distribute(&mut self, publisher: &str, message: &Arc<Message>) {
         // Without RETAIN, what is retained stays. [MQTT311-3.3.1-12]
-        if message.retain && !kept && !self.retained.set(&message, &self.config.limits) {
-            self.watch.tell(|observer, now| {
-                observer.dropped(now, publisher, &message, DropCause::RetainedFull);
+        if message.retain {
+            self.retain(publisher, message);
+        }
+        self.route(message);
+    }
+
+    fn retain(&mut self, publisher: &str, message: &Arc<Message>) {
+        let quirks = self.config.quirks;
+        let clears = message.payload.is_empty();
+        if clears && quirks.has(Quirk::KeepsClearedRetained) {
+            return;
+        }
+        let replaces = self.retained.has(&message.topic);
+        let room = self.retained.set(message, &self.config.limits);
+        if !room {
+            self.effects.watch.tell(|observer, now| {
+                observer.dropped(now, publisher, message, DropCause::RetainedFull);
             });
         }
-        self.route(&message);
+        let value = (room && !clears).then_some(&**message);
+        if (replaces || value.is_some())
+            && !(replaces && quirks.has(Quirk::StaleRetainedAfterRestart))
+        {
+            self.effects.journal.retained(&message.topic, value);
+        }
     }
 
     /// Adds a message to every session, in the order of arrival whatever the
@@ -99,18 +125,13 @@ impl Broker {
                 qos: message.qos.min(*granted),
                 // To a subscription that exists already. [MQTT311-3.3.1-9]
                 retain: message.retain && as_published,
+                stored: None,
             };
             match session.connection {
-                None => session.store(outgoing, limits, &mut self.watch),
+                None => session.store(outgoing, limits, &mut self.effects),
                 Some(slot) => {
                     let connection = &mut self.connections[slot];
-                    session.send(
-                        outgoing,
-                        connection,
-                        limits,
-                        &mut self.watch,
-                        &mut self.woken,
-                    );
+                    session.send(outgoing, connection, limits, &mut self.effects);
                 }
             }
         }

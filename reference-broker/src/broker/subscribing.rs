@@ -60,6 +60,10 @@ impl Broker {
         if !known {
             session.filters.insert(filter.clone());
         }
+        if !session.clean {
+            let journal = &mut self.effects.journal;
+            journal.subscribed(&session.client_id, filter, *qos);
+        }
         self.topics.insert(filter.as_bytes(), key, *qos);
         SubscribeCode::Granted(*qos)
     }
@@ -77,8 +81,9 @@ impl Broker {
                 message,
                 qos,
                 retain: true,
+                stored: None,
             };
-            session.enqueue(outgoing, &self.config.limits, &mut self.watch);
+            session.enqueue(outgoing, &self.config.limits, &mut self.effects);
         }
     }
 
@@ -89,8 +94,13 @@ impl Broker {
     pub(super) fn unsubscribe(&mut self, slot: usize, key: SessionKey, unsubscribe: Unsubscribe) {
         let ended = !self.config.quirks.has(Quirk::ForwardsAfterUnsubscribe);
         for filter in &unsubscribe.filters {
-            if ended && self.sessions[key].filters.remove(filter) {
+            let session = &mut self.sessions[key];
+            if ended && session.filters.remove(filter) {
                 self.topics.remove(filter.as_bytes(), key);
+                if !session.clean {
+                    let journal = &mut self.effects.journal;
+                    journal.unsubscribed(&session.client_id, filter);
+                }
             }
         }
         let packet_id = unsubscribe.packet_id;

@@ -3,6 +3,7 @@
 
 mod access;
 mod connecting;
+mod durable;
 mod limits;
 mod model;
 mod publishing;

@@ -2,18 +2,18 @@
 //! same conversation with a broker that has the quirk and with the honest one.
 
 use crate::world::{
-    World, dup, id, persistent, publish, pubrec, pubrel, retain, seconds, text, unsuback,
+    World, clean, dup, id, persistent, publish, pubrec, pubrel, retain, seconds, text, unsuback,
     unsubscribe, will,
 };
 use squall_broker::wire::{Connect, Packet};
 use squall_broker::{CloseReason, Config, Quirk, Quirks};
 
-/// A broker with this quirk, or without.
-fn world(quirk: Option<Quirk>) -> World {
-    World::with(Config {
+/// What a broker with this quirk is set up with, or without.
+fn config(quirk: Option<Quirk>) -> Config {
+    Config {
         quirks: Quirks::from_iter(quirk),
         ..Config::default()
-    })
+    }
 }
 
 /// Holds a conversation with both brokers; what it returns must be `honest` of
@@ -25,9 +25,32 @@ fn check<R: PartialEq + std::fmt::Debug>(
     honest: &R,
     quirky: &R,
 ) {
-    assert_eq!(&conversation(&mut world(None)), honest, "without {quirk}");
-    let shown = conversation(&mut world(Some(quirk)));
-    assert_eq!(&shown, quirky, "with {quirk}");
+    let [without, with] = [None, Some(quirk)].map(|quirk| World::with(config(quirk)));
+    compare(quirk, [without, with], conversation, honest, quirky);
+}
+
+/// The same with a store.
+#[track_caller]
+fn check_durable<R: PartialEq + std::fmt::Debug>(
+    quirk: Quirk,
+    conversation: impl Fn(&mut World) -> R,
+    honest: &R,
+    quirky: &R,
+) {
+    let [without, with] = [None, Some(quirk)].map(|quirk| World::durable(config(quirk)));
+    compare(quirk, [without, with], conversation, honest, quirky);
+}
+
+#[track_caller]
+fn compare<R: PartialEq + std::fmt::Debug>(
+    quirk: Quirk,
+    [mut without, mut with]: [World; 2],
+    conversation: impl Fn(&mut World) -> R,
+    honest: &R,
+    quirky: &R,
+) {
+    assert_eq!(&conversation(&mut without), honest, "without {quirk}");
+    assert_eq!(&conversation(&mut with), quirky, "with {quirk}");
 }
 
 /// A persistent session `c` subscribed to `t`, to which messages are sent that
@@ -245,4 +268,41 @@ fn forwards_after_unsubscribe() {
         &vec![],
         &vec![publish("t", "unwanted", 1, id(1).get())],
     );
+}
+
+/// [MQTT311-4.3.2-2]
+#[test]
+fn acknowledges_before_durable() {
+    let conversation = |world: &mut World| {
+        world.store().slow = true;
+        let publisher = world.open();
+        world.send(publisher, &Packet::Connect(Box::new(clean("p"))));
+        world.send(publisher, &retain(publish("t", "lost", 1, 1)));
+        let answered = world.inbox(publisher).len();
+        world.crash(0);
+        let subscriber = world.clean("s");
+        world.subscribed(subscriber, "t", 1);
+        assert_eq!(world.inbox(subscriber), [], "it was not stored");
+        answered
+    };
+    check_durable(Quirk::AcknowledgesBeforeDurable, conversation, &1, &2);
+}
+
+/// [MQTT311-3.3.1-5]
+#[test]
+fn stale_retained_after_restart() {
+    let conversation = |world: &mut World| {
+        let publisher = world.clean("p");
+        world.retained(publisher, "t", "old", 0);
+        world.retained(publisher, "t", "new", 0);
+        let subscriber = world.clean("s");
+        world.subscribed(subscriber, "t", 0);
+        world.expect(subscriber, &[retain(publish("t", "new", 0, 1))]);
+        world.crash(usize::MAX);
+        let subscriber = world.clean("s");
+        world.subscribed(subscriber, "t", 0);
+        world.inbox(subscriber)
+    };
+    let [old, new] = ["old", "new"].map(|payload| vec![retain(publish("t", payload, 0, 1))]);
+    check_durable(Quirk::StaleRetainedAfterRestart, conversation, &new, &old);
 }

@@ -17,8 +17,8 @@ use squall_broker::wire::{
     TopicName, UnsubAck, Unsubscribe, Version, Will,
 };
 use squall_broker::{
-    Broker, Check, CloseReason, Config, ConnId, DropCause, Input, Message, Observer, SessionEvent,
-    Transmit,
+    Batch, Broker, Check, CloseReason, Config, ConnId, DropCause, Input, Message, Observer,
+    SessionEvent, Transmit,
 };
 
 /// A broker, the connections to it, and the time.
@@ -27,6 +27,35 @@ pub(crate) struct World {
     pub(crate) now: Duration,
     clients: BTreeMap<ConnId, Client>,
     seen: Arc<Mutex<Seen>>,
+    store: Option<MemoryStore>,
+}
+
+/// A store that a test looks into.
+#[derive(Default)]
+pub(crate) struct MemoryStore {
+    /// What is durable.
+    pub(crate) image: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// Batches taken and not synced.
+    log: Vec<Batch>,
+    /// Syncs only when it is told to.
+    pub(crate) slow: bool,
+}
+
+impl MemoryStore {
+    fn apply(&mut self, batch: Batch) {
+        for change in batch.changes {
+            match change.value {
+                Some(value) => self.image.insert(change.key, value),
+                None => self.image.remove(&change.key),
+            };
+        }
+    }
+
+    /// The bytes of all that is durable.
+    pub(crate) fn bytes(&self) -> usize {
+        let bytes = |(key, value): (&Vec<u8>, &Vec<u8>)| key.len() + value.len();
+        self.image.iter().map(bytes).sum()
+    }
 }
 
 struct Client {
@@ -103,7 +132,52 @@ impl World {
             now: Duration::ZERO,
             clients: BTreeMap::new(),
             seen,
+            store: None,
         }
+    }
+
+    /// A broker with an empty store.
+    pub(crate) fn durable(config: Config) -> Self {
+        let mut world = Self::with(config);
+        world.store = Some(MemoryStore::default());
+        world.restore();
+        world
+    }
+
+    pub(crate) fn store(&mut self) -> &mut MemoryStore {
+        self.store.as_mut().expect("a durable world")
+    }
+
+    /// The store is done with what it has taken.
+    pub(crate) fn sync(&mut self) {
+        let log = std::mem::take(&mut self.store().log);
+        for batch in log {
+            let number = batch.number;
+            self.store().apply(batch);
+            self.broker.handle(self.now, Input::Synced(number));
+        }
+        self.settle();
+    }
+
+    /// The broker's process dies; of what was not synced, the first `kept`
+    /// batches are there when it starts again.
+    pub(crate) fn crash(&mut self, kept: usize) {
+        let log = std::mem::take(&mut self.store().log);
+        for batch in log.into_iter().take(kept) {
+            self.store().apply(batch);
+        }
+        self.restore();
+    }
+
+    fn restore(&mut self) {
+        let image = self.store().image.clone();
+        let observer = Box::new(Recorder(Arc::clone(&self.seen)));
+        let config = self.broker.config().clone();
+        self.broker = Broker::restore(config, Some(observer), image).expect("its own entries");
+        self.clients.clear();
+        self.seen.lock().expect("no panic").closed.clear();
+        self.now = Duration::ZERO;
+        self.settle();
     }
 
     pub(crate) fn seen<R>(&self, look: impl FnOnce(&Seen) -> R) -> R {
@@ -292,6 +366,22 @@ impl World {
 
     /// Moves bytes until nothing moves.
     fn settle(&mut self) {
+        self.deliver();
+        while let Some(store) = &mut self.store
+            && let Some(batch) = self.broker.take_batch()
+        {
+            if store.slow {
+                store.log.push(batch);
+            } else {
+                let number = batch.number;
+                store.apply(batch);
+                self.broker.handle(self.now, Input::Synced(number));
+            }
+            self.deliver();
+        }
+    }
+
+    fn deliver(&mut self) {
         while let Some(conn) = self.broker.next_woken() {
             let Some(client) = self.clients.get_mut(&conn).filter(|client| !client.gone) else {
                 continue;
@@ -331,6 +421,12 @@ impl World {
         assert_eq!(self.inbox(conn), packets);
         let reason = self.seen(|seen| seen.closed.get(&conn).cloned());
         assert_eq!(reason, None, "is still connected");
+    }
+
+    /// The stream is not to be closed yet.
+    #[track_caller]
+    pub(crate) fn expect_open(&self, conn: ConnId) {
+        assert!(!self.clients[&conn].gone, "closed too early");
     }
 
     /// These have come, and then the connection was closed for this reason.

@@ -1,0 +1,147 @@
+//! A broker with a store: what it hands over to be written, and how it takes up
+//! what a broker before it has left there.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use super::{Broker, Config};
+use crate::entry::{self, Entry};
+use crate::journal::Journal;
+use crate::message::Message;
+use crate::observer::Observer;
+use crate::queue::Outgoing;
+use crate::quirks::Quirk;
+use crate::session::Session;
+use crate::store::{Batch, CorruptEntry};
+
+impl Broker {
+    /// A broker that goes on where another left off: `entries` are what is in
+    /// its store, in the order of keys. No client is connected; the wills of
+    /// those that were are published now, which section 3.1.2.5 allows a server
+    /// that failed to put off until then [MQTT311-3.1.2-8].
+    ///
+    /// From here on [`take_batch`](Self::take_batch) has to be asked after every
+    /// input, and [`Input::Synced`](super::Input::Synced) to be said of every
+    /// batch, or nothing leaves.
+    ///
+    /// # Errors
+    /// An entry that no broker has written.
+    pub fn restore<K, V>(
+        config: Config,
+        observer: Option<Box<dyn Observer>>,
+        entries: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<Self, CorruptEntry>
+    where
+        K: AsRef<[u8]>,
+        V: AsRef<[u8]>,
+    {
+        let mut broker = Self::new(config, observer);
+        let hasty = broker.config.quirks.has(Quirk::AcknowledgesBeforeDurable);
+        broker.effects.journal = Journal::with_store(hasty);
+        let mut bodies = FxHashMap::default();
+        let mut wills = Vec::new();
+        for (key, value) in entries {
+            let key = key.as_ref();
+            match entry::read(key, value.as_ref())? {
+                Entry::Body { number, message } => {
+                    bodies.insert(number, message);
+                }
+                Entry::Will { client_id, message } => wills.push((client_id, message)),
+                other => {
+                    let taken = broker.take_up(other, &bodies);
+                    taken.ok_or_else(|| CorruptEntry { key: key.to_vec() })?;
+                }
+            }
+        }
+        for (client_id, will) in wills {
+            broker.effects.journal.will(&client_id, None);
+            broker.distribute(&client_id, &will);
+        }
+        Ok(broker)
+    }
+
+    /// Everything that has changed since the last batch and must become durable
+    /// before what was sent since then may leave; `None` without such changes,
+    /// and without a store.
+    pub fn take_batch(&mut self) -> Option<Batch> {
+        self.effects.journal.take_batch()
+    }
+
+    /// Whether [`take_batch`](Self::take_batch) has something.
+    #[must_use]
+    pub fn has_batch(&self) -> bool {
+        self.effects.journal.has_changes()
+    }
+
+    pub(super) fn synced(&mut self, batch: u64) {
+        self.effects.journal.synced(batch);
+        for conn in std::mem::take(&mut self.effects.unsynced) {
+            let connection = self.connections.get_mut(conn.slot());
+            if let Some(connection) = connection.filter(|one| one.id == conn) {
+                connection.release(batch, &mut self.effects);
+                if connection.awaits_store() {
+                    self.effects.unsynced.push(conn);
+                }
+            }
+        }
+    }
+
+    /// Takes up one entry; `None` if it refers to something that is not there.
+    fn take_up(&mut self, entry: Entry, bodies: &FxHashMap<u64, Arc<Message>>) -> Option<()> {
+        let journal = &mut self.effects.journal;
+        let known = |client_id: &str| self.by_client.get(client_id).copied();
+        match entry {
+            // Read by the caller.
+            Entry::Body { .. } | Entry::Will { .. } => {}
+            Entry::Session { client_id } => {
+                let session = Session::new(Arc::clone(&client_id), false);
+                let key = self.sessions.insert(session);
+                self.by_client.insert(client_id, key);
+            }
+            Entry::Subscription {
+                client_id,
+                filter,
+                qos,
+            } => {
+                let key = known(&client_id)?;
+                self.topics.insert(filter.as_bytes(), key, qos);
+                self.sessions[key].filters.insert(filter);
+            }
+            Entry::Received { client_id, id } => {
+                let key = known(&client_id)?;
+                self.sessions[key].received.insert(id);
+            }
+            Entry::Released {
+                client_id,
+                order,
+                id,
+            } => {
+                let key = known(&client_id)?;
+                journal.restore_order(order);
+                self.sessions[key].inflight.restore_pubrel(id, order);
+            }
+            Entry::Outgoing {
+                client_id,
+                order,
+                outgoing: stored,
+            } => {
+                let key = known(&client_id)?;
+                let outgoing = Outgoing {
+                    message: Arc::clone(bodies.get(&stored.body)?),
+                    qos: stored.qos,
+                    retain: stored.retain,
+                    stored: Some(journal.restore(order, stored.body)),
+                };
+                match stored.id {
+                    Some(id) => self.sessions[key].inflight.restore(id, outgoing),
+                    None => self.sessions[key].queue.restore(outgoing),
+                }
+            }
+            Entry::Retained { message } => {
+                self.retained.set(&message, &self.config.limits);
+            }
+        }
+        Some(())
+    }
+}

@@ -1,0 +1,327 @@
+//! What an entry of the store says, and how it is written.
+//!
+//! Keys begin with a byte for the kind of entry, in an order such that what is
+//! referred to comes first when a store is read from its beginning.
+
+use std::sync::Arc;
+
+use bytes::{Buf, BufMut, Bytes};
+
+use crate::message::Message;
+use crate::store::CorruptEntry;
+use crate::wire::{PacketId, Qos, TopicFilter, TopicName};
+
+/// One entry, as it is read.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) enum Entry {
+    /// A message that sessions refer to by its number: written once, however
+    /// many they are.
+    Body {
+        number: u64,
+        message: Arc<Message>,
+    },
+    Session {
+        client_id: Arc<str>,
+    },
+    Subscription {
+        client_id: Arc<str>,
+        filter: TopicFilter,
+        qos: Qos,
+    },
+    /// The identifier of a QoS 2 message that was received and not released.
+    Received {
+        client_id: Arc<str>,
+        id: PacketId,
+    },
+    /// A PUBREL without its PUBCOMP, at its place in the order of PUBRECs.
+    Released {
+        client_id: Arc<str>,
+        order: u64,
+        id: PacketId,
+    },
+    /// A message to a client, at its place in the order of sending; with its
+    /// packet identifier once it has been sent.
+    Outgoing {
+        client_id: Arc<str>,
+        order: u64,
+        outgoing: OutgoingEntry,
+    },
+    Retained {
+        message: Arc<Message>,
+    },
+    Will {
+        client_id: Arc<str>,
+        message: Arc<Message>,
+    },
+}
+
+/// The value of [`Entry::Outgoing`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct OutgoingEntry {
+    pub(crate) body: u64,
+    pub(crate) qos: Qos,
+    pub(crate) retain: bool,
+    pub(crate) id: Option<PacketId>,
+}
+
+/// The first byte of a key.
+#[derive(Clone, Copy)]
+enum Kind {
+    Body = 1,
+    Session = 2,
+    Subscription = 3,
+    Received = 4,
+    Released = 5,
+    Outgoing = 6,
+    Retained = 7,
+    Will = 8,
+}
+
+pub(crate) fn body_key(number: u64) -> Vec<u8> {
+    let mut key = vec![Kind::Body as u8];
+    key.put_u64(number);
+    key
+}
+
+pub(crate) fn session_key(client_id: &str) -> Vec<u8> {
+    of_client(Kind::Session, client_id)
+}
+
+pub(crate) fn subscription_key(client_id: &str, filter: &TopicFilter) -> Vec<u8> {
+    let mut key = of_client(Kind::Subscription, client_id);
+    key.put_slice(filter.as_bytes());
+    key
+}
+
+pub(crate) fn received_key(client_id: &str, id: PacketId) -> Vec<u8> {
+    let mut key = of_client(Kind::Received, client_id);
+    key.put_u16(id.get());
+    key
+}
+
+pub(crate) fn released_key(client_id: &str, order: u64) -> Vec<u8> {
+    let mut key = of_client(Kind::Released, client_id);
+    key.put_u64(order);
+    key
+}
+
+pub(crate) fn outgoing_key(client_id: &str, order: u64) -> Vec<u8> {
+    let mut key = of_client(Kind::Outgoing, client_id);
+    key.put_u64(order);
+    key
+}
+
+pub(crate) fn retained_key(topic: &TopicName) -> Vec<u8> {
+    let mut key = vec![Kind::Retained as u8];
+    key.put_slice(topic.as_bytes());
+    key
+}
+
+pub(crate) fn will_key(client_id: &str) -> Vec<u8> {
+    of_client(Kind::Will, client_id)
+}
+
+/// The length of a client identifier fits, since it came in an MQTT string.
+fn of_client(kind: Kind, client_id: &str) -> Vec<u8> {
+    let mut key = Vec::with_capacity(1 + 2 + client_id.len() + 8);
+    key.put_u8(kind as u8);
+    key.put_u16(client_id.len() as u16);
+    key.put_slice(client_id.as_bytes());
+    key
+}
+
+pub(crate) fn message_value(message: &Message) -> Vec<u8> {
+    let topic = message.topic.as_bytes();
+    let mut value = Vec::with_capacity(4 + topic.len() + message.payload.len());
+    value.put_u8(message.qos as u8);
+    value.put_u8(message.retain.into());
+    value.put_u16(topic.len() as u16);
+    value.put_slice(topic);
+    value.put_slice(&message.payload);
+    value
+}
+
+pub(crate) fn outgoing_value(outgoing: &OutgoingEntry) -> Vec<u8> {
+    let mut value = Vec::with_capacity(12);
+    value.put_u64(outgoing.body);
+    value.put_u8(outgoing.qos as u8);
+    value.put_u8(outgoing.retain.into());
+    value.put_u16(outgoing.id.map_or(0, PacketId::get));
+    value
+}
+
+/// What an entry says.
+pub(crate) fn read(key: &[u8], value: &[u8]) -> Result<Entry, CorruptEntry> {
+    parse(key, value).ok_or_else(|| CorruptEntry { key: key.to_vec() })
+}
+
+fn parse(mut key: &[u8], mut value: &[u8]) -> Option<Entry> {
+    let kind = key.try_get_u8().ok()?;
+    let entry = match kind {
+        1 => Entry::Body {
+            number: key.try_get_u64().ok()?,
+            message: message(&mut value)?,
+        },
+        2 => Entry::Session {
+            client_id: client(&mut key)?,
+        },
+        3 => Entry::Subscription {
+            client_id: client(&mut key)?,
+            filter: TopicFilter::new(Bytes::copy_from_slice(std::mem::take(&mut key))).ok()?,
+            qos: Qos::from_level(value.try_get_u8().ok()?)?,
+        },
+        4 => Entry::Received {
+            client_id: client(&mut key)?,
+            id: PacketId::new(key.try_get_u16().ok()?)?,
+        },
+        5 => Entry::Released {
+            client_id: client(&mut key)?,
+            order: key.try_get_u64().ok()?,
+            id: PacketId::new(value.try_get_u16().ok()?)?,
+        },
+        6 => Entry::Outgoing {
+            client_id: client(&mut key)?,
+            order: key.try_get_u64().ok()?,
+            outgoing: OutgoingEntry {
+                body: value.try_get_u64().ok()?,
+                qos: Qos::from_level(value.try_get_u8().ok()?)?,
+                retain: flag(&mut value)?,
+                id: PacketId::new(value.try_get_u16().ok()?),
+            },
+        },
+        7 => {
+            let message = message(&mut value)?;
+            if std::mem::take(&mut key) != message.topic.as_bytes() {
+                return None;
+            }
+            Entry::Retained { message }
+        }
+        8 => Entry::Will {
+            client_id: client(&mut key)?,
+            message: message(&mut value)?,
+        },
+        _ => return None,
+    };
+    (key.is_empty() && value.is_empty()).then_some(entry)
+}
+
+fn client(key: &mut &[u8]) -> Option<Arc<str>> {
+    let length = key.try_get_u16().ok()?;
+    let client_id = key.split_off(..usize::from(length))?;
+    Some(std::str::from_utf8(client_id).ok()?.into())
+}
+
+fn flag(value: &mut &[u8]) -> Option<bool> {
+    match value.try_get_u8().ok()? {
+        0 => Some(false),
+        1 => Some(true),
+        _ => None,
+    }
+}
+
+fn message(value: &mut &[u8]) -> Option<Arc<Message>> {
+    let qos = Qos::from_level(value.try_get_u8().ok()?)?;
+    let retain = flag(value)?;
+    let length = value.try_get_u16().ok()?;
+    let topic = value.split_off(..usize::from(length))?;
+    let topic = TopicName::new(Bytes::copy_from_slice(topic)).ok()?;
+    let payload = Bytes::copy_from_slice(std::mem::take(value));
+    Some(Arc::new(Message {
+        topic,
+        payload,
+        qos,
+        retain,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every entry comes back, and none of its prefixes is taken for one.
+    #[track_caller]
+    fn check(key: &[u8], value: &[u8], entry: &Entry) {
+        assert_eq!(read(key, value).as_ref(), Ok(entry));
+        let mut longer = value.to_vec();
+        longer.push(0);
+        // A longer payload is one.
+        let grows = matches!(entry, Entry::Body { .. } | Entry::Retained { .. });
+        let corrupt = CorruptEntry { key: key.to_vec() };
+        if !grows && !matches!(entry, Entry::Will { .. }) {
+            assert_eq!(read(key, &longer), Err(corrupt.clone()));
+        }
+        for length in 0..value.len().min(4) {
+            assert_eq!(read(key, &value[..length]), Err(corrupt.clone()));
+        }
+        for length in 0..key.len().min(3) {
+            assert!(read(&key[..length], value).is_err());
+        }
+    }
+
+    #[test]
+    fn entries_come_back_as_they_were_written() {
+        let client_id: Arc<str> = "sensor \u{e4}".into();
+        let id = PacketId::new(513).expect("not zero");
+        let filter = TopicFilter::new("a/+/#").expect("a filter");
+        let message = Arc::new(Message {
+            topic: TopicName::new("a/b").expect("a topic"),
+            payload: Bytes::from_static(b"21.5"),
+            qos: Qos::ExactlyOnce,
+            retain: true,
+        });
+        let value = message_value(&message);
+        let number = 77;
+        let body = Entry::Body {
+            number,
+            message: Arc::clone(&message),
+        };
+        check(&body_key(number), &value, &body);
+        let session = Entry::Session {
+            client_id: Arc::clone(&client_id),
+        };
+        check(&session_key(&client_id), &[], &session);
+        let subscription = Entry::Subscription {
+            client_id: Arc::clone(&client_id),
+            filter: filter.clone(),
+            qos: Qos::AtLeastOnce,
+        };
+        let key = subscription_key(&client_id, &filter);
+        check(&key, &[1], &subscription);
+        let received = Entry::Received {
+            client_id: Arc::clone(&client_id),
+            id,
+        };
+        check(&received_key(&client_id, id), &[], &received);
+        let order = u64::MAX;
+        let released = Entry::Released {
+            client_id: Arc::clone(&client_id),
+            order,
+            id,
+        };
+        check(&released_key(&client_id, order), &[2, 1], &released);
+        for id in [None, Some(id)] {
+            let outgoing = OutgoingEntry {
+                body: 77,
+                qos: Qos::ExactlyOnce,
+                retain: false,
+                id,
+            };
+            let entry = Entry::Outgoing {
+                client_id: Arc::clone(&client_id),
+                order,
+                outgoing,
+            };
+            let key = outgoing_key(&client_id, order);
+            check(&key, &outgoing_value(&outgoing), &entry);
+        }
+        let retained = Entry::Retained {
+            message: Arc::clone(&message),
+        };
+        check(&retained_key(&message.topic), &value, &retained);
+        let will = Entry::Will {
+            client_id: Arc::clone(&client_id),
+            message,
+        };
+        check(&will_key(&client_id), &value, &will);
+    }
+}

@@ -1,0 +1,240 @@
+//! Writes down what changes in the state that must outlive the process, as
+//! batches for a [`Store`](crate::Store); without a store it does nothing.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use crate::entry::{self, OutgoingEntry};
+use crate::message::Message;
+use crate::queue::Outgoing;
+use crate::store::{Batch, Change};
+use crate::wire::{PacketId, Qos, TopicFilter, TopicName};
+
+#[derive(Debug, Default)]
+pub(crate) struct Journal {
+    /// Whether there is a store.
+    on: bool,
+    /// Whether nothing waits for the store: see
+    /// [`Quirk::AcknowledgesBeforeDurable`](crate::Quirk::AcknowledgesBeforeDurable).
+    hasty: bool,
+    /// Changes that are in no batch yet.
+    changes: Vec<Change>,
+    /// The number of the batch that was taken last.
+    taken: u64,
+    /// The number of the batch that is durable, with all before it.
+    synced: u64,
+    /// The number given last, to a body or a place in an order.
+    number: u64,
+    /// How many outgoing messages refer to each body.
+    bodies: FxHashMap<u64, u32>,
+    /// The newest body: a message that goes to many is written once.
+    newest: Option<(Arc<Message>, u64)>,
+}
+
+/// Where an outgoing message stands in the store.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    order: u64,
+    body: u64,
+}
+
+impl Journal {
+    pub(crate) fn with_store(hasty: bool) -> Self {
+        Self {
+            on: true,
+            hasty,
+            ..Self::default()
+        }
+    }
+
+    /// The batch of all changes since the one before, if there are any.
+    pub(crate) fn take_batch(&mut self) -> Option<Batch> {
+        if self.changes.is_empty() {
+            return None;
+        }
+        self.taken += 1;
+        Some(Batch {
+            number: self.taken,
+            changes: std::mem::take(&mut self.changes),
+        })
+    }
+
+    /// Whether there are changes that are in no batch yet.
+    pub(crate) fn has_changes(&self) -> bool {
+        !self.changes.is_empty()
+    }
+
+    /// A batch, and all before it, is durable.
+    pub(crate) fn synced(&mut self, number: u64) {
+        self.synced = self.synced.max(number);
+    }
+
+    /// The batch that must be durable before what is sent now may leave; `None`
+    /// if everything so far is.
+    pub(crate) fn awaited(&self) -> Option<u64> {
+        let newest = self.taken + u64::from(!self.changes.is_empty());
+        (newest > self.synced && !self.hasty).then_some(newest)
+    }
+
+    pub(crate) fn session_created(&mut self, client_id: &str) {
+        self.put(|| entry::session_key(client_id), Vec::new);
+    }
+
+    pub(crate) fn session_removed(&mut self, client_id: &str) {
+        self.remove(|| entry::session_key(client_id));
+    }
+
+    pub(crate) fn subscribed(&mut self, client_id: &str, filter: &TopicFilter, qos: Qos) {
+        self.put(
+            || entry::subscription_key(client_id, filter),
+            || vec![qos as u8],
+        );
+    }
+
+    pub(crate) fn unsubscribed(&mut self, client_id: &str, filter: &TopicFilter) {
+        self.remove(|| entry::subscription_key(client_id, filter));
+    }
+
+    /// A QoS 2 message came with this identifier.
+    pub(crate) fn received(&mut self, client_id: &str, id: PacketId) {
+        self.put(|| entry::received_key(client_id, id), Vec::new);
+    }
+
+    /// The client released the identifier.
+    pub(crate) fn received_released(&mut self, client_id: &str, id: PacketId) {
+        self.remove(|| entry::received_key(client_id, id));
+    }
+
+    /// A PUBREL is due; its place among those of the client.
+    pub(crate) fn pubrel_due(&mut self, client_id: &str, id: PacketId) -> u64 {
+        self.number += 1;
+        let order = self.number;
+        self.put(
+            || entry::released_key(client_id, order),
+            || id.get().to_be_bytes().to_vec(),
+        );
+        order
+    }
+
+    /// The PUBCOMP to the PUBREL at this place came.
+    pub(crate) fn pubrel_done(&mut self, client_id: &str, order: u64) {
+        self.remove(|| entry::released_key(client_id, order));
+    }
+
+    /// A message is the client's from now on: waiting, or sent with an
+    /// identifier. QoS 0 is not kept.
+    pub(crate) fn outgoing(
+        &mut self,
+        client_id: &str,
+        outgoing: &mut Outgoing,
+        id: Option<PacketId>,
+    ) {
+        if !self.on || outgoing.qos == Qos::AtMostOnce {
+            return;
+        }
+        let (order, body) = match outgoing.stored.as_deref() {
+            Some(stored) => (stored.order, stored.body),
+            None => {
+                let body = self.body(&outgoing.message);
+                self.number += 1;
+                let order = self.number;
+                outgoing.stored = Some(Box::new(Stored { order, body }));
+                (order, body)
+            }
+        };
+        let value = OutgoingEntry {
+            body,
+            qos: outgoing.qos,
+            retain: outgoing.retain,
+            id,
+        };
+        self.put(
+            || entry::outgoing_key(client_id, order),
+            || entry::outgoing_value(&value),
+        );
+    }
+
+    /// A message is the client's no more: delivered, or given up.
+    pub(crate) fn settled(&mut self, client_id: &str, outgoing: &mut Outgoing) {
+        let Some(stored) = outgoing.stored.take() else {
+            return;
+        };
+        self.remove(|| entry::outgoing_key(client_id, stored.order));
+        if let Some(references) = self.bodies.get_mut(&stored.body) {
+            *references -= 1;
+            if *references == 0 {
+                self.bodies.remove(&stored.body);
+                self.newest.take_if(|(_, number)| *number == stored.body);
+                self.remove(|| entry::body_key(stored.body));
+            }
+        }
+    }
+
+    /// What a topic retains, if anything.
+    pub(crate) fn retained(&mut self, topic: &TopicName, message: Option<&Message>) {
+        match message {
+            Some(message) => self.put(
+                || entry::retained_key(topic),
+                || entry::message_value(message),
+            ),
+            None => self.remove(|| entry::retained_key(topic)),
+        }
+    }
+
+    /// The will of a connected client, if it has one.
+    pub(crate) fn will(&mut self, client_id: &str, will: Option<&Message>) {
+        match will {
+            Some(will) => self.put(|| entry::will_key(client_id), || entry::message_value(will)),
+            None => self.remove(|| entry::will_key(client_id)),
+        }
+    }
+
+    /// Takes up what an outgoing message that was read refers to.
+    pub(crate) fn restore(&mut self, order: u64, body: u64) -> Box<Stored> {
+        self.number = self.number.max(order).max(body);
+        *self.bodies.entry(body).or_default() += 1;
+        Box::new(Stored { order, body })
+    }
+
+    /// A place in an order is taken.
+    pub(crate) fn restore_order(&mut self, order: u64) {
+        self.number = self.number.max(order);
+    }
+
+    /// The number of a message's body, to which one more refers.
+    fn body(&mut self, message: &Arc<Message>) -> u64 {
+        let newest = self.newest.as_ref();
+        let known = newest.filter(|(newest, _)| Arc::ptr_eq(newest, message));
+        let number = match known {
+            Some((_, number)) => *number,
+            None => {
+                self.number += 1;
+                let number = self.number;
+                self.put(|| entry::body_key(number), || entry::message_value(message));
+                self.newest = Some((Arc::clone(message), number));
+                number
+            }
+        };
+        *self.bodies.entry(number).or_default() += 1;
+        number
+    }
+
+    fn put(&mut self, key: impl FnOnce() -> Vec<u8>, value: impl FnOnce() -> Vec<u8>) {
+        if self.on {
+            self.changes.push(Change {
+                key: key(),
+                value: Some(value()),
+            });
+        }
+    }
+
+    fn remove(&mut self, key: impl FnOnce() -> Vec<u8>) {
+        if self.on {
+            self.changes.push(Change {
+                key: key(),
+                value: None,
+            });
+        }
+    }
+}

@@ -23,6 +23,7 @@
 //! ```
 
 mod admission;
+mod closing;
 mod exchange;
 mod recovery;
 mod routing;
@@ -36,18 +37,18 @@ use rustc_hash::FxHashMap;
 use slab::Slab;
 
 use crate::access::Access;
+use crate::capabilities::Capabilities;
 use crate::connection::{ConnId, Connection, Phase};
 use crate::deadlines::Deadlines;
 use crate::effects::Effects;
 use crate::journal::Journal;
 use crate::limits::Limits;
-use crate::observer::{CloseReason, Observer, SessionEvent, Watch};
-use crate::quirks::{Quirk, Quirks};
+use crate::observer::{CloseReason, Observer, Watch};
+use crate::quirks::Quirks;
 use crate::retained::Retained;
 use crate::session::Session;
 use crate::topics::{Match, SessionKey, Topics};
-use crate::wills;
-use crate::wire::{ConnAck, Packet, ReasonCode, Violation, WireError};
+use crate::wire::{Packet, ReasonCode, Rule, WireError};
 
 /// What a broker is set up with.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -56,6 +57,8 @@ pub struct Config {
     pub limits: Limits,
     /// Who may do what.
     pub access: Access,
+    /// What it offers to clients of 5.0.
+    pub capabilities: Capabilities,
     /// What it is to do wrong.
     pub quirks: Quirks,
 }
@@ -98,7 +101,7 @@ pub enum Transmit {
     Abort,
 }
 
-/// An MQTT 3.1.1 server without I/O, clock or randomness.
+/// A server of MQTT 3.1.1 and 5.0 without I/O, clock or randomness.
 pub struct Broker {
     config: Config,
     connections: Slab<Connection>,
@@ -112,6 +115,8 @@ pub struct Broker {
     topics: Topics,
     retained: Retained,
     deadlines: Deadlines,
+    /// When sessions end whose clients are gone.
+    expiries: Deadlines,
     effects: Effects,
     /// Connections whose passwords are to be checked.
     checks: VecDeque<ConnId>,
@@ -144,6 +149,7 @@ impl Broker {
             topics: Topics::default(),
             retained: Retained::default(),
             deadlines: Deadlines::default(),
+            expiries: Deadlines::default(),
             checks: VecDeque::new(),
             effects: Effects {
                 watch: Watch {
@@ -257,7 +263,8 @@ impl Broker {
     /// When [`Input::Timeout`] is due next, as time since the broker's start.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Duration> {
-        self.deadlines.next()
+        let next = [self.deadlines.next(), self.expiries.next()];
+        next.into_iter().flatten().min()
     }
 
     fn connection(&mut self, conn: ConnId) -> Option<&mut Connection> {
@@ -289,14 +296,13 @@ impl Broker {
                 self.connect(slot, *connect);
                 Ok(())
             }
-            (Phase::Connected(_), Packet::Connect(_)) => {
-                Err(Violation::new("MQTT311-3.1.0-2", "a second CONNECT"))
-            }
+            (Phase::Connected(_), Packet::Connect(_)) => Err(SECOND_CONNECT),
             (Phase::Connected(session), packet) => self.connected_packet(slot, session, packet),
             (_, packet) => Err(not_connected(&packet)),
         };
-        if let Err(violation) = outcome {
-            // [MQTT311-4.8.0-1]
+        if let Err(rule) = outcome {
+            // [MQTT311-4.8.0-1] [MQTT5-4.13.1-1]
+            let violation = rule.broken(self.connections[slot].version);
             self.close(slot, CloseReason::Wire(violation.into()));
         }
     }
@@ -306,26 +312,33 @@ impl Broker {
         slot: usize,
         session: SessionKey,
         packet: Packet,
-    ) -> Result<(), Violation> {
+    ) -> Result<(), Rule> {
         match packet {
             Packet::Publish(publish) => self.publish(slot, session, publish),
-            Packet::PubAck(ack) => return self.puback(slot, session, ack.packet_id),
-            Packet::PubRec(ack) => return self.pubrec(slot, session, ack.packet_id),
-            Packet::PubRel(ack) => self.pubrel(slot, session, ack.packet_id),
-            Packet::PubComp(ack) => return self.pubcomp(slot, session, ack.packet_id),
+            Packet::PubAck(ack) => return self.puback(slot, session, &ack),
+            Packet::PubRec(ack) => return self.pubrec(slot, session, &ack),
+            Packet::PubRel(ack) => self.pubrel(slot, session, &ack),
+            Packet::PubComp(ack) => return self.pubcomp(slot, session, &ack),
             Packet::Subscribe(subscribe) => self.subscribe(slot, session, subscribe),
             Packet::Unsubscribe(unsubscribe) => self.unsubscribe(slot, session, unsubscribe),
-            // [MQTT311-3.12.4-1]
+            // [MQTT311-3.12.4-1] [MQTT5-3.12.4-1]
             Packet::PingReq => self.reply(slot, &Packet::PingResp),
-            Packet::Disconnect(_) => self.close(slot, CloseReason::Disconnect),
+            Packet::Disconnect(disconnect) => return self.disconnect(slot, session, &disconnect),
+            Packet::Auth(_) => {
+                return Err(Rule::protocol(
+                    "MQTT311-4.8.0-1",
+                    "MQTT5-4.12.0-7",
+                    "AUTH without an authentication method in the CONNECT",
+                ));
+            }
             Packet::Connect(_)
             | Packet::ConnAck(_)
             | Packet::SubAck(_)
             | Packet::UnsubAck(_)
-            | Packet::PingResp
-            | Packet::Auth(_) => {
-                return Err(Violation::new(
+            | Packet::PingResp => {
+                return Err(Rule::protocol(
                     "MQTT311-4.8.0-1",
+                    "MQTT5 section 2.1.2",
                     "a packet that only a server sends",
                 ));
             }
@@ -342,7 +355,7 @@ impl Broker {
                 return;
             }
             WireError::UnsupportedProtocolLevel(_) => {
-                Violation::new("MQTT311-3.1.0-2", "a second CONNECT").into()
+                SECOND_CONNECT.broken(self.connections[slot].version).into()
             }
             error => error,
         };
@@ -391,6 +404,10 @@ impl Broker {
 
     fn timeout(&mut self) {
         let now = self.effects.watch.now;
+        while let Some(key) = self.expiries.due(now) {
+            // [MQTT5-4.1.0-2]
+            self.discard(key);
+        }
         while let Some(slot) = self.deadlines.due(now) {
             let connection = &mut self.connections[slot];
             match (connection.phase, connection.silence_max) {
@@ -400,7 +417,7 @@ impl Broker {
                 (Phase::Connected(_), Some(silence_max)) => {
                     let at = connection.last_packet.saturating_add(silence_max);
                     if at <= now {
-                        // [MQTT311-3.1.2-24]
+                        // [MQTT311-3.1.2-24] [MQTT5-3.1.2-22]
                         self.close(slot, CloseReason::KeepAliveExpired);
                     } else {
                         self.deadlines.set(slot, &mut connection.armed, Some(at));
@@ -418,104 +435,18 @@ impl Broker {
             }
         }
     }
-
-    /// Ends every connection. Wills are published as they are when the server
-    /// ends a connection for other reasons [MQTT311-3.1.2-8].
-    fn stop(&mut self) {
-        let slots: Vec<_> = self.connections.iter().map(|(slot, _)| slot).collect();
-        for slot in slots {
-            self.close(slot, CloseReason::Stopping);
-        }
-    }
-
-    /// Ends an open connection: its session is let go, its will published if it
-    /// is due, and its stream is to be closed.
-    fn close(&mut self, slot: usize, reason: CloseReason) {
-        let connection = &mut self.connections[slot];
-        let session = match connection.phase {
-            Phase::AwaitingConnect | Phase::Checking => None,
-            Phase::Connected(session) => Some(session),
-            Phase::Finishing | Phase::Aborted => return,
-        };
-        // It belongs to this connection only. [MQTT311-3.1.2-10],
-        // [MQTT311-3.1.2-12]
-        let will = connection.will.take();
-        let rights = connection.rights.clone();
-        if let (Some(_), Some(key)) = (&will, session) {
-            let client_id = &self.sessions[key].client_id;
-            self.effects.journal.will(client_id, None);
-        }
-        // Whoever does not answer will not take what is still to be written
-        // either; and after a takeover it is the new connection's to send.
-        let finish = !matches!(
-            reason,
-            CloseReason::PeerClosed | CloseReason::KeepAliveExpired | CloseReason::TakenOver
-        );
-        let at = self
-            .effects
-            .watch
-            .now
-            .saturating_add(self.config.limits.linger);
-        if finish {
-            connection.phase = Phase::Finishing;
-        } else {
-            connection.phase = Phase::Aborted;
-            connection.discard_output();
-        }
-        self.deadlines
-            .set(slot, &mut connection.armed, finish.then_some(at));
-        connection.wake(&mut self.effects.woken);
-        let id = connection.id;
-        self.effects
-            .watch
-            .tell(|observer, now| observer.closed(now, id, &reason));
-        let publisher = session.map(|key| Arc::clone(&self.sessions[key].client_id));
-        if let Some(key) = session {
-            self.connected -= 1;
-            self.sessions[key].detach(&self.config.limits, &mut self.effects);
-            if self.sessions[key].clean {
-                // [MQTT311-3.1.2-6]
-                self.discard(key);
-            }
-        }
-        if let (Some(will), Some(publisher)) = (will, publisher)
-            && (wills::is_due(&reason) || self.config.quirks.has(Quirk::WillAfterDisconnect))
-        {
-            self.accept_message(&publisher, &rights, will);
-        }
-    }
-
-    /// Ends a session. What it published stays retained [MQTT311-3.1.2-7].
-    fn discard(&mut self, key: SessionKey) {
-        let session = self.sessions.remove(key);
-        self.by_client.remove(&session.client_id);
-        for filter in &session.filters {
-            self.topics.remove(filter.as_bytes(), key);
-        }
-        let undelivered = session.undelivered();
-        self.effects.watch.tell(|observer, now| {
-            observer.session(
-                now,
-                &session.client_id,
-                SessionEvent::Discarded { undelivered },
-            );
-        });
-        if !session.clean {
-            session.erase(&mut self.effects.journal);
-        }
-    }
-
-    /// Refuses a CONNECT and ends the connection [MQTT311-3.2.2-5].
-    fn refuse(&mut self, slot: usize, code: ReasonCode) {
-        // [MQTT311-3.2.2-4]
-        self.reply(slot, &Packet::ConnAck(ConnAck::refused(code)));
-        self.close(slot, CloseReason::Refused(code));
-    }
 }
 
-fn not_connected(packet: &Packet) -> Violation {
+/// [MQTT311-3.1.0-1] [MQTT311-3.1.0-2] and the same of 5.0.
+fn not_connected(packet: &Packet) -> Rule {
     match packet {
-        Packet::Connect(_) => Violation::new("MQTT311-3.1.0-2", "a second CONNECT"),
-        _ => Violation::new("MQTT311-3.1.0-1", "the first packet is not a CONNECT"),
+        Packet::Connect(_) => SECOND_CONNECT,
+        _ => Rule::protocol(
+            "MQTT311-3.1.0-1",
+            "MQTT5-3.1.0-1",
+            "the first packet is not a CONNECT",
+        ),
     }
 }
+
+const SECOND_CONNECT: Rule = Rule::protocol("MQTT311-3.1.0-2", "MQTT5-3.1.0-2", "a second CONNECT");

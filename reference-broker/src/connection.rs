@@ -10,6 +10,7 @@ use crate::access::Rights;
 use crate::effects::Effects;
 use crate::limits::Limits;
 use crate::message::Message;
+use crate::terms::Terms;
 use crate::topics::SessionKey;
 use crate::wire::{Connect, Delivery, Packet, Properties, Publish, Version, publish};
 
@@ -89,6 +90,7 @@ pub(crate) struct Connection {
     pub(crate) armed: Option<Duration>,
     pub(crate) will: Option<Arc<Message>>,
     pub(crate) rights: Rights,
+    pub(crate) terms: Terms,
     /// What came while its password is being checked.
     pub(crate) held: Option<Box<Held>>,
 }
@@ -118,6 +120,7 @@ impl Connection {
             armed: None,
             will: None,
             rights: Rights::default(),
+            terms: Terms::default(),
             held: None,
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::message::Message;
 use crate::queue::Outgoing;
-use crate::wire::{Delivery, PacketId, Qos, Violation};
+use crate::wire::{Delivery, PacketId, Qos, Rule};
 
 #[derive(Debug, Default)]
 pub(crate) struct Inflight {
@@ -152,15 +152,16 @@ impl Inflight {
 
     /// PUBACK: a QoS 1 message is delivered. An identifier that is not known is
     /// an echo of a session long gone, and no reason to hang up.
-    pub(crate) fn puback(&mut self, id: PacketId) -> Result<Option<Outgoing>, Violation> {
+    pub(crate) fn puback(&mut self, id: PacketId) -> Result<Option<Outgoing>, Rule> {
         match self.position(id) {
             Some(at) if self.unacknowledged[at].outgoing.qos == Qos::AtLeastOnce => {
                 Ok(self.remove(at))
             }
             None if !self.is_released(id) => Ok(None),
             // [MQTT311-3.3.4-1]
-            _ => Err(Violation::new(
+            _ => Err(Rule::protocol(
                 "MQTT311-3.3.4-1",
+                "MQTT5-3.3.4-1",
                 "a QoS 2 message is answered with PUBACK",
             )),
         }
@@ -169,14 +170,15 @@ impl Inflight {
     /// PUBREC: a QoS 2 message is delivered. PUBREL answers it in any case
     /// [MQTT311-4.3.3-1], and the PUBLISH is not sent again; of a message that
     /// was in flight, [`release`](Self::release) is to follow.
-    pub(crate) fn pubrec(&mut self, id: PacketId) -> Result<Option<Outgoing>, Violation> {
+    pub(crate) fn pubrec(&mut self, id: PacketId) -> Result<Option<Outgoing>, Rule> {
         match self.position(id) {
             Some(at) if self.unacknowledged[at].outgoing.qos == Qos::ExactlyOnce => {
                 Ok(self.remove(at))
             }
             None => Ok(None),
-            Some(_) => Err(Violation::new(
+            Some(_) => Err(Rule::protocol(
                 "MQTT311-3.3.4-1",
+                "MQTT5-3.3.4-1",
                 "a QoS 1 message is answered with PUBREC",
             )),
         }
@@ -200,7 +202,7 @@ impl Inflight {
 
     /// PUBCOMP: the exchange is over and its identifier free. Returns the place
     /// of its PUBREL in the store.
-    pub(crate) fn pubcomp(&mut self, id: PacketId) -> Result<Option<u64>, Violation> {
+    pub(crate) fn pubcomp(&mut self, id: PacketId) -> Result<Option<u64>, Rule> {
         if let Some(at) = self.released.iter().position(|one| one.id == id) {
             let released = self.released.remove(at);
             if at < self.released_sent {
@@ -209,8 +211,9 @@ impl Inflight {
             return Ok(released.map(|released| released.order));
         }
         match self.position(id) {
-            Some(_) => Err(Violation::new(
+            Some(_) => Err(Rule::protocol(
                 "MQTT311 section 4.3.3",
+                "MQTT5 section 4.3.3",
                 "PUBCOMP for a message whose PUBREL has not been sent",
             )),
             None => Ok(None),
@@ -233,7 +236,7 @@ impl Inflight {
         self.unacknowledged.iter().position(|one| one.id == id)
     }
 
-    fn is_released(&self, id: PacketId) -> bool {
+    pub(crate) fn is_released(&self, id: PacketId) -> bool {
         self.released.iter().any(|one| one.id == id)
     }
 

@@ -13,6 +13,7 @@
 
 mod access;
 mod broker;
+mod capabilities;
 mod connection;
 mod deadlines;
 mod effects;
@@ -28,12 +29,14 @@ mod retained;
 mod serve;
 mod session;
 mod store;
+mod terms;
 mod topics;
 mod wills;
 pub mod wire;
 
 pub use access::{Access, Check, Password, Rights, User};
 pub use broker::{Broker, Config, Input, Transmit};
+pub use capabilities::Capabilities;
 pub use connection::ConnId;
 pub use limits::{Limits, QueueFull};
 pub use message::Message;

@@ -42,6 +42,9 @@ pub enum CloseReason {
     /// The client sent DISCONNECT.
     #[error("DISCONNECT")]
     Disconnect,
+    /// The client sent DISCONNECT, and this reason for it: its will is published.
+    #[error("DISCONNECT with reason {0:?}")]
+    DisconnectWithReason(ReasonCode),
     /// The stream ended or failed without a DISCONNECT.
     #[error("closed by the peer without DISCONNECT")]
     PeerClosed,
@@ -62,6 +65,10 @@ pub enum CloseReason {
     /// The CONNECT was refused with this return code.
     #[error("refused with {0:?}")]
     Refused(ReasonCode),
+    /// The client wanted what the server does not offer, or more of it
+    /// ([`Capabilities`](crate::Capabilities)).
+    #[error("ended with {0:?}")]
+    Unsupported(ReasonCode),
     /// The peer broke the protocol, or a packet exceeded the size limit.
     #[error(transparent)]
     Wire(WireError),

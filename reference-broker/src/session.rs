@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::connection::Connection;
 use crate::effects::Effects;
@@ -18,8 +19,14 @@ use crate::wire::{Ack, Delivery, Packet, PacketId, Qos, TopicFilter};
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) client_id: Arc<str>,
-    /// Whether it ends with its connection [MQTT311-3.1.2-6].
+    /// Whether it ended with its connection from the start, so that the store
+    /// knows nothing of it.
     pub(crate) clean: bool,
+    /// How long it is kept once its connection has ended; `None` for ever. Not
+    /// at all, if it is clean [MQTT311-3.1.2-6].
+    pub(crate) expiry: Option<Duration>,
+    /// When it ends, and its entry in the deadlines of sessions.
+    pub(crate) armed: Option<Duration>,
     /// The slot of the connection it is attached to.
     pub(crate) connection: Option<usize>,
     /// Its filters; what is granted to each is in the subscription trie.
@@ -32,10 +39,12 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(client_id: Arc<str>, clean: bool) -> Self {
+    pub(crate) fn new(client_id: Arc<str>, expiry: Option<Duration>) -> Self {
         Self {
             client_id,
-            clean,
+            clean: expiry == Some(Duration::ZERO),
+            expiry,
+            armed: None,
             connection: None,
             filters: BTreeSet::new(),
             received: BTreeSet::new(),

@@ -175,7 +175,7 @@ impl squall_broker::Observer for ServerRecorder {
 
     fn closed(&mut self, now: Duration, conn: ConnId, reason: &CloseReason) {
         let kind = match reason {
-            CloseReason::Disconnect => ClosedBy::Disconnect,
+            CloseReason::Disconnect | CloseReason::DisconnectWithReason(_) => ClosedBy::Disconnect,
             CloseReason::PeerClosed => ClosedBy::Peer,
             CloseReason::KeepAliveExpired => ClosedBy::KeepAlive,
             CloseReason::TakenOver => ClosedBy::TakeOver,

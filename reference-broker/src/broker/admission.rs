@@ -4,18 +4,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Broker;
+use super::{Broker, Config};
 use crate::access::{Check, Rights, Verdict};
 use crate::connection::{ConnId, Held, Phase};
 use crate::observer::{CloseReason, SessionEvent};
 use crate::quirks::Quirk;
 use crate::session::Session;
+use crate::terms::{self, Terms};
 use crate::topics::SessionKey;
 use crate::wills;
-use crate::wire::{ConnAck, Connect, Packet, ReasonCode};
+use crate::wire::{ConnAck, Connect, Packet, Properties, Property, ReasonCode, Text, Version};
 
 impl Broker {
     pub(super) fn connect(&mut self, slot: usize, connect: Connect) {
+        let connection = &mut self.connections[slot];
+        connection.version = connect.version;
+        connection.terms = Terms::of(&connect);
         match self.config.access.connect(&connect) {
             Verdict::Admitted(rights) => self.authenticated(slot, connect, rights),
             Verdict::Refused(code) => self.refuse(slot, code),
@@ -84,7 +88,7 @@ impl Broker {
 
     fn authenticated(&mut self, slot: usize, connect: Connect, rights: Rights) {
         self.connections[slot].rights = rights;
-        let client_id = match self.admit(&connect) {
+        let client_id = match self.admit(slot, &connect) {
             Ok(client_id) => client_id,
             Err(code) => return self.refuse(slot, code),
         };
@@ -101,24 +105,85 @@ impl Broker {
                 session.lose_queue(&mut self.effects);
             }
         }
-        let (key, session_present) = self.session_for(slot, client_id, connect.clean_session);
+        let expiry = self.session_expiry(slot);
+        let (key, session_present) =
+            self.session_for(slot, &client_id, connect.clean_session, expiry);
+        let properties = self.connack_properties(slot, &connect, &client_id, expiry);
         self.attach(slot, key, connect);
         // The first packet that is sent [MQTT311-3.2.0-1] [MQTT311-3.1.4-4].
-        self.reply(slot, &Packet::ConnAck(ConnAck::accepted(session_present)));
+        let connack = ConnAck {
+            properties,
+            ..ConnAck::accepted(session_present)
+        };
+        self.reply(slot, &Packet::ConnAck(connack));
         self.pump(slot, key);
     }
 
+    /// How long the session is kept once the connection has ended: as long as
+    /// the client asks for, and the server has it.
+    fn session_expiry(&self, slot: usize) -> Option<Duration> {
+        let asked = self.connections[slot].terms.session_expiry;
+        let most = self.config.capabilities.session_expiry_max;
+        [asked, most].into_iter().flatten().min()
+    }
+
+    /// What a client of 5.0 is told when it is accepted (section 3.2.2.3).
+    fn connack_properties(
+        &self,
+        slot: usize,
+        connect: &Connect,
+        client_id: &str,
+        expiry: Option<Duration>,
+    ) -> Properties {
+        if connect.version == Version::V3_1_1 {
+            return Properties::NONE;
+        }
+        let asked = self.connections[slot].terms.session_expiry;
+        let expiry = (expiry != asked).then(|| terms::session_expiry_interval(expiry));
+        // [MQTT5-3.1.3-7] [MQTT5-3.2.2-16]
+        let assigned = connect.client_id.is_empty();
+        let assigned = assigned
+            .then(|| Text::new(client_id.to_owned()).ok())
+            .flatten();
+        let Config {
+            capabilities,
+            limits,
+            ..
+        } = &self.config;
+        expiry
+            .into_iter()
+            .chain(assigned.map(Property::AssignedClientIdentifier))
+            .chain(capabilities.announce(limits))
+            .collect()
+    }
+
     /// Whether the client may connect, and the identifier it does so with.
-    fn admit(&mut self, connect: &Connect) -> Result<Arc<str>, ReasonCode> {
+    fn admit(&mut self, slot: usize, connect: &Connect) -> Result<Arc<str>, ReasonCode> {
         let limits = &self.config.limits;
         let given = &connect.client_id;
         if given.as_bytes().len() > limits.client_id_bytes.max(23) {
-            // [MQTT311-3.1.3-9]
+            // [MQTT311-3.1.3-9] [MQTT5-3.1.3-8]
             return Err(ReasonCode::ClientIdentifierNotValid);
         }
-        if given.is_empty() && !connect.clean_session {
+        let v3_1_1 = connect.version == Version::V3_1_1;
+        if given.is_empty() && !connect.clean_session && v3_1_1 {
             // [MQTT311-3.1.3-7], [MQTT311-3.1.3-8]
             return Err(ReasonCode::ClientIdentifierNotValid);
+        }
+        if self.connections[slot].terms.authenticates {
+            // [MQTT5-4.12.0-1]
+            return Err(ReasonCode::BadAuthenticationMethod);
+        }
+        let capabilities = &self.config.capabilities;
+        if let Some(will) = &connect.will {
+            if will.qos > capabilities.maximum_qos {
+                // [MQTT5-3.2.2-12]
+                return Err(ReasonCode::QosNotSupported);
+            }
+            if will.retain && !capabilities.retain {
+                // [MQTT5-3.2.2-13]
+                return Err(ReasonCode::RetainNotSupported);
+            }
         }
         let known = self.by_client.get(given.as_str()).copied();
         let taken_over = known.is_some_and(|key| self.sessions[key].connection.is_some());
@@ -147,28 +212,38 @@ impl Broker {
 
     /// The session to use, and whether it was there already [MQTT311-3.1.4-3]
     /// [MQTT311-3.1.2-4] [MQTT311-3.1.2-6] [MQTT311-3.2.2-1] [MQTT311-3.2.2-2]
-    /// [MQTT311-3.2.2-3].
-    fn session_for(&mut self, slot: usize, client_id: Arc<str>, clean: bool) -> (SessionKey, bool) {
+    /// [MQTT311-3.2.2-3]; of 5.0 [MQTT5-3.1.2-4] [MQTT5-3.1.2-5] [MQTT5-3.1.2-6]
+    /// [MQTT5-3.2.2-2] [MQTT5-3.2.2-3].
+    fn session_for(
+        &mut self,
+        slot: usize,
+        client_id: &Arc<str>,
+        afresh: bool,
+        expiry: Option<Duration>,
+    ) -> (SessionKey, bool) {
         let conn = self.connections[slot].id;
-        let stored = self.by_client.get(&client_id).copied();
+        let stored = self.by_client.get(client_id).copied();
         if let Some(key) = stored {
-            if !clean {
+            if !afresh {
+                let session = &mut self.sessions[key];
+                session.expiry = expiry;
+                self.expiries.set(key, &mut session.armed, None);
                 self.effects.watch.tell(|observer, now| {
-                    observer.session(now, &client_id, SessionEvent::Resumed { conn });
+                    observer.session(now, client_id, SessionEvent::Resumed { conn });
                 });
                 return (key, true);
             }
             self.discard(key);
         }
-        let session = Session::new(Arc::clone(&client_id), clean);
-        let key = self.sessions.insert(session);
-        if !clean {
-            self.effects.journal.session_created(&client_id);
+        let session = Session::new(Arc::clone(client_id), expiry);
+        if !session.clean {
+            self.effects.journal.session_created(client_id);
         }
+        let key = self.sessions.insert(session);
         self.effects.watch.tell(|observer, now| {
-            observer.session(now, &client_id, SessionEvent::Created { conn });
+            observer.session(now, client_id, SessionEvent::Created { conn });
         });
-        self.by_client.insert(client_id, key);
+        self.by_client.insert(Arc::clone(client_id), key);
         (key, false)
     }
 
@@ -198,7 +273,10 @@ impl Broker {
         {
             self.effects.journal.will(&session.client_id, Some(will));
         }
-        let period = Duration::from_secs(u64::from(connect.keep_alive_s));
+        // [MQTT5-3.2.2-21] [MQTT5-3.2.2-22]
+        let ours = self.config.capabilities.server_keep_alive_s;
+        let ours = ours.filter(|_| connection.version == Version::V5);
+        let period = Duration::from_secs(ours.unwrap_or(connect.keep_alive_s).into());
         let enforced = !period.is_zero() && !quirks.has(Quirk::IgnoresKeepAlive);
         connection.silence_max = enforced.then(|| period * 3 / 2);
         let at = connection

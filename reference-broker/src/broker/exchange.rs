@@ -4,18 +4,20 @@
 use super::Broker;
 use crate::quirks::Quirk;
 use crate::topics::SessionKey;
-use crate::wire::{Ack, Packet, PacketId, Violation};
+use crate::wire::{Ack, Packet, PacketId, ReasonCode, Rule, Version};
 
 impl Broker {
+    /// Whatever its reason code is, the message is not sent again
+    /// [MQTT5-4.4.0-2].
     pub(super) fn puback(
         &mut self,
         slot: usize,
         session: SessionKey,
-        id: PacketId,
-    ) -> Result<(), Violation> {
+        ack: &Ack,
+    ) -> Result<(), Rule> {
         let journal = &mut self.effects.journal;
         let of = &mut self.sessions[session];
-        if let Some(mut delivered) = of.inflight.puback(id)? {
+        if let Some(mut delivered) = of.inflight.puback(ack.packet_id)? {
             journal.settled(&of.client_id, &mut delivered);
         }
         self.pump(slot, session);
@@ -24,58 +26,87 @@ impl Broker {
 
     /// PUBREC is answered with PUBREL, even to an identifier that is not known:
     /// the client holds state for it, and only so can it be rid of it
-    /// [MQTT311-4.3.3-1].
+    /// [MQTT311-4.3.3-1] [MQTT5-4.3.3-4]. A failure ends the exchange.
     pub(super) fn pubrec(
         &mut self,
         slot: usize,
         session: SessionKey,
-        packet_id: PacketId,
-    ) -> Result<(), Violation> {
+        ack: &Ack,
+    ) -> Result<(), Rule> {
+        let packet_id = ack.packet_id;
         let journal = &mut self.effects.journal;
         let of = &mut self.sessions[session];
-        if let Some(mut delivered) = of.inflight.pubrec(packet_id)? {
+        let delivered = of.inflight.pubrec(packet_id)?;
+        let known = delivered.is_some() || of.inflight.is_released(packet_id);
+        if let Some(mut delivered) = delivered {
             journal.settled(&of.client_id, &mut delivered);
-            let order = match of.clean {
-                false => journal.pubrel_due(&of.client_id, packet_id),
-                true => 0,
-            };
-            let republished = self.config.quirks.has(Quirk::RepublishesAfterPubrec);
-            let kept = republished.then_some(delivered);
-            of.inflight.release(packet_id, order, kept);
+            if !ack.code.is_failure() {
+                let order = match of.clean {
+                    false => journal.pubrel_due(&of.client_id, packet_id),
+                    true => 0,
+                };
+                let republished = self.config.quirks.has(Quirk::RepublishesAfterPubrec);
+                let kept = republished.then_some(delivered);
+                of.inflight.release(packet_id, order, kept);
+            }
         }
-        if !self.sessions[session].inflight.pubrel_is_queued(packet_id) {
+        let queued = self.sessions[session].inflight.pubrel_is_queued(packet_id);
+        if !queued && !ack.code.is_failure() {
             // [MQTT311-3.6.1-1] is the encoder's.
-            self.reply(slot, &Packet::PubRel(Ack::new(packet_id)));
+            let answer = self.answer(slot, packet_id, known);
+            self.reply(slot, &Packet::PubRel(answer));
         }
         self.pump(slot, session);
         Ok(())
     }
 
     /// PUBREL ends the identifier's use, and PUBCOMP answers it whether it was
-    /// in use or not: the client may be repeating itself [MQTT311-4.3.3-2].
-    pub(super) fn pubrel(&mut self, slot: usize, session: SessionKey, packet_id: PacketId) {
+    /// in use or not: the client may be repeating itself [MQTT311-4.3.3-2]
+    /// [MQTT5-4.3.3-11].
+    pub(super) fn pubrel(&mut self, slot: usize, session: SessionKey, ack: &Ack) {
+        let packet_id = ack.packet_id;
+        let known = self.forget_received(session, packet_id);
+        // [MQTT311-2.3.1-6]
+        let answer = self.answer(slot, packet_id, known);
+        self.reply(slot, &Packet::PubComp(answer));
+    }
+
+    /// Frees the identifier of a QoS 2 message that was received.
+    pub(super) fn forget_received(&mut self, session: SessionKey, packet_id: PacketId) -> bool {
         let of = &mut self.sessions[session];
-        if of.received.remove(&packet_id) && !of.clean {
+        let known = of.received.remove(&packet_id);
+        if known && !of.clean {
             let journal = &mut self.effects.journal;
             journal.received_released(&of.client_id, packet_id);
         }
-        // [MQTT311-2.3.1-6]
-        self.reply(slot, &Packet::PubComp(Ack::new(packet_id)));
+        known
     }
 
     pub(super) fn pubcomp(
         &mut self,
         slot: usize,
         session: SessionKey,
-        id: PacketId,
-    ) -> Result<(), Violation> {
+        ack: &Ack,
+    ) -> Result<(), Rule> {
         let of = &mut self.sessions[session];
-        if let Some(order) = of.inflight.pubcomp(id)?
+        if let Some(order) = of.inflight.pubcomp(ack.packet_id)?
             && !of.clean
         {
             self.effects.journal.pubrel_done(&of.client_id, order);
         }
         self.pump(slot, session);
         Ok(())
+    }
+
+    /// A PUBREL or PUBCOMP for an identifier that was in use, or was not.
+    fn answer(&self, slot: usize, packet_id: PacketId, known: bool) -> Ack {
+        let code = match self.connections[slot].version {
+            Version::V5 if !known => ReasonCode::PacketIdentifierNotFound,
+            Version::V5 | Version::V3_1_1 => ReasonCode::Success,
+        };
+        Ack {
+            code,
+            ..Ack::new(packet_id)
+        }
     }
 }

@@ -95,7 +95,7 @@ impl Broker {
             // Read by the caller.
             Entry::Body { .. } | Entry::Will { .. } => {}
             Entry::Session { client_id } => {
-                let session = Session::new(Arc::clone(&client_id), false);
+                let session = Session::new(Arc::clone(&client_id), None);
                 let key = self.sessions.insert(session);
                 self.by_client.insert(client_id, key);
             }

@@ -53,8 +53,11 @@ impl Broker {
         let known = session.filters.contains(filter);
         let room = session.filters.len() < self.config.limits.subscriptions_per_session;
         let rights = &self.connections[slot].rights;
-        if !self.config.access.may_subscribe(rights, filter) || !(known || room) {
+        if !self.config.access.may_subscribe(rights, filter) {
             return SubscribeCode::Refused(ReasonCode::NotAuthorized);
+        }
+        if !(known || room) {
+            return SubscribeCode::Refused(ReasonCode::QuotaExceeded);
         }
         // An identical filter's subscription is replaced. [MQTT311-3.8.4-3]
         if !known {
@@ -93,8 +96,14 @@ impl Broker {
     /// more are added [MQTT311-3.10.4-2].
     pub(super) fn unsubscribe(&mut self, slot: usize, key: SessionKey, unsubscribe: Unsubscribe) {
         let ended = !self.config.quirks.has(Quirk::ForwardsAfterUnsubscribe);
+        let mut codes = Vec::with_capacity(unsubscribe.filters.len());
         for filter in &unsubscribe.filters {
             let session = &mut self.sessions[key];
+            // [MQTT5-3.11.3-1] [MQTT5-3.11.3-2]
+            codes.push(match session.filters.contains(filter) {
+                true => ReasonCode::Success,
+                false => ReasonCode::NoSubscriptionExisted,
+            });
             if ended && session.filters.remove(filter) {
                 self.topics.remove(filter.as_bytes(), key);
                 if !session.clean {
@@ -104,6 +113,10 @@ impl Broker {
             }
         }
         let packet_id = unsubscribe.packet_id;
-        self.reply(slot, &Packet::UnsubAck(UnsubAck::new(packet_id)));
+        let unsuback = UnsubAck {
+            codes,
+            ..UnsubAck::new(packet_id)
+        };
+        self.reply(slot, &Packet::UnsubAck(unsuback));
     }
 }

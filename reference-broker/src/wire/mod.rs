@@ -54,6 +54,7 @@ pub use topic::{TopicFilter, TopicName};
 pub use unsuback::UnsubAck;
 pub use unsubscribe::Unsubscribe;
 
+pub(crate) use error::Rule;
 pub(crate) use topic::levels;
 
 /// The version of the protocol that packets are written in.

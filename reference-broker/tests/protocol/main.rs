@@ -12,6 +12,7 @@ mod quirks;
 mod retained;
 mod sessions;
 mod subscribing;
+mod v5;
 mod violations;
 mod wills;
 mod world;

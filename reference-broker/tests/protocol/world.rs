@@ -184,12 +184,22 @@ impl World {
         look(&self.seen.lock().expect("no panic"))
     }
 
-    /// Opens a connection and says nothing.
+    /// Opens a connection of 3.1.1 and says nothing.
     pub(crate) fn open(&mut self) -> ConnId {
-        let conn = self.broker.open(self.now);
         let most = self.broker.config().limits.packet_bytes;
+        self.open_with(Decoder::new(Version::V3_1_1, Sender::Client, most))
+    }
+
+    /// Opens a connection whose CONNECT chooses the version.
+    pub(crate) fn open_any(&mut self) -> ConnId {
+        let most = self.broker.config().limits.packet_bytes;
+        self.open_with(Decoder::negotiating(most))
+    }
+
+    fn open_with(&mut self, uplink: Decoder) -> ConnId {
+        let conn = self.broker.open(self.now);
         let client = Client {
-            uplink: Decoder::new(Version::V3_1_1, Sender::Client, most),
+            uplink,
             malformed: false,
             inbox: Vec::new(),
             stalled: false,
@@ -220,24 +230,46 @@ impl World {
 
     pub(crate) fn send(&mut self, conn: ConnId, packet: &Packet) {
         let mut bytes = Vec::new();
-        packet.encode(Version::V3_1_1, &mut bytes);
+        packet.encode(self.version(conn), &mut bytes);
         self.raw(conn, &bytes);
+    }
+
+    fn version(&self, conn: ConnId) -> Version {
+        self.clients[&conn].uplink.version()
     }
 
     /// Opens a connection, sends this CONNECT and expects this answer.
     #[track_caller]
     pub(crate) fn connect(&mut self, connect: Connect, session_present: bool) -> ConnId {
-        let conn = self.open();
-        self.send(conn, &Packet::Connect(Box::new(connect)));
-        let accepted = ConnAck::accepted(session_present);
-        let inbox = self.inbox(conn);
-        assert_eq!(inbox.first(), Some(&Packet::ConnAck(accepted)));
-        // What came behind the CONNACK is left for the test to look at.
-        let client = self.clients.get_mut(&conn).expect("opened");
-        inbox[1..]
-            .iter()
-            .for_each(|packet| packet.encode(Version::V3_1_1, &mut client.inbox));
+        let (conn, connack) = self.accepted(connect);
+        assert_eq!(connack.session_present, session_present);
         conn
+    }
+
+    /// The same, for all that the answer says.
+    #[track_caller]
+    pub(crate) fn accepted(&mut self, connect: Connect) -> (ConnId, ConnAck) {
+        let conn = match connect.version {
+            Version::V5 => self.open_any(),
+            _ => self.open(),
+        };
+        self.send(conn, &Packet::Connect(Box::new(connect)));
+        let inbox = self.inbox(conn);
+        let Some(Packet::ConnAck(connack)) = inbox.first() else {
+            panic!("expected a CONNACK, found {inbox:?}");
+        };
+        assert_eq!(connack.code, ReasonCode::Success);
+        // What came behind the CONNACK is left for the test to look at.
+        self.put_back(conn, &inbox[1..]);
+        (conn, connack.clone())
+    }
+
+    fn put_back(&mut self, conn: ConnId, packets: &[Packet]) {
+        let version = self.version(conn);
+        let client = self.clients.get_mut(&conn).expect("opened");
+        packets
+            .iter()
+            .for_each(|packet| packet.encode(version, &mut client.inbox));
     }
 
     /// A client that starts afresh.
@@ -259,10 +291,7 @@ impl World {
         self.send(conn, &subscribe(0x5b, &[(filter, qos)]));
         let inbox = self.inbox(conn);
         assert_eq!(inbox.first(), Some(&suback(0x5b, &[qos])));
-        let client = self.clients.get_mut(&conn).expect("opened");
-        inbox[1..]
-            .iter()
-            .for_each(|packet| packet.encode(Version::V3_1_1, &mut client.inbox));
+        self.put_back(conn, &inbox[1..]);
     }
 
     /// Publishes and goes through the exchange to its end.
@@ -301,9 +330,7 @@ impl World {
         let inbox = self.inbox(conn);
         let (last, rest) = inbox.split_last().expect("an answer");
         assert_eq!(last, packet);
-        let client = self.clients.get_mut(&conn).expect("opened");
-        rest.iter()
-            .for_each(|packet| packet.encode(Version::V3_1_1, &mut client.inbox));
+        self.put_back(conn, rest);
     }
 
     /// The next password that is to be checked.
@@ -365,7 +392,7 @@ impl World {
     }
 
     /// Moves bytes until nothing moves.
-    fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         self.deliver();
         while let Some(store) = &mut self.store
             && let Some(batch) = self.broker.take_batch()
@@ -407,7 +434,7 @@ impl World {
     pub(crate) fn inbox(&mut self, conn: ConnId) -> Vec<Packet> {
         let bytes = std::mem::take(&mut self.clients.get_mut(&conn).expect("opened").inbox);
         let mut input = &bytes[..];
-        let mut downlink = Decoder::new(Version::V3_1_1, Sender::Server, usize::MAX);
+        let mut downlink = Decoder::new(self.version(conn), Sender::Server, usize::MAX);
         let mut packets = Vec::new();
         while let Some(packet) = downlink.decode(&mut input).expect("the broker is strict") {
             packets.push(packet);
@@ -436,6 +463,28 @@ impl World {
         let actual = self.seen(|seen| seen.closed.get(&conn).cloned());
         assert_eq!(actual.as_ref(), Some(reason));
         assert!(self.clients[&conn].gone, "the stream is to be closed");
+    }
+
+    /// Nothing has come but a DISCONNECT with this code for this reason, and the
+    /// connection was closed.
+    #[track_caller]
+    pub(crate) fn expect_disconnect(&mut self, conn: ConnId, code: u8) -> CloseReason {
+        let code = ReasonCode::from_byte(code).expect("a reason code");
+        let properties = Properties::NONE;
+        let disconnect = Packet::Disconnect(Disconnect { code, properties });
+        assert_eq!(self.inbox(conn), [disconnect]);
+        assert!(self.clients[&conn].gone, "the stream is to be closed");
+        let reason = self.seen(|seen| seen.closed.get(&conn).cloned());
+        reason.expect("closed")
+    }
+
+    /// The same for a breach of this rule.
+    #[track_caller]
+    pub(crate) fn expect_breach_5(&mut self, conn: ConnId, code: u8, rule: &str) {
+        match self.expect_disconnect(conn, code) {
+            CloseReason::Wire(error) => assert_eq!(error.rule(), Some(rule)),
+            other => panic!("expected a close for {rule}, found {other:?}"),
+        }
     }
 
     /// Nothing has come but a close for a breach of this rule.

@@ -1,0 +1,82 @@
+//! What the server offers beyond the least that MQTT 5.0 asks of one, and tells
+//! its clients in CONNACK (section 3.2.2.3). To 3.1.1 it cannot be told; a
+//! 3.1.1 client that asks for more is refused as far as its packets can say so.
+
+use std::num::{NonZeroU16, NonZeroU32};
+use std::time::Duration;
+
+use crate::limits::Limits;
+use crate::wire::{Property, Qos};
+
+/// What the server offers, switch by switch. By default everything.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// The highest quality of service of messages taken and granted
+    /// `[MQTT5-3.2.2-9]`.
+    pub maximum_qos: Qos,
+    /// Whether messages are retained.
+    pub retain: bool,
+    /// Whether filters may have wildcards.
+    pub wildcard_subscriptions: bool,
+    /// Whether subscriptions may have identifiers.
+    pub subscription_identifiers: bool,
+    /// Whether there are shared subscriptions.
+    pub shared_subscriptions: bool,
+    /// QoS 1 and 2 messages that one client may have under way to the server at
+    /// once. Default 65,535.
+    pub receive_maximum: NonZeroU16,
+    /// Topic aliases that one client may use towards the server. Default 16.
+    pub topic_alias_maximum: u16,
+    /// How long a session is kept at most once its connection has ended; `None`
+    /// for ever.
+    pub session_expiry_max: Option<Duration>,
+    /// The keep-alive time of every client, in seconds, whatever it asks for
+    /// `[MQTT5-3.2.2-21]`; `None` leaves it to the client.
+    pub server_keep_alive_s: Option<u16>,
+}
+
+impl Default for Capabilities {
+    fn default() -> Self {
+        Self {
+            maximum_qos: Qos::ExactlyOnce,
+            retain: true,
+            wildcard_subscriptions: true,
+            subscription_identifiers: true,
+            shared_subscriptions: true,
+            receive_maximum: NonZeroU16::MAX,
+            topic_alias_maximum: 16,
+            session_expiry_max: None,
+            server_keep_alive_s: None,
+        }
+    }
+}
+
+impl Capabilities {
+    /// What CONNACK has to say of them: whatever is not as a client assumes.
+    pub(crate) fn announce(&self, limits: &Limits) -> impl Iterator<Item = Property> {
+        let most = limits.packet_bytes;
+        let packet_bytes = u32::try_from(most).ok().and_then(NonZeroU32::new);
+        let limited = most < Limits::default().packet_bytes;
+        let aliases = self.topic_alias_maximum;
+        [
+            (self.receive_maximum != NonZeroU16::MAX)
+                .then_some(Property::ReceiveMaximum(self.receive_maximum)),
+            (self.maximum_qos != Qos::ExactlyOnce)
+                .then_some(Property::MaximumQos(self.maximum_qos)),
+            (!self.retain).then_some(Property::RetainAvailable(false)),
+            packet_bytes
+                .filter(|_| limited)
+                .map(Property::MaximumPacketSize),
+            (aliases > 0).then_some(Property::TopicAliasMaximum(aliases)),
+            (!self.wildcard_subscriptions)
+                .then_some(Property::WildcardSubscriptionAvailable(false)),
+            (!self.subscription_identifiers)
+                .then_some(Property::SubscriptionIdentifierAvailable(false)),
+            (!self.shared_subscriptions).then_some(Property::SharedSubscriptionAvailable(false)),
+            self.server_keep_alive_s.map(Property::ServerKeepAlive),
+        ]
+        .into_iter()
+        .flatten()
+    }
+}

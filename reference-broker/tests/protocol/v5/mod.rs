@@ -1,0 +1,35 @@
+//! What only MQTT 5.0 has.
+
+mod connecting;
+mod ending;
+mod reasons;
+
+use squall_broker::wire::{Connect, Properties, Property, Version};
+
+use crate::world::persistent;
+
+/// A CONNECT of 5.0 that takes up what there is of a session, which ends with the
+/// connection.
+fn connect(client_id: &str) -> Connect {
+    Connect {
+        version: Version::V5,
+        ..persistent(client_id)
+    }
+}
+
+/// The same, with these properties.
+fn connect_with(client_id: &str, properties: impl IntoIterator<Item = Property>) -> Connect {
+    Connect {
+        properties: properties.into_iter().collect(),
+        ..connect(client_id)
+    }
+}
+
+/// The same, whose session is kept this long.
+fn kept(client_id: &str, expiry_s: u32) -> Connect {
+    connect_with(client_id, [Property::SessionExpiryInterval(expiry_s)])
+}
+
+fn list(properties: &Properties) -> Vec<Property> {
+    properties.iter().collect()
+}

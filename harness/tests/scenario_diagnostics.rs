@@ -108,6 +108,17 @@ fn the_valid_scenario_is_valid() {
     "jitter = \"30s\"",
     "readings = 40, gap = \"2s\", awake_max = \"1m\""
 )]
+#[case::listening_in_its_sleep("jitter = \"30s\"", "listen = \"1m\"")]
+#[case::memory_of_another_kind("count = 1\n", "count = 1\ndevice_memory = \"fram\"\n")]
+#[case::an_empty_client_id("keep_alive = \"30s\"", "client_id = \"\"")]
+#[case::a_client_id_with_an_unknown_placeholder("keep_alive = \"30s\"", "client_id = \"{target}\"")]
+#[case::addressed_to_nobody("\"valley/{device}\"", "\"valley/{target}\"")]
+#[case::addressed_to_no_device("\"valley/{device}\"", "\"valley/{device}\", to = \"recorder\"")]
+#[case::addressed_to_an_unknown_fleet(
+    "\"valley/{device}\"",
+    "\"valley/{target}\", to = \"recorders\""
+)]
+#[case::an_empty_payload_of_a_size("\"random-walk\", unit = \"degC\"", "\"empty\", bytes = 3")]
 #[case::jitter_too_large("jitter = \"30s\"", "jitter = \"3m\"")]
 #[case::window_too_small("[expect]", "[network]\nwindow = 511\n[expect]")]
 #[case::tick_too_small("[expect]", "[network]\ntick = \"100us\"\n[expect]")]

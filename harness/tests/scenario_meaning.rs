@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use rstest::{Context, rstest};
 use squall::scenario::{
-    Chosen, Direction, Fault, FaultKind, Fleet, Latency, Lifecycle, Metric, PRESETS, PacketType,
-    Payload, Qos, Relation, Scenario, Sender, Start, Target, TimeRange, Times, Trigger, Ways, When,
-    Whole,
+    Chosen, DeviceMemory, Direction, Fault, FaultKind, Fleet, Latency, Lifecycle, Metric, PRESETS,
+    PacketType, Payload, Qos, Relation, Scenario, Sender, Start, Target, TimeRange, Times, Trigger,
+    Ways, When, Whole,
 };
 use squall_broker::{Quirk, Quirks};
 
@@ -51,6 +51,8 @@ fn defaults_are_as_documented() {
     );
     let publish = fleet.publish.as_ref().expect("it publishes");
     assert_eq!(publish.qos, [Qos::AtMostOnce]);
+    assert_eq!(fleet.mqtt.client_id, "{device}");
+    assert_eq!(fleet.device_memory, DeviceMemory::Flash);
     assert!(matches!(&publish.payload, Payload::Json { unit, .. } if unit == "value"));
 }
 
@@ -232,6 +234,52 @@ fn the_lines_of_a_file_are_readings() {
     let scenario = Scenario::parse(&path, &text, &[]).expect("it parses");
     let publish = scenario.fleets[0].publish.as_ref().expect("it publishes");
     assert!(matches!(&publish.payload, Payload::File { lines, .. } if *lines == ["one", "two"]));
+}
+
+const COMMANDS: &str = r#"
+[[fleet]]
+name = "valve"
+site = "valley"
+count = 4
+device_memory = "ram"
+lifecycle = { kind = "periodic", every = "5m" }
+mqtt = { client_id = "{fleet}", clean_session = false }
+subscribe = [{ filter = "command/{device}", qos = 1, stay = "1h" }]
+"#;
+
+#[test]
+fn readings_are_addressed_to_a_fleet_that_may_come_later() {
+    let text = BASE.replace(
+        "topic = \"t/{device}\"",
+        "topic = \"command/{target}\", to = \"valve\", payload = { kind = \"empty\" }",
+    ) + COMMANDS;
+    let scenario = parse(&text, &[]);
+    let publish = scenario.fleets[0].publish.as_ref().expect("it publishes");
+    assert_eq!((publish.to, &publish.payload), (Some(1), &Payload::Empty));
+    let valve = &scenario.fleets[1];
+    assert_eq!(valve.mqtt.client_id, "{fleet}");
+    assert_eq!(valve.device_memory, DeviceMemory::Ram);
+    assert_eq!(valve.subscribe[0].stay, Some(Duration::from_secs(3600)));
+    // Sleepers do not wake in step.
+    assert_eq!(valve.start.spread, Duration::from_secs(300));
+}
+
+#[rstest]
+#[case::who_subscribes_listens("", "", 5)]
+#[case::for_half_its_time_awake(", awake_max = \"4s\"", "", 2)]
+#[case::for_as_long_as_said(", listen = \"20s\"", "", 20)]
+#[case::who_does_not_does_not("", "publish = { topic = \"t\" }", 0)]
+fn a_periodic_device_listens(#[case] lifecycle: &str, #[case] publish: &str, #[case] seconds: u64) {
+    let mut text = format!("{BASE}{COMMANDS}").replace("\"5m\"", &format!("\"5m\"{lifecycle}"));
+    if !publish.is_empty() {
+        let (kept, _) = text.split_once("subscribe").expect("it subscribes");
+        text = format!("{kept}{publish}");
+    }
+    let valve = &parse(&text, &[]).fleets[1];
+    let Lifecycle::Periodic { listen, .. } = valve.lifecycle else {
+        panic!("{:?}", valve.lifecycle);
+    };
+    assert_eq!(listen, Duration::from_secs(seconds));
 }
 
 fn fault(text: &str) -> Fault {

@@ -5,4 +5,5 @@ mod lifecycles;
 mod offline;
 mod sessions;
 mod strikes;
+mod subscriptions;
 mod support;

@@ -12,6 +12,8 @@ pub struct Fleet {
     pub site: usize,
     /// How many devices, at least 1.
     pub count: u32,
+    /// Where a device keeps its state.
+    pub device_memory: DeviceMemory,
     /// When a device is there.
     pub lifecycle: Lifecycle,
     /// When a device first wakes.
@@ -42,6 +44,17 @@ impl Fleet {
     pub const WINDOW_OF_COMPUTERS: u32 = 64 << 10;
 }
 
+/// Where a device keeps what it owes, its half of the session, and which
+/// subscriptions it has. Either lasts through sleep.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DeviceMemory {
+    /// It outlasts a power failure.
+    #[default]
+    Flash,
+    /// It is gone when the power fails.
+    Ram,
+}
+
 /// When a device first wakes: at a time drawn evenly from `after` to
 /// `after + spread`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,7 +70,8 @@ pub struct Start {
 pub enum Lifecycle {
     /// Connected from its start to the end of the run.
     AlwaysOn,
-    /// Wakes, connects, publishes, waits for what is owed, disconnects, sleeps.
+    /// Wakes, connects, publishes, listens, waits for what is owed, disconnects,
+    /// sleeps.
     Periodic {
         /// From one wake-up to the next.
         every: Duration,
@@ -68,6 +82,8 @@ pub enum Lifecycle {
         readings: u32,
         /// Between two readings of one wake-up, more than zero.
         gap: Duration,
+        /// A device stays connected for this long at least; less than `awake_max`.
+        listen: Duration,
         /// A device that is still owed something goes back to sleep after this
         /// long awake.
         awake_max: Duration,
@@ -132,6 +148,8 @@ pub struct Clock {
 pub struct Mqtt {
     /// Version of the protocol.
     pub version: MqttVersion,
+    /// Client identifier; `{device}` and `{fleet}` stand for their names.
+    pub client_id: String,
     /// Keep Alive in whole seconds; zero switches it off.
     pub keep_alive: Duration,
     /// Clean Session of CONNECT.
@@ -197,8 +215,12 @@ pub struct Reconnect {
 /// What a device publishes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Publish {
-    /// Where to; `{device}` and `{fleet}` stand for their names.
+    /// Where to; `{device}` and `{fleet}` stand for their names, and `{target}`
+    /// for that of the device a reading is addressed to.
     pub topic: String,
+    /// Index of the fleet in [`Scenario::fleets`](super::Scenario::fleets) whose
+    /// devices the readings are addressed to in turn.
+    pub to: Option<usize>,
     /// Quality of service of each reading in turn; never empty.
     pub qos: Vec<Qos>,
     /// Whether the broker is to retain each reading.
@@ -215,7 +237,7 @@ pub struct Publish {
     pub payload: Payload,
 }
 
-/// What is in a reading; each one carries a unique id as well.
+/// What is in a reading; each one but the empty carries a unique id as well.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Payload {
     /// A JSON object with a value drawn evenly from `min` to `max`.
@@ -261,6 +283,8 @@ pub enum Payload {
         /// Length of one swing.
         period: Duration,
     },
+    /// Nothing.
+    Empty,
     /// The lines of a file in turn, from the first again after the last.
     File {
         /// The file.
@@ -282,4 +306,7 @@ pub struct Subscription {
     pub filter: String,
     /// Largest quality of service asked for.
     pub qos: Qos,
+    /// A device unsubscribes this long after the broker has granted it; never
+    /// if `None`.
+    pub stay: Option<Duration>,
 }

@@ -35,8 +35,8 @@ pub use fault::{
     Chosen, Fault, FaultKind, PacketType, Sender, Target, TimeRange, Times, Trigger, Ways, When,
 };
 pub use fleet::{
-    Clock, Fleet, Lifecycle, Mqtt, MqttVersion, Payload, Publish, Qos, Reconnect, Span, Start,
-    Subscription, Will,
+    Clock, DeviceMemory, Fleet, Lifecycle, Mqtt, MqttVersion, Payload, Publish, Qos, Reconnect,
+    Span, Start, Subscription, Will,
 };
 pub use link::{Direction, GilbertElliott, Latency, LinkSpec, Reorder};
 pub use presets::PRESETS;

@@ -1,14 +1,17 @@
-//! Topics and topic filters of a scenario: MQTT's own rules, plus the
-//! placeholders `{device}` and `{fleet}`.
+//! Topics, topic filters and client identifiers of a scenario: MQTT's own
+//! rules, plus the placeholders `{device}`, `{fleet}` and `{target}`.
 
 use super::text::Complaint;
 
 /// What may stand in braces.
 pub(crate) const PLACEHOLDERS: [&str; 2] = ["device", "fleet"];
 
+/// What may stand in braces in a topic of readings.
+pub(crate) const PLACEHOLDERS_OF_READINGS: [&str; 3] = ["device", "fleet", "target"];
+
 /// Checks a topic name to publish to.
-pub(crate) fn check_name(topic: &str) -> Result<(), Complaint> {
-    check_common(topic, "topic")?;
+pub(crate) fn check_name(topic: &str, placeholders: &[&str]) -> Result<(), Complaint> {
+    check_common(topic, "topic", placeholders)?;
     // [MQTT311-3.3.2-2] A topic name in a PUBLISH has no wildcards.
     if let Some(wildcard) = topic.chars().find(|c| matches!(c, '+' | '#')) {
         return Err(Complaint::new(
@@ -22,7 +25,7 @@ pub(crate) fn check_name(topic: &str) -> Result<(), Complaint> {
 
 /// Checks a topic filter to subscribe to.
 pub(crate) fn check_filter(filter: &str) -> Result<(), Complaint> {
-    check_common(filter, "topic filter")?;
+    check_common(filter, "topic filter", &PLACEHOLDERS)?;
     let complain = |rule: &str| {
         Err(Complaint::new(
             format!("`{filter}` is not a topic filter"),
@@ -44,6 +47,11 @@ pub(crate) fn check_filter(filter: &str) -> Result<(), Complaint> {
     Ok(())
 }
 
+/// Checks a client identifier.
+pub(crate) fn check_client_id(client_id: &str) -> Result<(), Complaint> {
+    check_common(client_id, "client identifier", &PLACEHOLDERS)
+}
+
 /// Whether a filter may match a topic, both still with their placeholders:
 /// `{device}` may stand for anything.
 pub(crate) fn may_match(filter: &str, topic: &str) -> bool {
@@ -62,7 +70,7 @@ pub(crate) fn may_match(filter: &str, topic: &str) -> bool {
     levels.next().is_none()
 }
 
-fn check_common(text: &str, kind: &str) -> Result<(), Complaint> {
+fn check_common(text: &str, kind: &str, placeholders: &[&str]) -> Result<(), Complaint> {
     // [MQTT311-4.7.3-1], [MQTT311-4.7.3-2], [MQTT311-4.7.3-3]
     if text.is_empty() {
         return Err(Complaint::new(
@@ -86,11 +94,15 @@ fn check_common(text: &str, kind: &str) -> Result<(), Complaint> {
             "MQTT carries at most 65,535 bytes, placeholders filled in",
         ));
     }
-    check_placeholders(text)
+    check_placeholders(text, placeholders)
 }
 
-fn check_placeholders(text: &str) -> Result<(), Complaint> {
-    let help = "in braces may stand `{device}` (such as thermometer-17) or `{fleet}`";
+fn check_placeholders(text: &str, placeholders: &[&str]) -> Result<(), Complaint> {
+    let help = if placeholders.contains(&"target") {
+        "in braces may stand `{device}` (such as thermometer-17), `{fleet}`, or, with `to`, `{target}`"
+    } else {
+        "in braces may stand `{device}` (such as thermometer-17) or `{fleet}`"
+    };
     let mut rest = text;
     while let Some(start) = rest.find(['{', '}']) {
         let complain = |found: &str| {
@@ -104,7 +116,7 @@ fn check_placeholders(text: &str) -> Result<(), Complaint> {
         let end = inside.find('}').ok_or_else(|| complain(inside))?;
         let found = &inside[..=end];
         let name = found.trim_start_matches('{').trim_end_matches('}');
-        if found.len() != name.len() + 2 || !PLACEHOLDERS.contains(&name) {
+        if found.len() != name.len() + 2 || !placeholders.contains(&name) {
             return Err(complain(found));
         }
         rest = &inside[end + 1..];
@@ -129,8 +141,14 @@ mod tests {
     #[case("{device", false)]
     #[case("device}", false)]
     #[case("{{device}}", false)]
+    #[case("command/{target}", false)]
     fn names(#[case] topic: &str, #[case] valid: bool) {
-        assert_eq!(check_name(topic).is_ok(), valid);
+        assert_eq!(check_name(topic, &PLACEHOLDERS).is_ok(), valid);
+    }
+
+    #[test]
+    fn readings_may_be_addressed() {
+        assert!(check_name("command/{target}", &PLACEHOLDERS_OF_READINGS).is_ok());
     }
 
     #[rstest]

@@ -8,7 +8,6 @@ use crate::trace::Texts;
 use squall_devices as devices;
 use squall_devices::{DeviceId, FleetError};
 use std::sync::Arc;
-use std::time::Duration;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Readings a device keeps while it cannot send them: a day of one a minute.
@@ -91,7 +90,7 @@ impl Cast {
                         retain: will.retain,
                     }
                 });
-                let client_id = texts.id(&name);
+                let client_id = texts.id(&fleet.client_id(index));
                 roster.device(name, client_id, will);
             }
         }
@@ -139,9 +138,13 @@ fn device_fleet(
         start_spread: fleet.start.spread,
         // Parts per billion: the scenario's parts per million may have decimals.
         clock_drift_ppb: libm::round(fleet.clock.drift_ppm * 1e3) as u32,
-        device_memory: devices::DeviceMemory::Flash,
+        device_memory: match fleet.device_memory {
+            scenario::DeviceMemory::Flash => devices::DeviceMemory::Flash,
+            scenario::DeviceMemory::Ram => devices::DeviceMemory::Ram,
+        },
         lifecycle: lifecycle(fleet),
         mqtt: devices::MqttSettings {
+            client_id: mqtt.client_id.clone(),
             keep_alive_s: mqtt.keep_alive.as_secs() as u16,
             clean_session: mqtt.clean_session,
             username: mqtt.username.clone(),
@@ -164,7 +167,10 @@ fn device_fleet(
         },
         publish: fleet.publish.as_ref().map(|publish| devices::Publish {
             topic: publish.topic.clone(),
-            to: None,
+            to: publish.to.map(|to| devices::Addressees {
+                fleet: scenario.fleets[to].name.clone(),
+                count: scenario.fleets[to].count,
+            }),
             qos: publish.qos.iter().copied().map(qos).collect(),
             retain: publish.retain,
             payload: payload(&publish.payload),
@@ -179,7 +185,7 @@ fn device_fleet(
             .map(|subscription| devices::Subscribe {
                 filter: subscription.filter.clone(),
                 qos: qos(subscription.qos),
-                stay: None,
+                stay: subscription.stay,
             })
             .collect(),
         quiet_after: Some(scenario.duration.saturating_sub(scenario.drain)),
@@ -199,6 +205,7 @@ fn lifecycle(fleet: &scenario::Fleet) -> devices::Lifecycle {
             jitter,
             readings,
             gap,
+            listen,
             awake_max,
         } => devices::Lifecycle::Periodic {
             every,
@@ -206,7 +213,7 @@ fn lifecycle(fleet: &scenario::Fleet) -> devices::Lifecycle {
             visit: devices::Visit {
                 readings,
                 gap,
-                linger: Duration::ZERO,
+                linger: listen,
                 patience: awake_max,
             },
         },
@@ -288,6 +295,7 @@ fn payload(payload: &scenario::Payload) -> devices::Payload {
         scenario::Payload::Fixed { bytes } => devices::Payload::Fixed {
             bytes: bytes as usize,
         },
+        scenario::Payload::Empty => devices::Payload::Empty,
         scenario::Payload::File { ref lines, .. } => {
             devices::Payload::Lines(lines.iter().map(|line| line.as_str().into()).collect())
         }

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::scalar::{
-    Bytes, Count, Decimals, Drift, KeepAlive, Name, Qos, Share, Size, Time, TopicFilter, TopicName,
-    UnitName,
+    Bytes, ClientId, Count, Decimals, Drift, KeepAlive, Name, Qos, ReadingTopic, Share, Size, Time,
+    TopicFilter, TopicName, UnitName,
 };
 use super::value::{At, Either, OneOrMore};
 
@@ -23,8 +23,11 @@ pub(crate) struct FleetTable {
     pub(crate) lifecycle: Option<At<LifecycleTable>>,
     /// When a device first wakes: a length of time over which the fleet's
     /// starts are spread evenly, or a table. Over one `every` unless given,
-    /// so that a fleet does not move in step; subscribers start at once.
+    /// so that a fleet does not move in step; fleets without one start at once.
     pub(crate) start: Option<At<Either<Time, StartTable>>>,
+    /// Where a device keeps what it owes, its half of the session, and which
+    /// subscriptions it has; "flash" unless given.
+    pub(crate) device_memory: Option<DeviceMemoryName>,
     /// How wrong a device's clock is; not at all unless given.
     #[serde(default)]
     pub(crate) clock: ClockTable,
@@ -44,6 +47,17 @@ pub(crate) struct FleetTable {
     pub(crate) subscribe: Vec<SubscribeTable>,
 }
 
+/// Where a device keeps its state. Either lasts through sleep.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum DeviceMemoryName {
+    /// It outlasts a power failure.
+    Flash,
+    /// It is gone when the power fails: by a fault, or by a life cycle that goes
+    /// down without a DISCONNECT.
+    Ram,
+}
+
 /// When a device is there, by `kind`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -51,7 +65,8 @@ pub(crate) struct FleetTable {
 pub(crate) enum LifecycleTable {
     /// Connected from its start to the end of the run.
     AlwaysOn {},
-    /// Wakes, connects, publishes, waits for what is owed, disconnects, sleeps.
+    /// Wakes, connects, publishes, listens, waits for what is owed, disconnects,
+    /// sleeps.
     Periodic {
         /// From one wake-up to the next.
         every: At<Time>,
@@ -62,6 +77,10 @@ pub(crate) enum LifecycleTable {
         readings: Option<Count>,
         /// Between two readings of one wake-up; 1s unless given.
         gap: Option<At<Time>>,
+        /// A device stays connected for this long at least, so that what waits
+        /// for it arrives; 5s for a fleet that subscribes (at most half of
+        /// `awake_max`) and not at all for others unless given.
+        listen: Option<At<Time>>,
         /// A device that is still owed something goes back to sleep after this
         /// long awake; a minute unless given, at most half of `every`.
         awake_max: Option<At<Time>>,
@@ -142,6 +161,9 @@ pub(crate) struct ClockTable {
 pub(crate) struct MqttTable {
     /// Version of the protocol; "3.1.1" unless given.
     pub(crate) version: Option<VersionName>,
+    /// Client identifier; `{device}` unless given. Devices with the same one
+    /// take each other's connection over.
+    pub(crate) client_id: Option<ClientId>,
     /// Keep Alive; 60s unless given.
     pub(crate) keep_alive: Option<KeepAlive>,
     /// Clean Session; true unless given.
@@ -208,8 +230,12 @@ pub(crate) struct ReconnectTable {
     expecting = "a table such as { topic = \"valley/{device}/temperature\", qos = 1, every = \"1m\" }"
 )]
 pub(crate) struct PublishTable {
-    /// Where to; `{device}` and `{fleet}` stand for their names.
-    pub(crate) topic: TopicName,
+    /// Where to; `{device}` and `{fleet}` stand for their names, and `{target}`
+    /// for that of the device a reading is addressed to.
+    pub(crate) topic: At<ReadingTopic>,
+    /// Name of a fleet whose devices the readings are addressed to: the first
+    /// reading to its first device, and so on in turn. Nobody unless given.
+    pub(crate) to: Option<At<Name>>,
     /// Quality of service, or several that readings take in turn; 0 unless
     /// given.
     pub(crate) qos: Option<At<OneOrMore<Qos>>>,
@@ -227,7 +253,8 @@ pub(crate) struct PublishTable {
     pub(crate) payload: Option<At<PayloadTable>>,
 }
 
-/// What is in a reading, by `kind`; each one carries a unique id as well.
+/// What is in a reading, by `kind`; each one but the empty carries a unique id
+/// as well.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[schemars(tag = "kind")]
@@ -274,6 +301,8 @@ pub(crate) enum PayloadTable {
         /// Length of one swing; a day unless given.
         period: Option<At<Time>>,
     },
+    /// Nothing: retained, it clears the value of its topic.
+    Empty {},
     /// The lines of a file in turn, from the first again after the last.
     File {
         /// The file, relative to the scenario.
@@ -292,4 +321,7 @@ pub(crate) struct SubscribeTable {
     pub(crate) filter: TopicFilter,
     /// Largest quality of service asked for; 0 unless given.
     pub(crate) qos: Option<Qos>,
+    /// A device unsubscribes this long after the broker has granted it, or when
+    /// it is next connected; never unless given.
+    pub(crate) stay: Option<Time>,
 }

@@ -98,7 +98,9 @@ scalars!(
     Line,
     Qos,
     TopicName,
+    ReadingTopic,
     TopicFilter,
+    ClientId,
     KeepAlive,
     UnitName,
     Decimals,
@@ -499,7 +501,7 @@ impl Scalar for TopicName {
     const EXPECTED: &'static str = "a topic such as \"valley/{device}/temperature\"";
 
     fn from_text(text: &str) -> Result<Self, Complaint> {
-        topic::check_name(text).map(|()| Self(text.to_owned()))
+        topic::check_name(text, &topic::PLACEHOLDERS).map(|()| Self(text.to_owned()))
     }
     fn describe() -> (&'static str, Schema) {
         let schema = json_schema!({
@@ -509,6 +511,48 @@ impl Scalar for TopicName {
             "examples": ["valley/{device}/temperature"],
         });
         ("Topic", schema)
+    }
+}
+
+/// A topic of readings, which may be addressed to somebody.
+#[derive(Clone, Debug)]
+pub(crate) struct ReadingTopic(pub(crate) String);
+
+impl Scalar for ReadingTopic {
+    const EXPECTED: &'static str = TopicName::EXPECTED;
+
+    fn from_text(text: &str) -> Result<Self, Complaint> {
+        topic::check_name(text, &topic::PLACEHOLDERS_OF_READINGS).map(|()| Self(text.to_owned()))
+    }
+    fn describe() -> (&'static str, Schema) {
+        let schema = json_schema!({
+            "type": "string",
+            "description": "A topic; `{device}` and `{fleet}` stand for their names, `{target}` for that of the device addressed.",
+            "pattern": "^[^+#]+$",
+            "examples": ["valley/{device}/temperature", "command/{target}"],
+        });
+        ("ReadingTopic", schema)
+    }
+}
+
+/// A client identifier.
+#[derive(Clone, Debug)]
+pub(crate) struct ClientId(pub(crate) String);
+
+impl Scalar for ClientId {
+    const EXPECTED: &'static str = "a client identifier such as \"{device}\"";
+
+    fn from_text(text: &str) -> Result<Self, Complaint> {
+        topic::check_client_id(text).map(|()| Self(text.to_owned()))
+    }
+    fn describe() -> (&'static str, Schema) {
+        let schema = json_schema!({
+            "type": "string",
+            "description": "A client identifier; `{device}` and `{fleet}` stand for their names.",
+            "minLength": 1,
+            "examples": ["{device}", "{fleet}"],
+        });
+        ("ClientId", schema)
     }
 }
 

@@ -6,14 +6,14 @@ use std::time::Duration;
 use super::super::Site;
 use super::super::diagnostic::{ScenarioError, unknown};
 use super::super::document::fleet::{
-    FleetTable, LifecycleTable, MqttTable, PayloadTable, PublishTable, ReconnectTable, SpanValue,
-    StartTable, VersionName,
+    DeviceMemoryName, FleetTable, LifecycleTable, MqttTable, PayloadTable, PublishTable,
+    ReconnectTable, SpanValue, StartTable, VersionName,
 };
-use super::super::document::scalar::{Decimals, Time, UnitName};
+use super::super::document::scalar::{Decimals, Name, ReadingTopic, Time, UnitName};
 use super::super::document::value::{At, Either};
 use super::super::fleet::{
-    Clock, Fleet, Lifecycle, Mqtt, MqttVersion, Payload, Publish, Qos, Reconnect, Span, Start,
-    Subscription, Will,
+    Clock, DeviceMemory, Fleet, Lifecycle, Mqtt, MqttVersion, Payload, Publish, Qos, Reconnect,
+    Span, Start, Subscription, Will,
 };
 use super::super::text::{Complaint, written};
 use super::Resolver;
@@ -31,12 +31,29 @@ fn not_awake_enough(readings: u32, taking: Duration, awake: Duration) -> Complai
     )
 }
 
+/// How long a periodic device that subscribes listens, unless told.
+const LISTEN: Duration = Duration::from_secs(5);
+
+/// A device that goes back to sleep before it has listened for as long as it should.
+fn listens_in_its_sleep(listen: Duration, awake: Duration) -> Complaint {
+    Complaint::new(
+        format!(
+            "a device that listens for {} and is awake for {} at most",
+            written(listen),
+            written(awake)
+        ),
+        "asleep by then",
+        "`listen` is less than `awake_max`, which is a minute unless given, and at most half of `every`",
+    )
+}
+
 impl Resolver<'_> {
-    /// `window` is the TCP window that `[network]` gives to all fleets, in bytes.
+    /// `fleet_names` are those of all fleets, in their order, and `window` is the TCP window that `[network]` gives to all fleets, in bytes.
     pub(super) fn fleet(
         &self,
         table: FleetTable,
         sites: &[Site],
+        fleet_names: &[String],
         window: Option<u32>,
     ) -> Result<Fleet, ScenarioError> {
         let site = sites
@@ -51,11 +68,11 @@ impl Resolver<'_> {
             })?;
         let lifecycle = match table.lifecycle {
             None => Lifecycle::AlwaysOn,
-            Some(lifecycle) => self.lifecycle(lifecycle.value)?,
+            Some(lifecycle) => self.lifecycle(lifecycle.value, !table.subscribe.is_empty())?,
         };
         let publish = match table.publish {
             None => None,
-            Some(publish) => Some(self.publish(publish, &lifecycle)?),
+            Some(publish) => Some(self.publish(publish, &lifecycle, fleet_names)?),
         };
         if publish.is_none() && table.subscribe.is_empty() {
             return Err(self.error(
@@ -74,6 +91,10 @@ impl Resolver<'_> {
             site,
             count: table.count.value.0,
             start: self.start(table.start, &lifecycle, publish.as_ref())?,
+            device_memory: match table.device_memory {
+                None | Some(DeviceMemoryName::Flash) => DeviceMemory::Flash,
+                Some(DeviceMemoryName::Ram) => DeviceMemory::Ram,
+            },
             lifecycle,
             clock: Clock {
                 drift_ppm: table.clock.drift.map_or(0.0, |drift| drift.0),
@@ -92,13 +113,18 @@ impl Resolver<'_> {
                 .map(|table| Subscription {
                     filter: table.filter.0,
                     qos: table.qos.map_or(Qos::AtMostOnce, |qos| qos.0),
+                    stay: table.stay.map(|time| time.0),
                 })
                 .collect(),
             name: table.name.value.0,
         })
     }
 
-    fn lifecycle(&self, table: LifecycleTable) -> Result<Lifecycle, ScenarioError> {
+    fn lifecycle(
+        &self,
+        table: LifecycleTable,
+        subscribes: bool,
+    ) -> Result<Lifecycle, ScenarioError> {
         let up_time = "a device that is never up";
         Ok(match table {
             LifecycleTable::AlwaysOn {} => Lifecycle::AlwaysOn,
@@ -107,6 +133,7 @@ impl Resolver<'_> {
                 jitter,
                 readings,
                 gap,
+                listen,
                 awake_max,
             } => {
                 let period = self.positive(&every, "a device that wakes all the time")?;
@@ -124,11 +151,22 @@ impl Resolver<'_> {
                 if awake <= taking {
                     return Err(self.error(span, not_awake_enough(readings, taking, awake)));
                 }
+                let listen = match listen {
+                    None if subscribes => LISTEN.min(awake / 2),
+                    None => Duration::ZERO,
+                    Some(time) if time.value.0 < awake => time.value.0,
+                    Some(time) => {
+                        return Err(
+                            self.error(&time.span, listens_in_its_sleep(time.value.0, awake))
+                        );
+                    }
+                };
                 Lifecycle::Periodic {
                     jitter: self.jitter(jitter, period)?,
                     every: period,
                     readings,
                     gap,
+                    listen,
                     awake_max: awake,
                 }
             }
@@ -191,7 +229,7 @@ impl Resolver<'_> {
         publish: Option<&Publish>,
     ) -> Result<Start, ScenarioError> {
         let spread = match (lifecycle, publish) {
-            (Lifecycle::Periodic { every, .. }, Some(_)) => *every,
+            (Lifecycle::Periodic { every, .. }, _) => *every,
             (_, Some(publish)) => publish.every.min(self.duration / 10),
             (_, None) => Duration::ZERO,
         };
@@ -231,8 +269,10 @@ impl Resolver<'_> {
         &self,
         publish: At<PublishTable>,
         lifecycle: &Lifecycle,
+        fleet_names: &[String],
     ) -> Result<Publish, ScenarioError> {
         let At { value: table, span } = publish;
+        let to = self.addressees(table.to.as_ref(), &table.topic, fleet_names)?;
         let every = self.every(
             table.every,
             lifecycle,
@@ -254,7 +294,8 @@ impl Resolver<'_> {
             }
         };
         Ok(Publish {
-            topic: table.topic.0,
+            topic: table.topic.value.0,
+            to,
             qos,
             retain: table.retain.unwrap_or(false),
             every,
@@ -265,6 +306,45 @@ impl Resolver<'_> {
                 Some(payload) => self.payload(payload.value)?,
             },
         })
+    }
+
+    /// The fleet that readings are addressed to, and whose devices their topic
+    /// must then name.
+    fn addressees(
+        &self,
+        to: Option<&At<Name>>,
+        topic: &At<ReadingTopic>,
+        fleet_names: &[String],
+    ) -> Result<Option<usize>, ScenarioError> {
+        let named = topic.value.0.contains("{target}");
+        match to {
+            None if named => Err(self.error(
+                &topic.span,
+                Complaint::new(
+                    "a topic with `{target}`, and nobody the readings are addressed to",
+                    "whose name?",
+                    "add `to = \"…\"` with the name of a fleet",
+                ),
+            )),
+            None => Ok(None),
+            Some(to) if !named => Err(self.error(
+                &to.span,
+                Complaint::new(
+                    format!(
+                        "readings addressed to `{}`, in a topic that does not say to which device",
+                        to.value.0
+                    ),
+                    "to all of them",
+                    "put `{target}` into `topic`; or leave `to` out, and let that fleet subscribe to the topic",
+                ),
+            )),
+            Some(to) => {
+                let index = fleet_names.iter().position(|name| *name == to.value.0);
+                let known: Vec<&str> = fleet_names.iter().map(String::as_str).collect();
+                let unknown = || self.error(&to.span, unknown("fleet", &to.value.0, &known));
+                index.map(Some).ok_or_else(unknown)
+            }
+        }
     }
 
     /// The time from one reading to the next, which comes from the lifecycle
@@ -375,6 +455,7 @@ impl Resolver<'_> {
                     Some(period) => self.positive(&period, "a swing of no time")?,
                 },
             },
+            PayloadTable::Empty {} => Payload::Empty,
             PayloadTable::File { path } => self.lines(&path)?,
         })
     }
@@ -460,6 +541,9 @@ impl Resolver<'_> {
             version: match table.version {
                 None | Some(VersionName::V3_1_1) => MqttVersion::V3_1_1,
             },
+            client_id: table
+                .client_id
+                .map_or_else(|| "{device}".to_owned(), |client_id| client_id.0),
             keep_alive: table
                 .keep_alive
                 .map_or(Duration::from_secs(60), |time| time.0),

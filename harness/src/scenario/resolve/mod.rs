@@ -89,10 +89,12 @@ impl Resolver<'_> {
             .map(|site| self.site(site))
             .collect::<Result<Vec<_>, _>>()?;
         let window = self.window(table.network.window.as_ref())?;
+        let names = table.fleet.iter().map(|fleet| fleet.name.value.0.clone());
+        let fleet_names: Vec<String> = names.collect();
         let fleets = table
             .fleet
             .into_iter()
-            .map(|fleet| self.fleet(fleet, &sites, window))
+            .map(|fleet| self.fleet(fleet, &sites, &fleet_names, window))
             .collect::<Result<Vec<_>, _>>()?;
         let faults = table
             .fault

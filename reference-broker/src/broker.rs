@@ -47,7 +47,7 @@ use crate::observer::{CloseReason, Observer, Watch};
 use crate::quirks::Quirks;
 use crate::retained::Retained;
 use crate::session::Session;
-use crate::topics::{Match, SessionKey, Topics};
+use crate::topics::{Found, SessionKey, Topics};
 use crate::wire::{Packet, ReasonCode, Rule, WireError};
 
 /// What a broker is set up with.
@@ -121,7 +121,7 @@ pub struct Broker {
     /// Connections whose passwords are to be checked.
     checks: VecDeque<ConnId>,
     /// Kept between messages for its allocation.
-    matches: Vec<Match>,
+    found: Found,
 }
 
 impl std::fmt::Debug for Broker {
@@ -160,7 +160,7 @@ impl Broker {
                 journal: Journal::default(),
                 unsynced: Vec::new(),
             },
-            matches: Vec::new(),
+            found: Found::default(),
         }
     }
 

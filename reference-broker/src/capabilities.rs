@@ -6,7 +6,7 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
 use crate::limits::Limits;
-use crate::wire::{Property, Qos};
+use crate::wire::{Property, Qos, ReasonCode, SubscriptionId, TopicFilter, is_wild};
 
 /// What the server offers, switch by switch. By default everything.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -53,6 +53,21 @@ impl Default for Capabilities {
 }
 
 impl Capabilities {
+    /// Why a filter cannot be subscribed to here, if so (section 3.9.3).
+    pub(crate) fn refuse(
+        &self,
+        filter: &TopicFilter,
+        id: Option<SubscriptionId>,
+    ) -> Option<ReasonCode> {
+        if id.is_some() && !self.subscription_identifiers {
+            Some(ReasonCode::SubscriptionIdentifiersNotSupported)
+        } else if is_wild(filter.as_bytes()) && !self.wildcard_subscriptions {
+            Some(ReasonCode::WildcardSubscriptionsNotSupported)
+        } else {
+            None
+        }
+    }
+
     /// What CONNACK has to say of them: whatever is not as a client assumes.
     pub(crate) fn announce(&self, limits: &Limits) -> impl Iterator<Item = Property> {
         let most = limits.packet_bytes;

@@ -7,12 +7,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access::Rights;
+use crate::aliases::Aliases;
 use crate::effects::Effects;
 use crate::limits::Limits;
 use crate::message::Message;
+use crate::queue::Outgoing;
 use crate::terms::Terms;
 use crate::topics::SessionKey;
-use crate::wire::{Connect, Delivery, Packet, Properties, Publish, Version, publish};
+use crate::wire::{
+    Connect, Delivery, Packet, PacketId, Properties, Publish, Qos, SubscriptionId, Version, publish,
+};
 
 /// Names one connection. No two connections of one broker have the same.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -91,8 +95,19 @@ pub(crate) struct Connection {
     pub(crate) will: Option<Arc<Message>>,
     pub(crate) rights: Rights,
     pub(crate) terms: Terms,
+    pub(crate) aliases: Aliases,
     /// What came while its password is being checked.
     pub(crate) held: Option<Box<Held>>,
+}
+
+/// A message on its way into a connection.
+#[derive(Clone, Copy)]
+pub(crate) struct Sending<'a> {
+    pub(crate) dup: bool,
+    pub(crate) delivery: Delivery,
+    pub(crate) retain: bool,
+    pub(crate) message: &'a Message,
+    pub(crate) subscription_ids: &'a [SubscriptionId],
 }
 
 /// A CONNECT whose password is being checked, and what followed it: a client need
@@ -121,6 +136,7 @@ impl Connection {
             will: None,
             rights: Rights::default(),
             terms: Terms::default(),
+            aliases: Aliases::default(),
             held: None,
         }
     }
@@ -160,34 +176,76 @@ impl Connection {
         self.appended(before, effects);
     }
 
+    /// How many QoS 1 and 2 messages may be under way to it
+    /// [MQTT5-3.3.4-9] [MQTT5-4.9.0-1].
+    pub(crate) fn window(&self, limits: &Limits) -> usize {
+        let most = limits.inflight.clamp(1, usize::from(u16::MAX));
+        most.min(usize::from(self.terms.receive_maximum))
+    }
+
+    /// Whether its client takes a packet of the size that this message has
+    /// [MQTT5-3.1.2-24].
+    pub(crate) fn takes(&self, outgoing: &Outgoing, effects: &Effects) -> bool {
+        if self.terms.packet_bytes_max == usize::MAX {
+            return true;
+        }
+        let message = &outgoing.message;
+        let now = effects.watch.now;
+        // An alias beside the topic would make it longer; there is none then.
+        let properties = message.properties_for(now, outgoing.subscription_ids(), None);
+        let parts = publish::Parts {
+            dup: false,
+            delivery: match outgoing.qos {
+                Qos::AtMostOnce => Delivery::AtMostOnce,
+                Qos::AtLeastOnce | Qos::ExactlyOnce => Delivery::AtLeastOnce(PacketId::MIN),
+            },
+            retain: false,
+            topic: &message.topic,
+            properties: &properties,
+            payload: &message.payload,
+        };
+        parts.packet_bytes(self.version) <= self.terms.packet_bytes_max
+    }
+
     /// Writes a message.
-    pub(crate) fn publish(
-        &mut self,
-        dup: bool,
-        delivery: Delivery,
-        retain: bool,
-        message: &Message,
-        effects: &mut Effects,
-    ) {
+    pub(crate) fn publish(&mut self, sending: &Sending<'_>, effects: &mut Effects) {
         let before = self.output.len();
+        let Sending {
+            dup,
+            delivery,
+            retain,
+            message,
+            subscription_ids,
+        } = *sending;
+        let (mut said, mut properties) = (None, Properties::NONE);
+        if self.version == Version::V5 {
+            let mut alias = None;
+            // Where sizes are limited, each topic is said in full, so that what
+            // fits does not depend on what was sent before.
+            let most = self.terms.topic_alias_maximum;
+            if most > 0 && self.terms.packet_bytes_max == usize::MAX {
+                let (topic, known) = self.aliases.say(&message.topic, most);
+                (said, alias) = (Some(topic), known);
+            }
+            properties = message.properties_for(effects.watch.now, subscription_ids, alias);
+        }
         let parts = publish::Parts {
             dup,
             delivery,
             retain,
-            topic: &message.topic,
-            properties: &Properties::NONE,
+            topic: said.as_ref().unwrap_or(&message.topic),
+            properties: &properties,
             payload: &message.payload,
         };
         parts.write(self.version, &mut self.output);
         effects.watch.tell(|observer, now| {
-            let (topic, payload) = (message.topic.clone(), message.payload.clone());
             let publish = Publish {
                 dup,
                 delivery,
                 retain,
-                topic,
-                properties: Properties::NONE,
-                payload,
+                topic: message.topic.clone(),
+                properties: properties.clone(),
+                payload: message.payload.clone(),
             };
             observer.sent(now, self.id, &Packet::Publish(publish));
         });

@@ -4,12 +4,14 @@
 //! referred to comes first when a store is read from its beginning.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes};
 
-use crate::message::Message;
+use crate::message::{Expiry, Message};
 use crate::store::CorruptEntry;
-use crate::wire::{PacketId, Qos, TopicFilter, TopicName};
+use crate::topics::Grant;
+use crate::wire::{PacketId, Properties, Qos, SubscriptionId, TopicFilter, TopicName};
 
 /// One entry, as it is read.
 #[derive(Debug, Eq, PartialEq)]
@@ -26,7 +28,7 @@ pub(crate) enum Entry {
     Subscription {
         client_id: Arc<str>,
         filter: TopicFilter,
-        qos: Qos,
+        grant: Grant,
     },
     /// The identifier of a QoS 2 message that was received and not released.
     Received {
@@ -56,12 +58,14 @@ pub(crate) enum Entry {
 }
 
 /// The value of [`Entry::Outgoing`].
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct OutgoingEntry {
     pub(crate) body: u64,
     pub(crate) qos: Qos,
     pub(crate) retain: bool,
     pub(crate) id: Option<PacketId>,
+    /// The subscriptions it is sent for.
+    pub(crate) subscription_ids: Vec<SubscriptionId>,
 }
 
 /// The first byte of a key.
@@ -132,12 +136,30 @@ fn of_client(kind: Kind, client_id: &str) -> Vec<u8> {
 
 pub(crate) fn message_value(message: &Message) -> Vec<u8> {
     let topic = message.topic.as_bytes();
-    let mut value = Vec::with_capacity(4 + topic.len() + message.payload.len());
+    let properties = message.properties.as_bytes();
+    let length = 13 + topic.len() + properties.len() + message.payload.len();
+    let mut value = Vec::with_capacity(length);
     value.put_u8(message.qos as u8);
     value.put_u8(message.retain.into());
     value.put_u16(topic.len() as u16);
     value.put_slice(topic);
+    value.put_u8(message.expiry.is_some().into());
+    if let Some(expiry) = message.expiry {
+        value.put_u32(expiry.interval_s);
+    }
+    value.put_u32(properties.len() as u32);
+    value.put_slice(properties);
     value.put_slice(&message.payload);
+    value
+}
+
+pub(crate) fn grant_value(grant: &Grant) -> Vec<u8> {
+    let mut value = vec![
+        grant.qos as u8,
+        grant.no_local.into(),
+        grant.retain_as_published.into(),
+    ];
+    value.put_u32(grant.id.map_or(0, SubscriptionId::get));
     value
 }
 
@@ -147,6 +169,9 @@ pub(crate) fn outgoing_value(outgoing: &OutgoingEntry) -> Vec<u8> {
     value.put_u8(outgoing.qos as u8);
     value.put_u8(outgoing.retain.into());
     value.put_u16(outgoing.id.map_or(0, PacketId::get));
+    for id in &outgoing.subscription_ids {
+        value.put_u32(id.get());
+    }
     value
 }
 
@@ -168,7 +193,12 @@ fn parse(mut key: &[u8], mut value: &[u8]) -> Option<Entry> {
         3 => Entry::Subscription {
             client_id: client(&mut key)?,
             filter: TopicFilter::new(Bytes::copy_from_slice(std::mem::take(&mut key))).ok()?,
-            qos: Qos::from_level(value.try_get_u8().ok()?)?,
+            grant: Grant {
+                qos: Qos::from_level(value.try_get_u8().ok()?)?,
+                no_local: flag(&mut value)?,
+                retain_as_published: flag(&mut value)?,
+                id: SubscriptionId::new(value.try_get_u32().ok()?),
+            },
         },
         4 => Entry::Received {
             client_id: client(&mut key)?,
@@ -187,6 +217,7 @@ fn parse(mut key: &[u8], mut value: &[u8]) -> Option<Entry> {
                 qos: Qos::from_level(value.try_get_u8().ok()?)?,
                 retain: flag(&mut value)?,
                 id: PacketId::new(value.try_get_u16().ok()?),
+                subscription_ids: subscription_ids(&mut value)?,
             },
         },
         7 => {
@@ -211,6 +242,14 @@ fn client(key: &mut &[u8]) -> Option<Arc<str>> {
     Some(std::str::from_utf8(client_id).ok()?.into())
 }
 
+fn subscription_ids(value: &mut &[u8]) -> Option<Vec<SubscriptionId>> {
+    let mut ids = Vec::new();
+    while !value.is_empty() {
+        ids.push(SubscriptionId::new(value.try_get_u32().ok()?)?);
+    }
+    Some(ids)
+}
+
 fn flag(value: &mut &[u8]) -> Option<bool> {
     match value.try_get_u8().ok()? {
         0 => Some(false),
@@ -225,18 +264,36 @@ fn message(value: &mut &[u8]) -> Option<Arc<Message>> {
     let length = value.try_get_u16().ok()?;
     let topic = value.split_off(..usize::from(length))?;
     let topic = TopicName::new(Bytes::copy_from_slice(topic)).ok()?;
+    // The time until it was stored is not counted, nor the time without a broker.
+    let expiry = match flag(value)? {
+        true => Some(Expiry {
+            since: Duration::ZERO,
+            interval_s: value.try_get_u32().ok()?,
+        }),
+        false => None,
+    };
+    let length = value.try_get_u32().ok()?;
+    let properties = value.split_off(..usize::try_from(length).ok()?)?;
+    let properties = Properties::of_message(Bytes::copy_from_slice(properties))?;
     let payload = Bytes::copy_from_slice(std::mem::take(value));
     Some(Arc::new(Message {
         topic,
         payload,
         qos,
         retain,
+        properties,
+        expiry,
     }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::{Property, Text};
+
+    fn text(text: &'static str) -> Text {
+        Text::new(text).expect("well-formed")
+    }
 
     /// Every entry comes back, and none of its prefixes is taken for one.
     #[track_caller]
@@ -268,6 +325,13 @@ mod tests {
             payload: Bytes::from_static(b"21.5"),
             qos: Qos::ExactlyOnce,
             retain: true,
+            properties: [Property::UserProperty(text("k"), text("v"))]
+                .into_iter()
+                .collect(),
+            expiry: Some(Expiry {
+                since: Duration::ZERO,
+                interval_s: 60,
+            }),
         });
         let value = message_value(&message);
         let number = 77;
@@ -280,13 +344,18 @@ mod tests {
             client_id: Arc::clone(&client_id),
         };
         check(&session_key(&client_id), &[], &session);
+        let grant = Grant {
+            no_local: true,
+            id: SubscriptionId::new(9),
+            ..Grant::new(Qos::AtLeastOnce)
+        };
         let subscription = Entry::Subscription {
             client_id: Arc::clone(&client_id),
             filter: filter.clone(),
-            qos: Qos::AtLeastOnce,
+            grant,
         };
         let key = subscription_key(&client_id, &filter);
-        check(&key, &[1], &subscription);
+        check(&key, &grant_value(&grant), &subscription);
         let received = Entry::Received {
             client_id: Arc::clone(&client_id),
             id,
@@ -305,11 +374,12 @@ mod tests {
                 qos: Qos::ExactlyOnce,
                 retain: false,
                 id,
+                subscription_ids: SubscriptionId::new(5).into_iter().collect(),
             };
             let entry = Entry::Outgoing {
                 client_id: Arc::clone(&client_id),
                 order,
-                outgoing,
+                outgoing: outgoing.clone(),
             };
             let key = outgoing_key(&client_id, order);
             check(&key, &outgoing_value(&outgoing), &entry);

@@ -4,7 +4,6 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::message::Message;
 use crate::queue::Outgoing;
 use crate::wire::{Delivery, PacketId, Qos, Rule};
 
@@ -45,8 +44,8 @@ pub(crate) enum Resend {
     PubRel(PacketId),
     Publish {
         delivery: Delivery,
-        retain: bool,
-        message: Arc<Message>,
+        /// A copy that the store does not know of.
+        outgoing: Outgoing,
     },
 }
 
@@ -136,18 +135,31 @@ impl Inflight {
 
     /// The next packet to be sent again: the PUBRELs first, then the PUBLISH
     /// packets, each in its order, with its original packet identifier.
-    pub(crate) fn next_resend(&mut self) -> Option<Resend> {
+    /// No more than the window takes.
+    pub(crate) fn next_resend(&mut self, window: usize) -> Option<Resend> {
         if let Some(released) = self.released.get(self.released_sent) {
             self.released_sent += 1;
             return Some(Resend::PubRel(released.id));
+        }
+        if self.sent + self.released.len() >= window {
+            return None;
         }
         let one = self.unacknowledged.get(self.sent)?;
         self.sent += 1;
         Some(Resend::Publish {
             delivery: delivery(one.outgoing.qos, one.id),
-            retain: one.outgoing.retain,
-            message: Arc::clone(&one.outgoing.message),
+            outgoing: Outgoing {
+                message: Arc::clone(&one.outgoing.message),
+                subscription_ids: one.outgoing.subscription_ids.clone(),
+                stored: None,
+                ..one.outgoing
+            },
         })
+    }
+
+    /// Gives up the message that has this identifier.
+    pub(crate) fn give_up(&mut self, id: PacketId) -> Option<Outgoing> {
+        self.position(id).and_then(|at| self.remove(at))
     }
 
     /// PUBACK: a QoS 1 message is delivered. An identifier that is not known is

@@ -9,6 +9,7 @@ use crate::entry::{self, OutgoingEntry};
 use crate::message::Message;
 use crate::queue::Outgoing;
 use crate::store::{Batch, Change};
+use crate::topics::Grant;
 use crate::wire::{PacketId, Qos, TopicFilter, TopicName};
 
 #[derive(Debug, Default)]
@@ -85,10 +86,10 @@ impl Journal {
         self.remove(|| entry::session_key(client_id));
     }
 
-    pub(crate) fn subscribed(&mut self, client_id: &str, filter: &TopicFilter, qos: Qos) {
+    pub(crate) fn subscribed(&mut self, client_id: &str, filter: &TopicFilter, grant: &Grant) {
         self.put(
             || entry::subscription_key(client_id, filter),
-            || vec![qos as u8],
+            || entry::grant_value(grant),
         );
     }
 
@@ -148,6 +149,7 @@ impl Journal {
             qos: outgoing.qos,
             retain: outgoing.retain,
             id,
+            subscription_ids: outgoing.subscription_ids().to_vec(),
         };
         self.put(
             || entry::outgoing_key(client_id, order),

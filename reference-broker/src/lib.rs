@@ -12,6 +12,7 @@
 //! OASIS standard of 29 October 2014, behind the version it belongs to.
 
 mod access;
+mod aliases;
 mod broker;
 mod capabilities;
 mod connection;
@@ -39,7 +40,7 @@ pub use broker::{Broker, Config, Input, Transmit};
 pub use capabilities::Capabilities;
 pub use connection::ConnId;
 pub use limits::{Limits, QueueFull};
-pub use message::Message;
+pub use message::{Expiry, Message};
 pub use observer::{CloseReason, DropCause, Observer, SessionEvent};
 pub use quirks::{Quirk, Quirks};
 pub use serve::websocket::{MqttWebSocket, Upgrade, UpgradeError};

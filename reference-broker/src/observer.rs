@@ -105,6 +105,10 @@ pub enum DropCause {
     Offline,
     /// Nobody may publish to the topic.
     NotAuthorized,
+    /// It expired before it could be sent.
+    Expired,
+    /// Its packet would be larger than the client takes.
+    PacketTooLarge,
     /// There is no room to retain it; it was delivered to subscribers.
     RetainedFull,
 }

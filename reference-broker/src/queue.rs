@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::journal::Stored;
 use crate::limits::{Limits, QueueFull};
 use crate::message::Message;
-use crate::wire::Qos;
+use crate::wire::{Qos, SubscriptionId};
 
 /// A message on its way to one client.
 #[derive(Clone, Debug)]
@@ -17,8 +17,21 @@ pub(crate) struct Outgoing {
     pub(crate) qos: Qos,
     /// Whether it goes out because of a new subscription.
     pub(crate) retain: bool,
+    /// The identifiers of the subscriptions it is sent for.
+    pub(crate) subscription_ids: Option<Box<[SubscriptionId]>>,
     /// Where it is in the store, if it is.
     pub(crate) stored: Option<Box<Stored>>,
+}
+
+impl Outgoing {
+    pub(crate) fn subscription_ids(&self) -> &[SubscriptionId] {
+        self.subscription_ids.as_deref().unwrap_or_default()
+    }
+}
+
+/// Nothing is allocated for none.
+pub(crate) fn boxed(ids: &[SubscriptionId]) -> Option<Box<[SubscriptionId]>> {
+    (!ids.is_empty()).then(|| ids.into())
 }
 
 #[derive(Debug, Default)]

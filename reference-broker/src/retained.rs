@@ -157,7 +157,7 @@ fn below(node: &Node, at_root: bool) -> impl Iterator<Item = usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::Qos;
+    use crate::wire::{Properties, Qos};
     use bytes::Bytes;
 
     fn message(topic: &str, payload: &'static str) -> Arc<Message> {
@@ -168,6 +168,8 @@ mod tests {
             payload,
             qos: Qos::AtMostOnce,
             retain: true,
+            properties: Properties::NONE,
+            expiry: None,
         })
     }
 

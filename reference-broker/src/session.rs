@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Sending};
 use crate::effects::Effects;
 use crate::inflight::{Inflight, Resend};
 use crate::journal::Journal;
@@ -134,7 +134,8 @@ impl Session {
     ) {
         let room = connection.has_room(limits);
         let overtakes = outgoing.qos == Qos::AtMostOnce && !self.must_wait(&outgoing);
-        if room && (overtakes || (self.queue.is_empty() && self.may_begin(&outgoing, limits))) {
+        let may_begin = self.queue.is_empty() && self.may_begin(&outgoing, connection, limits);
+        if room && (overtakes || may_begin) {
             self.transmit(outgoing, connection, effects);
         } else if overtakes {
             self.report(&outgoing.message, DropCause::SlowSubscriber, effects);
@@ -153,8 +154,8 @@ impl Session {
 
     /// Whether the window has room for a message, if it needs any, and nothing
     /// older has to be sent again first.
-    fn may_begin(&self, outgoing: &Outgoing, limits: &Limits) -> bool {
-        let window = limits.inflight.clamp(1, usize::from(u16::MAX));
+    fn may_begin(&self, outgoing: &Outgoing, connection: &Connection, limits: &Limits) -> bool {
+        let window = connection.window(limits);
         outgoing.qos == Qos::AtMostOnce
             || (self.inflight.len() < window && !self.inflight.must_resend())
     }
@@ -168,24 +169,19 @@ impl Session {
         effects: &mut Effects,
     ) {
         while connection.has_room(limits) {
-            match self.inflight.next_resend() {
+            match self.inflight.next_resend(connection.window(limits)) {
                 Some(Resend::PubRel(packet_id)) => {
                     connection.reply(&Packet::PubRel(Ack::new(packet_id)), effects);
                     continue;
                 }
-                Some(Resend::Publish {
-                    delivery,
-                    retain,
-                    message,
-                }) => {
-                    // [MQTT311-3.3.1-1]
-                    connection.publish(true, delivery, retain, &message, effects);
+                Some(Resend::Publish { delivery, outgoing }) => {
+                    self.resend(delivery, &outgoing, connection, effects);
                     continue;
                 }
                 None => {}
             }
             match self.queue.front() {
-                Some(next) if self.may_begin(next, limits) => {}
+                Some(next) if self.may_begin(next, connection, limits) => {}
                 _ => return,
             }
             if let Some(outgoing) = self.queue.pop() {
@@ -194,9 +190,47 @@ impl Session {
         }
     }
 
-    /// Sends a message for the first time.
+    /// Sends a message again, unless its client has become one that takes no
+    /// packet of its size.
+    fn resend(
+        &mut self,
+        delivery: Delivery,
+        outgoing: &Outgoing,
+        connection: &mut Connection,
+        effects: &mut Effects,
+    ) {
+        if !connection.takes(outgoing, effects) {
+            let given_up = delivery
+                .packet_id()
+                .and_then(|id| self.inflight.give_up(id));
+            if let Some(given_up) = given_up {
+                self.give_up(given_up, DropCause::PacketTooLarge, effects);
+            }
+            return;
+        }
+        let sending = Sending {
+            // [MQTT311-3.3.1-1] [MQTT5-3.3.1-1]
+            dup: true,
+            delivery,
+            retain: outgoing.retain,
+            message: &outgoing.message,
+            subscription_ids: outgoing.subscription_ids(),
+        };
+        connection.publish(&sending, effects);
+    }
+
+    /// Sends a message for the first time, if it is not too late for it
+    /// [MQTT5-3.3.2-5], and its client takes a packet of its size
+    /// [MQTT5-3.1.2-25].
     fn transmit(&mut self, outgoing: Outgoing, connection: &mut Connection, effects: &mut Effects) {
+        if outgoing.message.has_expired(effects.watch.now) {
+            return self.give_up(outgoing, DropCause::Expired, effects);
+        }
+        if !connection.takes(&outgoing, effects) {
+            return self.give_up(outgoing, DropCause::PacketTooLarge, effects);
+        }
         let (message, retain) = (Arc::clone(&outgoing.message), outgoing.retain);
+        let subscription_ids = outgoing.subscription_ids.clone();
         let delivery = match outgoing.qos {
             // [MQTT311-4.3.1-1]
             Qos::AtMostOnce => Delivery::AtMostOnce,
@@ -209,8 +243,20 @@ impl Session {
                 delivery
             }
         };
-        // Whatever the publisher's DUP was. [MQTT311-3.3.1-3]
-        connection.publish(false, delivery, retain, &message, effects);
+        let sending = Sending {
+            // Whatever the publisher's DUP was. [MQTT311-3.3.1-3]
+            dup: false,
+            delivery,
+            retain,
+            message: &message,
+            subscription_ids: subscription_ids.as_deref().unwrap_or_default(),
+        };
+        connection.publish(&sending, effects);
+    }
+
+    fn give_up(&self, mut outgoing: Outgoing, cause: DropCause, effects: &mut Effects) {
+        effects.journal.settled(&self.client_id, &mut outgoing);
+        self.report(&outgoing.message, cause, effects);
     }
 
     fn report(&self, message: &Message, cause: DropCause, effects: &mut Effects) {

@@ -2,16 +2,52 @@
 //! the branches that could match it, so its cost does not depend on how many
 //! other subscriptions there are.
 
+use std::cmp::Reverse;
+
 use rustc_hash::FxHashMap;
 use slab::Slab;
 
-use crate::wire::{Qos, levels};
+use crate::wire::{Qos, SubscriptionId, levels};
 
 /// Which session, by its key in the broker.
 pub(crate) type SessionKey = usize;
 
-/// One session's match, at the quality of service granted.
-pub(crate) type Match = (SessionKey, Qos);
+/// What a subscription was granted, and how it is to be served.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Grant {
+    pub(crate) qos: Qos,
+    /// Whether the client's own messages are kept from it.
+    pub(crate) no_local: bool,
+    /// Whether messages keep their RETAIN flag.
+    pub(crate) retain_as_published: bool,
+    pub(crate) id: Option<SubscriptionId>,
+}
+
+#[cfg(test)]
+impl Grant {
+    /// What a subscription of 3.1.1 is granted.
+    pub(crate) fn new(qos: Qos) -> Self {
+        Self {
+            qos,
+            no_local: false,
+            retain_as_published: false,
+            id: None,
+        }
+    }
+}
+
+/// One session's match.
+pub(crate) type Match = (SessionKey, Grant);
+
+/// Who wants a message.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// Each session once, in the order of session keys.
+    pub(crate) matches: Vec<Match>,
+    /// The identifiers of all subscriptions that match, if they have any, in the
+    /// same order.
+    pub(crate) ids: Vec<(SessionKey, SubscriptionId)>,
+}
 
 /// Nodes refer to each other by index, so that neither walking nor dropping a
 /// filter of 65,536 levels recurses.
@@ -67,7 +103,7 @@ impl Default for Topics {
 impl Topics {
     /// Adds a subscription, or replaces the one with the identical filter
     /// [MQTT311-3.8.4-3].
-    pub(crate) fn insert(&mut self, filter: &[u8], session: SessionKey, qos: Qos) {
+    pub(crate) fn insert(&mut self, filter: &[u8], session: SessionKey, grant: Grant) {
         let mut node = self.root;
         let mut hash = false;
         for level in levels(filter) {
@@ -87,8 +123,8 @@ impl Topics {
             &mut node.exact
         };
         match list.binary_search_by_key(&session, |(key, _)| *key) {
-            Ok(at) => list[at].1 = qos,
-            Err(at) => list.insert(at, (session, qos)),
+            Ok(at) => list[at].1 = grant,
+            Err(at) => list.insert(at, (session, grant)),
         }
     }
 
@@ -152,14 +188,28 @@ impl Topics {
     }
 
     /// Finds who wants a topic: each session once, at the highest quality of
-    /// service of its matching subscriptions [MQTT311-3.3.5-1], in the order of
-    /// session keys.
-    pub(crate) fn matches(&mut self, topic: &[u8], found: &mut Vec<Match>) {
-        found.clear();
+    /// service of its matching subscriptions [MQTT311-3.3.5-1]
+    /// [MQTT5-3.3.4-2]. A subscription that wants none of its client's own
+    /// messages does not see those of `publisher` [MQTT5-3.8.3-3].
+    pub(crate) fn matches(
+        &mut self,
+        topic: &[u8],
+        publisher: Option<SessionKey>,
+        found: &mut Found,
+    ) {
+        let Found { matches, ids } = found;
+        matches.clear();
+        ids.clear();
         let mut lists = 0;
         let mut take = |list: &[Match]| {
             lists += usize::from(!list.is_empty());
-            found.extend_from_slice(list);
+            for (session, grant) in list {
+                if grant.no_local && publisher == Some(*session) {
+                    continue;
+                }
+                matches.push((*session, *grant));
+                ids.extend(grant.id.map(|id| (*session, id)));
+            }
         };
         self.frontier.clear();
         self.frontier.push(self.root);
@@ -189,8 +239,13 @@ impl Topics {
             take(&node.hash);
         }
         if lists > 1 {
-            found.sort_unstable_by_key(|(session, qos)| (*session, std::cmp::Reverse(*qos)));
-            found.dedup_by_key(|(session, _)| *session);
+            matches.sort_unstable_by_key(|(session, grant)| (*session, Reverse(grant.qos)));
+            matches.dedup_by(|(session, grant), (before, kept)| {
+                let same = session == before;
+                kept.retain_as_published |= same && grant.retain_as_published;
+                same
+            });
+            ids.sort_unstable();
         }
     }
 }
@@ -201,20 +256,30 @@ mod tests {
 
     const FILTERS: [&str; 8] = ["a", "a/b", "a/+", "a/#", "#", "+/+/c", "/", "$x/#"];
 
-    fn found(topics: &mut Topics, topic: &str) -> Vec<Match> {
-        let mut found = vec![(99, Qos::AtMostOnce)];
-        topics.matches(topic.as_bytes(), &mut found);
-        found
+    fn found(topics: &mut Topics, topic: &str) -> Vec<(SessionKey, Qos)> {
+        let mut found = Found {
+            matches: vec![(99, Grant::new(Qos::AtMostOnce))],
+            ids: SubscriptionId::new(99)
+                .map(|id| (99, id))
+                .into_iter()
+                .collect(),
+        };
+        topics.matches(topic.as_bytes(), None, &mut found);
+        assert_eq!(found.ids, []);
+        let matches = found.matches.into_iter();
+        matches
+            .map(|(session, grant)| (session, grant.qos))
+            .collect()
     }
 
     #[test]
     fn each_session_is_found_once_in_order_at_its_highest_qos() {
         let mut topics = Topics::default();
-        topics.insert(b"a/#", 7, Qos::AtMostOnce);
-        topics.insert(b"a/+", 7, Qos::ExactlyOnce);
-        topics.insert(b"a/b", 3, Qos::AtLeastOnce);
-        topics.insert(b"#", 7, Qos::AtLeastOnce);
-        topics.insert(b"a/b", 5, Qos::AtMostOnce);
+        topics.insert(b"a/#", 7, Grant::new(Qos::AtMostOnce));
+        topics.insert(b"a/+", 7, Grant::new(Qos::ExactlyOnce));
+        topics.insert(b"a/b", 3, Grant::new(Qos::AtLeastOnce));
+        topics.insert(b"#", 7, Grant::new(Qos::AtLeastOnce));
+        topics.insert(b"a/b", 5, Grant::new(Qos::AtMostOnce));
         let expected = [
             (3, Qos::AtLeastOnce),
             (5, Qos::AtMostOnce),
@@ -232,7 +297,7 @@ mod tests {
         let mut topics = Topics::default();
         for session in [2, 1, 3] {
             for filter in FILTERS {
-                topics.insert(filter.as_bytes(), session, Qos::AtMostOnce);
+                topics.insert(filter.as_bytes(), session, Grant::new(Qos::AtMostOnce));
             }
         }
         // None of these is a subscription.

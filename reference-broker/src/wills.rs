@@ -2,26 +2,31 @@
 //! 3.1.2.5).
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::message::Message;
+use crate::message::{self, Message};
 use crate::observer::CloseReason;
 use crate::wire::Will;
 
 /// The message that a will becomes, retained only if it says so
-/// [MQTT311-3.1.2-16] [MQTT311-3.1.2-17].
+/// [MQTT311-3.1.2-16] [MQTT311-3.1.2-17]. It expires some time after it is
+/// published, not after it is said.
 pub(crate) fn message(will: Will) -> Arc<Message> {
     let Will {
         topic,
         message,
         qos,
         retain,
-        ..
+        properties,
     } = will;
+    let (properties, expiry) = message::kept(&properties, Duration::ZERO);
     Arc::new(Message {
         topic,
         payload: message,
         qos,
         retain,
+        properties,
+        expiry,
     })
 }
 

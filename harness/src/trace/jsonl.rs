@@ -292,6 +292,8 @@ impl<'a> Line<'a> {
                     DropCause::SlowSubscriber => "slow subscriber",
                     DropCause::Offline => "offline",
                     DropCause::NotAuthorized => "not authorized",
+                    DropCause::Expired => "expired",
+                    DropCause::PacketTooLarge => "packet too large",
                     DropCause::RetainedFull => "no room to retain",
                 });
                 "message dropped"

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Broker;
 use crate::connection::Phase;
+use crate::message::Message;
 use crate::observer::{CloseReason, SessionEvent};
 use crate::quirks::Quirk;
 use crate::terms;
@@ -120,7 +121,9 @@ impl Broker {
         if let (Some(will), Some(publisher)) = (will, publisher)
             && (wills::is_due(&reason) || self.config.quirks.has(Quirk::WillAfterDisconnect))
         {
-            self.accept_message(&publisher, &rights, will);
+            let will = Arc::new(Message::clone(&will).begun(self.effects.watch.now));
+            let from = self.by_client.get(&publisher).copied();
+            self.accept_message(&publisher, from, &rights, will);
         }
     }
 

@@ -10,7 +10,7 @@ use crate::entry::{self, Entry};
 use crate::journal::Journal;
 use crate::message::Message;
 use crate::observer::Observer;
-use crate::queue::Outgoing;
+use crate::queue::{self, Outgoing};
 use crate::quirks::Quirk;
 use crate::session::Session;
 use crate::store::{Batch, CorruptEntry};
@@ -56,7 +56,8 @@ impl Broker {
         }
         for (client_id, will) in wills {
             broker.effects.journal.will(&client_id, None);
-            broker.distribute(&client_id, &will);
+            let from = broker.by_client.get(&client_id).copied();
+            broker.distribute(&client_id, from, &will);
         }
         Ok(broker)
     }
@@ -102,10 +103,10 @@ impl Broker {
             Entry::Subscription {
                 client_id,
                 filter,
-                qos,
+                grant,
             } => {
                 let key = known(&client_id)?;
-                self.topics.insert(filter.as_bytes(), key, qos);
+                self.topics.insert(filter.as_bytes(), key, grant);
                 self.sessions[key].filters.insert(filter);
             }
             Entry::Received { client_id, id } => {
@@ -131,6 +132,7 @@ impl Broker {
                     message: Arc::clone(bodies.get(&stored.body)?),
                     qos: stored.qos,
                     retain: stored.retain,
+                    subscription_ids: queue::boxed(&stored.subscription_ids),
                     stored: Some(journal.restore(order, stored.body)),
                 };
                 match stored.id {

@@ -5,24 +5,21 @@ use std::sync::Arc;
 
 use super::Broker;
 use crate::access::Rights;
-use crate::message::Message;
-use crate::observer::DropCause;
-use crate::queue::Outgoing;
+use crate::message::{self, Message};
+use crate::observer::{CloseReason, DropCause};
+use crate::queue::{self, Outgoing};
 use crate::quirks::Quirk;
-use crate::topics::SessionKey;
-use crate::wire::{Ack, Delivery, Packet, Publish};
+use crate::topics::{Found, SessionKey};
+use crate::wire::{Ack, Delivery, Packet, Publish, ReasonCode, SubscriptionId, Version, Violation};
 
 impl Broker {
     /// A client's PUBLISH: passed on, then answered as its QoS demands
-    /// [MQTT311-3.3.4-1].
-    pub(super) fn publish(&mut self, slot: usize, session: SessionKey, publish: Publish) {
-        let Publish {
-            delivery,
-            retain,
-            topic,
-            payload,
-            ..
-        } = publish;
+    /// [MQTT311-3.3.4-1] [MQTT5-3.3.4-1].
+    pub(super) fn publish(&mut self, slot: usize, session: SessionKey, mut publish: Publish) {
+        if let Err(reason) = self.check_publish(slot, session, &mut publish) {
+            return self.close(slot, reason);
+        }
+        let delivery = publish.delivery;
         // DUP says nothing about this message's past here: at QoS 1 each packet
         // counts [MQTT311-4.3.2-2], at QoS 2 the identifier decides.
         let fresh = match delivery {
@@ -36,53 +33,119 @@ impl Broker {
             }
             Delivery::AtMostOnce | Delivery::AtLeastOnce(_) => true,
         };
+        let mut code = ReasonCode::Success;
         if fresh {
             let publisher = Arc::clone(&self.sessions[session].client_id);
+            let (properties, expiry) = message::kept(&publish.properties, self.effects.watch.now);
             let message = Message {
-                topic,
-                payload,
+                topic: publish.topic,
+                payload: publish.payload,
                 qos: delivery.qos(),
-                retain,
+                retain: publish.retain,
+                properties,
+                expiry,
             };
             let rights = self.connections[slot].rights.clone();
-            self.accept_message(&publisher, &rights, Arc::new(message));
+            code = self.accept_message(&publisher, Some(session), &rights, Arc::new(message));
         }
+        if self.connections[slot].version == Version::V3_1_1 {
+            code = ReasonCode::Success;
+        }
+        let ack = |packet_id| Ack {
+            code,
+            ..Ack::new(packet_id)
+        };
         match delivery {
             Delivery::AtMostOnce => {}
             Delivery::AtLeastOnce(packet_id) => {
-                self.reply(slot, &Packet::PubAck(Ack::new(packet_id)));
+                self.reply(slot, &Packet::PubAck(ack(packet_id)));
             }
             Delivery::ExactlyOnce(packet_id) => {
-                self.reply(slot, &Packet::PubRec(Ack::new(packet_id)));
+                if code.is_failure() {
+                    // [MQTT5-4.3.3-9]
+                    self.forget_received(session, packet_id);
+                }
+                self.reply(slot, &Packet::PubRec(ack(packet_id)));
             }
         }
+    }
+
+    /// Whether a PUBLISH is one that the server said it would take; and what its
+    /// topic alias stands for.
+    fn check_publish(
+        &mut self,
+        slot: usize,
+        session: SessionKey,
+        publish: &mut Publish,
+    ) -> Result<(), CloseReason> {
+        let offered = &self.config.capabilities;
+        if publish.qos() > offered.maximum_qos {
+            // [MQTT5-3.2.2-11]
+            return Err(CloseReason::Unsupported(ReasonCode::QosNotSupported));
+        }
+        if publish.retain && !offered.retain {
+            // [MQTT5-3.2.2-14]
+            return Err(CloseReason::Unsupported(ReasonCode::RetainNotSupported));
+        }
+        let connection = &mut self.connections[slot];
+        if connection.version == Version::V3_1_1 {
+            return Ok(());
+        }
+        // QoS 1 is acknowledged at once, so it is never under way for longer.
+        let received = &self.sessions[session].received;
+        if let Delivery::ExactlyOnce(id) = publish.delivery
+            && received.len() >= usize::from(offered.receive_maximum.get())
+            && !received.contains(&id)
+        {
+            let violation = Violation::answered(
+                ReasonCode::ReceiveMaximumExceeded,
+                "MQTT5-3.3.4-7",
+                "more messages are under way than the receive maximum",
+            );
+            return Err(CloseReason::Wire(violation.into()));
+        }
+        connection
+            .aliases
+            .resolve(publish, offered.topic_alias_maximum)
+            .map_err(|violation| CloseReason::Wire(violation.into()))
     }
 
     /// Takes on a message from a client with these rights, be it a PUBLISH or a
-    /// will.
+    /// will, and says what became of it. `from` is the client's session, if it
+    /// still has one.
     pub(super) fn accept_message(
         &mut self,
         publisher: &str,
+        from: Option<SessionKey>,
         rights: &Rights,
         message: Arc<Message>,
-    ) {
+    ) -> ReasonCode {
         if !self.config.access.may_publish(rights, &message.topic) {
-            // Acknowledged, delivered to nobody. [MQTT311-3.3.5-2]
+            // In 3.1.1 acknowledged, delivered to nobody. [MQTT311-3.3.5-2]
             self.effects.watch.tell(|observer, now| {
                 observer.dropped(now, publisher, &message, DropCause::NotAuthorized);
             });
-            return;
+            return ReasonCode::NotAuthorized;
         }
-        self.distribute(publisher, &message);
+        self.distribute(publisher, from, &message)
     }
 
     /// Retains a message, if it says so, and delivers it to whom it concerns.
-    pub(super) fn distribute(&mut self, publisher: &str, message: &Arc<Message>) {
+    pub(super) fn distribute(
+        &mut self,
+        publisher: &str,
+        from: Option<SessionKey>,
+        message: &Arc<Message>,
+    ) -> ReasonCode {
         // Without RETAIN, what is retained stays. [MQTT311-3.3.1-12]
         if message.retain {
             self.retain(publisher, message);
         }
-        self.route(message);
+        if self.route(from, message) {
+            ReasonCode::Success
+        } else {
+            ReasonCode::NoMatchingSubscribers
+        }
     }
 
     fn retain(&mut self, publisher: &str, message: &Arc<Message>) {
@@ -112,19 +175,23 @@ impl Broker {
     /// subscriptions the highest granted QoS counts [MQTT311-3.3.5-1]. The
     /// specification allows a copy for each as well; one is what most
     /// subscribers expect and costs least.
-    fn route(&mut self, message: &Arc<Message>) {
-        let mut matches = std::mem::take(&mut self.matches);
-        self.topics.matches(message.topic.as_bytes(), &mut matches);
+    /// Says whether there was one.
+    fn route(&mut self, from: Option<SessionKey>, message: &Arc<Message>) -> bool {
+        let mut found = std::mem::take(&mut self.found);
+        self.topics
+            .matches(message.topic.as_bytes(), from, &mut found);
         let limits = &self.config.limits;
         let as_published = self.config.quirks.has(Quirk::RetainFlagToEstablished);
-        for (key, granted) in &matches {
+        for (key, grant) in &found.matches {
             let session = &mut self.sessions[*key];
             let outgoing = Outgoing {
                 message: Arc::clone(message),
-                // [MQTT311-3.8.4-6]
-                qos: message.qos.min(*granted),
+                // [MQTT311-3.8.4-6] [MQTT5-3.8.4-8]
+                qos: message.qos.min(grant.qos),
                 // To a subscription that exists already. [MQTT311-3.3.1-9]
-                retain: message.retain && as_published,
+                // [MQTT5-3.3.1-12] [MQTT5-3.3.1-13]
+                retain: message.retain && (grant.retain_as_published || as_published),
+                subscription_ids: subscription_ids(&found, *key),
                 stored: None,
             };
             match session.connection {
@@ -135,6 +202,20 @@ impl Broker {
                 }
             }
         }
-        self.matches = matches;
+        let some = !found.matches.is_empty();
+        self.found = found;
+        some
     }
+}
+
+/// The identifiers of a session's subscriptions that match. A client of 3.1.1
+/// has none.
+fn subscription_ids(found: &Found, key: SessionKey) -> Option<Box<[SubscriptionId]>> {
+    if found.ids.is_empty() {
+        return None;
+    }
+    let from = found.ids.partition_point(|(session, _)| *session < key);
+    let to = found.ids.partition_point(|(session, _)| *session <= key);
+    let ids: Vec<_> = found.ids[from..to].iter().map(|(_, id)| *id).collect();
+    queue::boxed(&ids)
 }

@@ -1,13 +1,13 @@
 //! SUBSCRIBE and UNSUBSCRIBE (sections 3.8.4 and 3.10.4).
 
 use super::Broker;
-use crate::queue::Outgoing;
+use crate::queue::{self, Outgoing};
 use crate::quirks::Quirk;
-use crate::topics::SessionKey;
+use crate::topics::{Grant, SessionKey};
 use crate::wire::{
-    Packet, Properties, Qos, ReasonCode, SubAck, Subscribe, SubscribeCode, Subscription,
+    Packet, Properties, Property, Qos, ReasonCode, RetainHandling, SubAck, Subscribe,
+    SubscribeCode, Subscription, SubscriptionId, UnsubAck, Unsubscribe,
 };
-use crate::wire::{UnsubAck, Unsubscribe};
 
 impl Broker {
     /// One after the other, as if each filter had come alone, but with one
@@ -18,13 +18,17 @@ impl Broker {
         let Subscribe {
             packet_id,
             subscriptions,
-            ..
+            properties,
         } = subscribe;
+        let id = properties.iter().find_map(|property| match property {
+            Property::SubscriptionIdentifier(id) => Some(id),
+            _ => None,
+        });
         // [MQTT311-3.8.4-5], [MQTT311-3.9.3-1]
-        let codes: Vec<_> = subscriptions
+        let (codes, known): (Vec<_>, Vec<_>) = subscriptions
             .iter()
-            .map(|one| self.grant(slot, session, one))
-            .collect();
+            .map(|one| self.grant(slot, session, one, id))
+            .unzip();
         // [MQTT311-3.8.4-1], [MQTT311-3.8.4-2], [MQTT311-2.3.1-7]
         self.reply(
             slot,
@@ -34,56 +38,93 @@ impl Broker {
                 properties: Properties::NONE,
             }),
         );
-        for (subscription, code) in subscriptions.iter().zip(codes) {
-            if let SubscribeCode::Granted(granted) = code {
-                self.send_retained(session, subscription, granted);
+        for ((subscription, code), known) in subscriptions.iter().zip(codes).zip(known) {
+            let wanted = match subscription.options.retain_handling {
+                // [MQTT5-3.3.1-9] [MQTT5-3.3.1-10] [MQTT5-3.3.1-11]
+                RetainHandling::Send => true,
+                RetainHandling::SendIfNew => !known,
+                RetainHandling::DoNotSend => false,
+            };
+            if let SubscribeCode::Granted(granted) = code
+                && wanted
+            {
+                self.send_retained(session, subscription, granted, id);
             }
         }
         self.pump(slot, session);
     }
 
+    /// Subscribes, if it may be, and says whether it was already.
     fn grant(
         &mut self,
         slot: usize,
         key: SessionKey,
         subscription: &Subscription,
-    ) -> SubscribeCode {
-        let Subscription { filter, qos, .. } = subscription;
+        id: Option<SubscriptionId>,
+    ) -> (SubscribeCode, bool) {
+        let Subscription {
+            filter,
+            qos,
+            options,
+        } = subscription;
         let session = &mut self.sessions[key];
         let known = session.filters.contains(filter);
         let room = session.filters.len() < self.config.limits.subscriptions_per_session;
         let rights = &self.connections[slot].rights;
-        if !self.config.access.may_subscribe(rights, filter) {
-            return SubscribeCode::Refused(ReasonCode::NotAuthorized);
-        }
-        if !(known || room) {
-            return SubscribeCode::Refused(ReasonCode::QuotaExceeded);
+        let refused = if !self.config.access.may_subscribe(rights, filter) {
+            Some(ReasonCode::NotAuthorized)
+        } else if !(known || room) {
+            Some(ReasonCode::QuotaExceeded)
+        } else {
+            self.config.capabilities.refuse(filter, id)
+        };
+        if let Some(code) = refused {
+            return (SubscribeCode::Refused(code), known);
         }
         // An identical filter's subscription is replaced. [MQTT311-3.8.4-3]
+        // [MQTT5-3.8.4-3]
         if !known {
             session.filters.insert(filter.clone());
         }
+        let grant = Grant {
+            // [MQTT5-3.2.2-10]
+            qos: self.config.capabilities.maximum_qos.min(*qos),
+            no_local: options.no_local,
+            retain_as_published: options.retain_as_published,
+            id,
+        };
         if !session.clean {
             let journal = &mut self.effects.journal;
-            journal.subscribed(&session.client_id, filter, *qos);
+            journal.subscribed(&session.client_id, filter, &grant);
         }
-        self.topics.insert(filter.as_bytes(), key, *qos);
-        SubscribeCode::Granted(*qos)
+        self.topics.insert(filter.as_bytes(), key, grant);
+        (SubscribeCode::Granted(grant.qos), known)
     }
 
     /// The last message of every matching topic, also when the subscription
     /// only replaces one [MQTT311-3.3.1-6] [MQTT311-3.8.4-3]. They all go
     /// through the queue, QoS 0 too: a store of many small values must not be
     /// cut short by what the connection can take at once.
-    fn send_retained(&mut self, key: SessionKey, subscription: &Subscription, granted: Qos) {
+    fn send_retained(
+        &mut self,
+        key: SessionKey,
+        subscription: &Subscription,
+        granted: Qos,
+        id: Option<SubscriptionId>,
+    ) {
         let session = &mut self.sessions[key];
+        let now = self.effects.watch.now;
         for message in self.retained.matching(subscription.filter.as_bytes()) {
+            if message.has_expired(now) {
+                continue;
+            }
             let qos = message.qos.min(granted);
             // [MQTT311-3.3.1-8]
             let outgoing = Outgoing {
                 message,
                 qos,
                 retain: true,
+                subscription_ids: queue::boxed(id.as_slice()),
                 stored: None,
             };
             session.enqueue(outgoing, &self.config.limits, &mut self.effects);

@@ -55,7 +55,7 @@ pub use unsuback::UnsubAck;
 pub use unsubscribe::Unsubscribe;
 
 pub(crate) use error::Rule;
-pub(crate) use topic::levels;
+pub(crate) use topic::{is_wild, levels};
 
 /// The version of the protocol that packets are written in.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]

@@ -4,10 +4,10 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use super::Version;
 use super::error::{Rule, Violation};
 use super::primitive::{Reader, variable_bytes, write_variable};
 use super::property::{Place, Property, Raw};
+use super::{Sender, Version};
 
 /// The properties of a packet or a will, in their order. MQTT 3.1.1 has none.
 ///
@@ -45,13 +45,42 @@ impl Properties {
 
     /// Each of them, in their order.
     pub fn iter(&self) -> impl Iterator<Item = Property> {
-        let mut rest = Reader::new(Version::V5, super::Sender::Server, &self.encoded);
+        let mut rest = Reader::new(Version::V5, Sender::Server, &self.encoded);
         std::iter::from_fn(move || {
             if rest.is_empty() {
                 return None;
             }
             Raw::read(&mut rest).ok()?.property(&self.encoded)
         })
+    }
+
+    /// These, and more behind them.
+    pub(crate) fn and(&self, more: impl IntoIterator<Item = Property>) -> Self {
+        let mut encoded = self.encoded.to_vec();
+        for property in more {
+            property.encode(&mut encoded);
+        }
+        Self {
+            encoded: encoded.into(),
+        }
+    }
+
+    /// The bytes they travel as, without their length.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.encoded
+    }
+
+    /// The properties of a message that travel as these bytes.
+    pub(crate) fn of_message(encoded: Bytes) -> Option<Self> {
+        let mut rest = Reader::new(Version::V5, Sender::Server, &encoded);
+        let mut seen = 0;
+        while !rest.is_empty() {
+            let property = Raw::read(&mut rest).ok()?;
+            property
+                .check(Place::Publish, Sender::Server, &mut seen)
+                .ok()?;
+        }
+        Some(Self { encoded })
     }
 
     /// Whether there is authentication data, and no method that it is for.

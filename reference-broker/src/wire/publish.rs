@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::Version;
 use super::error::{Rule, Violation};
 use super::primitive::{
-    PacketId, Qos, Reader, checked_text, write_data, write_header, write_short,
+    PacketId, Qos, Reader, checked_text, variable_bytes, write_data, write_header, write_short,
 };
 use super::properties::{self, Properties};
 use super::property::{Place, Property};
@@ -157,14 +157,25 @@ pub(crate) struct Parts<'a> {
 }
 
 impl Parts<'_> {
+    /// The length of the body, in bytes.
+    fn body_bytes(&self, version: Version) -> usize {
+        let id = self.delivery.packet_id();
+        2 + self.topic.as_bytes().len()
+            + if id.is_some() { 2 } else { 0 }
+            + properties::encoded_len(self.properties, version)
+            + self.payload.len()
+    }
+
+    /// The length of the packet, in bytes.
+    pub(crate) fn packet_bytes(&self, version: Version) -> usize {
+        let body = self.body_bytes(version);
+        1 + variable_bytes(body) + body
+    }
+
     pub(crate) fn write(&self, version: Version, out: &mut Vec<u8>) {
         let topic = self.topic.as_bytes();
         let id = self.delivery.packet_id();
-        let length = 2
-            + topic.len()
-            + if id.is_some() { 2 } else { 0 }
-            + properties::encoded_len(self.properties, version)
-            + self.payload.len();
+        let length = self.body_bytes(version);
         out.reserve(5 + length);
         let flags =
             u8::from(self.dup) << 3 | (self.delivery.qos() as u8) << 1 | u8::from(self.retain);

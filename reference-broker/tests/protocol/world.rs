@@ -264,7 +264,7 @@ impl World {
         (conn, connack.clone())
     }
 
-    fn put_back(&mut self, conn: ConnId, packets: &[Packet]) {
+    pub(crate) fn put_back(&mut self, conn: ConnId, packets: &[Packet]) {
         let version = self.version(conn);
         let client = self.clients.get_mut(&conn).expect("opened");
         packets

@@ -2,9 +2,12 @@
 
 mod connecting;
 mod ending;
+mod flow;
+mod messages;
 mod reasons;
+mod subscribing;
 
-use squall_broker::wire::{Connect, Properties, Property, Version};
+use squall_broker::wire::{Connect, Packet, Properties, Property, Publish, Version};
 
 use crate::world::persistent;
 
@@ -32,4 +35,15 @@ fn kept(client_id: &str, expiry_s: u32) -> Connect {
 
 fn list(properties: &Properties) -> Vec<Property> {
     properties.iter().collect()
+}
+
+/// The same PUBLISH with these properties.
+fn saying(packet: Packet, properties: impl IntoIterator<Item = Property>) -> Packet {
+    match packet {
+        Packet::Publish(publish) => Packet::Publish(Publish {
+            properties: properties.into_iter().collect(),
+            ..publish
+        }),
+        other => panic!("{other:?} is no PUBLISH"),
+    }
 }

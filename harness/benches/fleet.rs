@@ -6,6 +6,9 @@
 //!   resident memory per online sensor, both ends included;
 //! - the same hundred sensors as one turmoil host each over turmoil's own
 //!   `TcpStream`, as the baseline, and how many times faster Squall is;
+//! - what judging the guarantees costs at 10,000 sensors whose readings a
+//!   recorder receives: wall time against a run that is not judged, and memory
+//!   per million events of the trace;
 //! - a simulated day of a thousand sensors that report every 15 minutes.
 //!
 //! Each figure comes from a process of its own, so that none inherits
@@ -33,6 +36,9 @@ const SIZES: [u32; 4] = [100, 1_000, 10_000, 50_000];
 
 /// Readings of each sensor, one second apart.
 const READINGS: u32 = 10;
+
+/// Sensors of the run that is judged and not judged.
+const JUDGED: u32 = 10_000;
 
 /// Sensors of the comparison with turmoil's own streams.
 const COMPARED: u32 = 100;
@@ -70,6 +76,15 @@ fn main() {
 fn measure(what: &str, number: u32) -> Measured {
     match what {
         "fleet" => run(&fleet(number, "")),
+        "judged" => run(&recorded(number)),
+        "unjudged" => run_with(
+            &recorded(number),
+            RunOptions {
+                unjudged: true,
+                ..RunOptions::seed(7)
+            },
+        ),
+        "events" => events(&recorded(number)),
         "fleet-at-tick-ms" => run(&fleet(COMPARED, &format!("tick = \"{number}ms\""))),
         "baseline-at-tick-ms" => baseline(Duration::from_millis(number.into())),
         "day" => run(&day(number)),
@@ -120,11 +135,51 @@ fn table(sizes: &[u32]) {
             baseline.wall / squall.wall,
         );
     }
+    judging(JUDGED);
     let day = child("day", 1_000);
     println!(
         "a day of 1,000 sensors reporting every 15 minutes: {:.1} s, {} packets",
         day.wall, day.packets
     );
+}
+
+/// What judging costs: the best of three runs each, one kind after the other.
+fn judging(sensors: u32) {
+    let best = |what: &str| {
+        let runs = (0..3).map(|_| child(what, sensors));
+        runs.min_by(|one, other| one.wall.total_cmp(&other.wall))
+            .unwrap_or_default()
+    };
+    let (unjudged, judged) = (best("unjudged"), best("judged"));
+    let events = child("events", sensors).packets;
+    let memory = judged.resident.saturating_sub(unjudged.resident) as f64 / (1 << 20) as f64;
+    println!(
+        "{sensors} sensors and a recorder: {:.2} s, {:.2} s with the guarantees judged, {:.2}x; {:.0} MiB more \
+         for {events} events, {:.0} MiB per million",
+        unjudged.wall,
+        judged.wall,
+        judged.wall / unjudged.wall,
+        memory,
+        memory * 1e6 / events as f64,
+    );
+}
+
+/// How many events a run's trace has.
+fn events(scenario: &Scenario) -> Measured {
+    let path = std::env::temp_dir().join(format!("squall-bench-{}.jsonl", std::process::id()));
+    let mut measured = run_with(
+        scenario,
+        RunOptions {
+            trace: Some(path.clone()),
+            ..RunOptions::seed(7)
+        },
+    );
+    let lines = std::fs::File::open(&path).map(io::BufReader::new);
+    let lines = lines.map_or(0, |lines| io::BufRead::lines(lines).count() as u64);
+    measured.packets = lines.saturating_sub(1);
+    // Left behind, it would only take room.
+    let _ = std::fs::remove_file(path);
+    measured
 }
 
 /// Measures in a process of its own.
@@ -171,6 +226,35 @@ fn fleet(sensors: u32, network: &str) -> Scenario {
     ))
 }
 
+/// The same, with a recorder that receives every reading.
+fn recorded(sensors: u32) -> Scenario {
+    scenario(&format!(
+        r#"
+        title = "Recorded fleet"
+        duration = "30s"
+        drain = "5s"
+        [[site]]
+        name = "field"
+        link = {{ preset = "ethernet", latency = "50ms" }}
+        [[fleet]]
+        name = "sensor"
+        site = "field"
+        count = {sensors}
+        start = {{ after = "1s", spread = "1s" }}
+        publish = {{ topic = "field/{{device}}", qos = 1, retain = true, every = "1s", readings = {READINGS}, payload = {{ kind = "json", unit = "degC", min = 0, max = 30 }} }}
+        [[fleet]]
+        name = "recorder"
+        site = "field"
+        count = 1
+        window = "1 MiB"
+        mqtt = {{ clean_session = false }}
+        subscribe = [{{ filter = "field/+", qos = 1 }}]
+        [expect]
+        delivered = "100% of acknowledged"
+        "#
+    ))
+}
+
 fn day(sensors: u32) -> Scenario {
     scenario(&format!(
         r#"
@@ -206,10 +290,10 @@ fn scenario(text: &str) -> Scenario {
 }
 
 fn run(scenario: &Scenario) -> Measured {
-    let options = RunOptions {
-        seed: 7,
-        ..RunOptions::default()
-    };
+    run_with(scenario, RunOptions::seed(7))
+}
+
+fn run_with(scenario: &Scenario, options: RunOptions) -> Measured {
     let began = Instant::now();
     let report = sim::run(scenario, &options).expect("the run is carried through");
     let wall = began.elapsed().as_secs_f64();

@@ -124,6 +124,20 @@ fn the_valid_scenario_is_valid() {
 #[case::tick_too_small("[expect]", "[network]\ntick = \"100us\"\n[expect]")]
 #[case::unknown_quirk("[expect]", "[broker]\nquirks = [\"keeps-clear-retained\"]\n[expect]")]
 #[case::a_quirk_without_a_list("[expect]", "[broker]\nquirks = \"ignores-keep-alive\"\n[expect]")]
+#[case::unknown_guarantee(
+    "[expect]",
+    "[expect]\nexceptions = [{ guarantee = \"qos-1-at-lest-once\", why = \"x\" }]"
+)]
+#[case::an_exception_without_a_reason(
+    "[expect]",
+    "[expect]\nexceptions = [{ guarantee = \"order\" }]"
+)]
+#[case::an_exception_that_is_a_string("[expect]", "[expect]\nexceptions = [\"order\"]")]
+#[case::two_exceptions_for_one_guarantee(
+    "[expect]",
+    "[expect]\nexceptions = [{ guarantee = \"order\", why = \"x\" }, { guarantee = \"order\", why = \"y\" }]"
+)]
+#[case::no_time_to_settle("[expect]", "[expect]\nsettle = \"0s\"")]
 #[case::unknown_congestion("[expect]", "[network]\ncongestion = \"vegas\"\n[expect]")]
 #[case::a_mistyped_congestion("[expect]", "[network]\ncongestion = \"qubic\"\n[expect]")]
 #[case::a_congestion_that_is_a_flag("[expect]", "[network]\ncongestion = false\n[expect]")]

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use rstest::{Context, rstest};
+use squall::invariants::Invariant;
 use squall::scenario::{
-    Chosen, DeviceMemory, Direction, Fault, FaultKind, Fleet, Latency, Lifecycle, Metric, PRESETS,
-    PacketType, Payload, Qos, Relation, Scenario, Sender, Start, Target, TimeRange, Times, Trigger,
-    Ways, When, Whole,
+    Chosen, DeviceMemory, Direction, Exception, Fault, FaultKind, Fleet, Latency, Lifecycle,
+    Metric, PRESETS, PacketType, Payload, Qos, Relation, Scenario, Sender, Start, Target,
+    TimeRange, Times, Trigger, Ways, When, Whole,
 };
 use squall_broker::{Quirk, Quirks};
 
@@ -106,6 +107,22 @@ fn what_is_said_more_closely_counts() {
         scenario.sites[0].description,
         "nb-iot, 1 s up, queue 1,200 B, MTU 600 B, 20 % loss up, 10 % down"
     );
+}
+
+#[test]
+fn guarantees_are_excepted_with_a_reason_and_settle_in_a_time() {
+    let expect = parse(BASE, &[]).expect;
+    assert_eq!((expect.settle, expect.exceptions.len()), (None, 0));
+    let text = format!(
+        "{BASE}\n[expect]\nsettle = \"30s\"\nexceptions = [{{ guarantee = \"order\", why = \"two paths\" }}]"
+    );
+    let expect = parse(&text, &[]).expect;
+    assert_eq!(expect.settle, Some(Duration::from_secs(30)));
+    let exception = Exception {
+        invariant: Invariant::Order,
+        why: "two paths".to_owned(),
+    };
+    assert_eq!(expect.exceptions, [exception]);
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod run;
 mod schema;
 mod seeds;
 mod serve;
+mod trace;
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
@@ -52,6 +53,8 @@ enum Verb {
     List(list::Arguments),
     /// Print the JSON Schema of the scenario language, for editors.
     Schema,
+    /// Print one message's life, from a trace.
+    Trace(trace::Arguments),
     /// Write a commented scenario to start from.
     New(new::Arguments),
 }
@@ -86,6 +89,7 @@ fn dispatch(verb: Verb) -> Exit {
         Verb::Password => password::run(&output),
         Verb::List(arguments) => list::run(&arguments, &mut output),
         Verb::Schema => schema::run(&mut output),
+        Verb::Trace(arguments) => trace::run(&arguments, &mut output),
         Verb::New(arguments) => new::run(&arguments, &mut output),
     };
     match result {

@@ -5,6 +5,7 @@ use super::history::{Content, Delivery, History, NONE, Reading, Request, Subscri
 use super::owed::Owed;
 use super::slice::Slice;
 use crate::net::Nanos;
+use crate::scenario::Exception;
 use crate::trace::{TextId, Texts};
 use rustc_hash::FxHashMap;
 
@@ -17,6 +18,8 @@ pub(crate) struct Terms {
     pub(crate) settle: Nanos,
     /// How late a server's clock may be.
     pub(crate) tick: Nanos,
+    /// What cannot hold in the scenario, and why.
+    pub(crate) exceptions: Vec<Exception>,
     /// The command that runs this again.
     pub(crate) command: String,
     /// The file that the trace was written to, if any.

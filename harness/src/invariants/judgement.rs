@@ -40,6 +40,12 @@ pub(super) fn deliveries(number: u64) -> String {
     format!("{} {noun}", figures::count(number))
 }
 
+/// So many deliveries of all, in words.
+pub(super) fn of_deliveries(found: u64, total: u64) -> String {
+    let (found, total) = (figures::count(found), figures::count(total));
+    format!("{found} of {total} deliveries")
+}
+
 /// Violations: all counted, the first few in full.
 #[derive(Debug, Default)]
 pub(crate) struct Violations {

@@ -47,9 +47,9 @@ pub(super) fn judge(case: &Case<'_>) -> Judgement {
             duration(longest)
         ),
         found => format!(
-            "{} of {} silent for too long and not closed",
+            "{} of {} connections silent for too long and not closed",
             count(found),
-            counted(judged, "connection")
+            count(judged)
         ),
     })
 }
@@ -130,5 +130,58 @@ fn violation(
         statement: None,
         trace: slice.lines(),
         command: Some(case.run_command()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Invariant;
+    use super::super::testing::{Actor, actor, holds, not_applicable, violated};
+    use rstest::rstest;
+
+    const INVARIANT: Invariant = Invariant::KeepAlive;
+
+    fn cast() -> [Actor; 2] {
+        let sensor = Actor {
+            keep_alive_s: 10,
+            ..actor("sensor")
+        };
+        [sensor, actor("recorder")]
+    }
+
+    #[rstest]
+    #[case::closed("1 broker accepts 1 sensor\n16 broker closed 1 keep-alive")]
+    #[case::closed_a_little_late("1 broker accepts 1 sensor\n16.9 broker closed 1 keep-alive")]
+    #[case::never_silent(
+        "1 broker accepts 1 sensor
+         14 broker got 1 PINGREQ
+         28 broker got 1 PINGREQ
+         29 broker got 1 DISCONNECT"
+    )]
+    #[case::while_the_server_was_paused(
+        "1 broker accepts 1 sensor
+         10 weather began server-pause
+         40 weather ended server-pause
+         41 broker closed 1 keep-alive"
+    )]
+    #[case::ended_with_the_server("1 broker accepts 1 sensor\n10 weather began server-crash")]
+    fn a_client_heard_in_time_or_closed_holds(#[case] trace: &str) {
+        holds(INVARIANT, &cast(), trace);
+    }
+
+    #[test]
+    fn silence_to_the_end_is_found() {
+        insta::assert_snapshot!(violated(INVARIANT, &cast(), "1 broker accepts 1 sensor"));
+    }
+
+    #[test]
+    fn silence_between_two_packets_is_found() {
+        let late = "1 broker accepts 1 sensor\n20 broker got 1 PINGREQ\n21 broker got 1 DISCONNECT";
+        violated(INVARIANT, &cast(), late);
+    }
+
+    #[test]
+    fn without_keep_alive_a_client_may_be_silent() {
+        not_applicable(INVARIANT, &cast(), "1 broker accepts 1 recorder");
     }
 }

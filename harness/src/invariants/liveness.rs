@@ -7,7 +7,7 @@
 
 use super::case::Case;
 use super::history::NEVER;
-use super::judgement::{Judgement, Violations, deliveries};
+use super::judgement::{Judgement, Violations, of_deliveries};
 use super::owed::Late;
 use super::slice::clock;
 use squall_devices::Qos;
@@ -43,9 +43,8 @@ pub(super) fn judge(case: &Case<'_>) -> Judgement {
             ),
             (0, None) => format!("nothing was due for as long as {bound}"),
             (found, _) => format!(
-                "{} of {} not there {bound} after {weather}",
-                count(found),
-                deliveries(owed)
+                "{} not there {bound} after {weather}",
+                of_deliveries(found, owed)
             ),
         };
         if open > 0 {
@@ -90,5 +89,73 @@ fn violation(case: &Case<'_>, late: &Late) -> Violation {
         statement: None,
         trace: slice.connection(session.connection).lines(),
         command: Some(case.trace_command(reading)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Invariant;
+    use super::super::testing::{Actor, actor, holds, not_applicable, violated};
+    use rstest::rstest;
+
+    const INVARIANT: Invariant = Invariant::Liveness;
+
+    const BEFORE: &str = "
+        1 sensor connects
+        1 recorder connects
+        1 recorder subscribes a/# qos1
+        2 sensor publishes 1 a/x qos1
+        3 sensor acknowledged 1";
+
+    fn cast() -> [Actor; 2] {
+        [actor("sensor"), actor("recorder")]
+    }
+
+    fn trace(after: &str) -> String {
+        format!("{BEFORE}\n{after}")
+    }
+
+    #[rstest]
+    #[case::at_once(
+        "4 recorder received sensor.1 qos1",
+        "came 1 s after it was due (bound 10 s)"
+    )]
+    #[case::after_the_weather(
+        "4 weather began partition
+         20 weather ended partition
+         25 recorder received sensor.1 qos1",
+        "came 5 s after it was due and the weather clear"
+    )]
+    #[case::once_its_client_was_back(
+        "4 recorder vanished
+         40 recorder connects present
+         45 recorder received sensor.1 qos1",
+        "came 5 s after it was due"
+    )]
+    #[case::its_client_stayed_away("4 recorder vanished", "1 not judged")]
+    fn what_comes_in_its_time_holds(#[case] after: &str, #[case] says: &str) {
+        let summary = holds(INVARIANT, &cast(), &trace(after));
+        assert!(summary.contains(says), "{summary}");
+    }
+
+    #[test]
+    fn what_comes_too_late_is_found() {
+        let late = trace(
+            "4 weather began partition
+             20 weather ended partition
+             31 recorder received sensor.1 qos1",
+        );
+        insta::assert_snapshot!(violated(INVARIANT, &cast(), &late));
+    }
+
+    #[test]
+    fn what_never_comes_is_found() {
+        violated(INVARIANT, &cast(), BEFORE);
+    }
+
+    #[test]
+    fn weather_that_never_clears_leaves_it_open() {
+        let reason = not_applicable(INVARIANT, &cast(), &trace("4 weather began partition"));
+        assert_eq!(reason, "the weather never cleared");
     }
 }

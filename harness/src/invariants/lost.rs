@@ -40,6 +40,10 @@ pub(super) fn summary(tally: &Tally, lost: u64, may_repeat: bool) -> String {
         tally.open,
         "not judged: their sessions were not back for long enough",
     );
+    add(
+        tally.forgotten,
+        "forgotten by their devices, which leaves them open",
+    );
     text
 }
 

@@ -34,6 +34,8 @@ mod retained_latest;
 mod session;
 mod slice;
 mod subscription;
+#[cfg(test)]
+mod testing;
 mod will;
 
 pub(crate) use case::Terms;
@@ -109,6 +111,12 @@ impl Invariant {
         }
     }
 
+    /// The invariant with this [`id`](Self::id).
+    #[must_use]
+    pub fn from_id(id: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|invariant| invariant.id() == id)
+    }
+
     /// Its name in reports.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -170,8 +178,16 @@ impl Invariant {
 pub(crate) fn judge(history: &History, texts: &Texts, terms: &Terms) -> Vec<Guarantee> {
     let case = Case::new(history, texts, terms);
     Invariant::ALL
-        .iter()
-        .map(|invariant| guarantee(*invariant, invariant.judge(&case)))
+        .into_iter()
+        .map(|invariant| {
+            let mut exceptions = terms.exceptions.iter();
+            let exception = exceptions.find(|exception| exception.invariant == invariant);
+            let judgement = match exception {
+                Some(exception) => Judgement::NotApplicable(format!("excepted: {}", exception.why)),
+                None => invariant.judge(&case),
+            };
+            guarantee(invariant, judgement)
+        })
         .collect()
 }
 

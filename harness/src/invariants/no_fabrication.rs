@@ -1,11 +1,11 @@
-//! What arrives was published: byte for byte, on its topic, and not before.
+//! What arrives was published before: byte for byte, on its topic.
 //!
 //! Besides readings there may arrive the wills of clients, and the empty
 //! message that clears a retained one.
 
 use super::case::Case;
 use super::history::{Content, Delivery, NEVER, Stranger};
-use super::judgement::{Judgement, Violations, deliveries};
+use super::judgement::{Judgement, Violations, deliveries, of_deliveries};
 use super::slice::{clock, message_words};
 use crate::trace::{Message, TextId};
 use rustc_hash::FxHashSet;
@@ -21,22 +21,7 @@ pub(super) fn judge(case: &Case<'_>) -> Judgement {
     let mut wills = 0u64;
     for delivery in &history.deliveries {
         match delivery.content {
-            Content::Reading(index) => {
-                let reading = case.reading(index);
-                if reading.first_sent > delivery.at {
-                    violations.find(|| Violation {
-                        text: vec![format!(
-                            "{} received reading {} at {}, before its publisher had sent it",
-                            history.roster.name(history.receiver(delivery)),
-                            reading.id,
-                            clock(delivery.at)
-                        )],
-                        statement: None,
-                        trace: case.slice().reading(reading).delivery(delivery).lines(),
-                        command: Some(case.trace_command(reading)),
-                    });
-                }
-            }
+            Content::Reading(_) => {}
             Content::Stranger(index) => {
                 let stranger = &history.strangers[index as usize];
                 if known.wills.contains(&key(&stranger.message)) {
@@ -57,9 +42,8 @@ pub(super) fn judge(case: &Case<'_>) -> Judgement {
         ),
         0 => format!("{} match a publish byte for byte", deliveries(total)),
         found => format!(
-            "{} of {} match nothing that was published",
-            count(found),
-            deliveries(total)
+            "{} match nothing that was published",
+            of_deliveries(found, total)
         ),
     })
 }
@@ -134,5 +118,72 @@ fn fabricated(case: &Case<'_>, delivery: &Delivery, stranger: &Stranger) -> Viol
         statement: None,
         trace: slice.lines(),
         command: Some(command),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Invariant;
+    use super::super::testing::{Actor, actor, judged, violated};
+    use rstest::rstest;
+    use squall_devices::Qos;
+
+    const INVARIANT: Invariant = Invariant::NoFabrication;
+
+    const BEFORE: &str = "
+        1 sensor connects
+        1 recorder connects
+        1 recorder subscribes a/# qos1
+        2 sensor publishes 1 a/x qos1";
+
+    #[track_caller]
+    fn check(after: &str) -> String {
+        let cast = [
+            Actor {
+                will: Some(("a/will", Qos::AtLeastOnce, false)),
+                ..actor("sensor")
+            },
+            actor("recorder"),
+        ];
+        judged(INVARIANT, &cast, &format!("{BEFORE}\n{after}")).summary
+    }
+
+    #[test]
+    fn a_reading_and_a_will_as_they_were_sent_hold() {
+        let summary = check("3 recorder received sensor.1 qos1");
+        assert_eq!(summary, "1 delivery match a publish byte for byte");
+        let summary = check(
+            "3 recorder received sensor.1 qos1
+             4 recorder received will sensor qos1",
+        );
+        assert_eq!(
+            summary,
+            "1 delivery match a publish byte for byte, 1 a will"
+        );
+    }
+
+    #[test]
+    fn an_empty_message_is_known_by_its_topic() {
+        let summary = check(
+            "3 sensor publishes 2 a/x qos1 retain empty
+             4 recorder received sensor.2 qos1",
+        );
+        assert_eq!(summary, "1 delivery match a publish byte for byte");
+    }
+
+    #[rstest]
+    #[case::other_bytes("3 recorder received sensor.1 qos1 corrupt")]
+    #[case::another_topic("3 recorder received sensor.1 qos1 elsewhere")]
+    #[case::never_taken("3 recorder received sensor.7 qos1")]
+    fn what_was_not_published_is_found(#[case] after: &str) {
+        let cast = [actor("sensor"), actor("recorder")];
+        violated(INVARIANT, &cast, &format!("{BEFORE}\n{after}"));
+    }
+
+    #[test]
+    fn a_violation_shows_both() {
+        let cast = [actor("sensor"), actor("recorder")];
+        let trace = format!("{BEFORE}\n3 recorder received sensor.1 qos1 elsewhere");
+        insta::assert_snapshot!(violated(INVARIANT, &cast, &trace));
     }
 }

@@ -8,7 +8,7 @@
 
 use super::case::Case;
 use super::history::{Content, Delivery, Reading};
-use super::judgement::{Judgement, Violations, deliveries};
+use super::judgement::{Judgement, Violations, deliveries, of_deliveries};
 use super::owed::{Rank, rank};
 use super::slice::clock;
 use crate::trace::TextId;
@@ -79,9 +79,8 @@ pub(super) fn judge(case: &Case<'_>) -> Judgement {
             counted(streams, "sequence")
         ),
         found => format!(
-            "{} of {} came after a later one of the same publisher, topic and QoS",
-            counted(found, "reading"),
-            deliveries(compared)
+            "{} came after a later reading of the same publisher, topic and QoS",
+            of_deliveries(found, compared)
         ),
     })
 }
@@ -137,5 +136,106 @@ fn violation(
             .delivery(delivery)
             .lines(),
         command: Some(case.trace_command(reading)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Invariant;
+    use super::super::testing::{Actor, actor, holds, violated};
+    use rstest::rstest;
+
+    const INVARIANT: Invariant = Invariant::Order;
+
+    const BEFORE: &str = "
+        1 sensor connects
+        1 recorder connects
+        1 recorder subscribes a/# qos1
+        2 sensor publishes 1 a/x qos1
+        3 sensor publishes 2 a/x qos1";
+
+    fn trace(after: &str) -> String {
+        format!("{BEFORE}\n{after}")
+    }
+
+    fn cast() -> [Actor; 2] {
+        [actor("sensor"), actor("recorder")]
+    }
+
+    #[rstest]
+    #[case::in_order("4 recorder received sensor.1 qos1\n5 recorder received sensor.2 qos1")]
+    #[case::one_alone("5 recorder received sensor.2 qos1")]
+    #[case::repeated_behind(
+        "4 recorder received sensor.1 qos1
+         5 recorder received sensor.2 qos1
+         6 recorder received sensor.1 qos1 dup
+         7 recorder received sensor.2 qos1 dup"
+    )]
+    #[case::retained_aside(
+        "5 recorder received sensor.2 qos1
+         6 recorder received sensor.1 qos1 retain"
+    )]
+    fn what_keeps_its_order_holds(#[case] after: &str) {
+        holds(INVARIANT, &cast(), &trace(after));
+    }
+
+    #[test]
+    fn another_topic_or_qos_is_another_sequence() {
+        holds(
+            INVARIANT,
+            &cast(),
+            "1 sensor connects
+             1 recorder connects
+             1 recorder subscribes a/# qos2
+             2 sensor publishes 1 a/x qos2
+             3 sensor publishes 2 a/x qos1
+             3 sensor publishes 3 a/y qos2
+             4 recorder received sensor.3 qos2
+             5 recorder received sensor.2 qos1
+             6 recorder received sensor.1 qos2",
+        );
+    }
+
+    #[test]
+    fn an_older_one_after_a_newer_is_found() {
+        insta::assert_snapshot!(violated(
+            INVARIANT,
+            &cast(),
+            &trace(
+                "4 recorder received sensor.2 qos1
+                 5 recorder received sensor.1 qos1"
+            )
+        ));
+    }
+
+    #[test]
+    fn repeats_out_of_their_order_are_found() {
+        let backwards = trace(
+            "4 recorder received sensor.1 qos1
+             5 recorder received sensor.2 qos1
+             6 recorder lost
+             7 recorder connects present
+             8 recorder received sensor.2 qos1 dup
+             9 recorder received sensor.1 qos1 dup",
+        );
+        insta::assert_snapshot!(violated(INVARIANT, &cast(), &backwards));
+    }
+
+    #[test]
+    fn what_its_publisher_sent_twice_may_be_repeated_in_any_order() {
+        holds(
+            INVARIANT,
+            &cast(),
+            &trace(
+                "3 sensor sent 1 dup
+                 3 sensor sent 2 dup
+                 4 recorder received sensor.1 qos1
+                 5 recorder received sensor.2 qos1
+                 6 recorder lost
+                 7 recorder connects present
+                 8 recorder received sensor.2 qos1 dup
+                 9 recorder received sensor.1 qos1 dup",
+            ),
+        );
     }
 }

@@ -17,12 +17,12 @@
 //! Otherwise it is left open, and counted as such.
 
 use super::case::Case;
-use super::history::{BrokerDrop, Delivery, End, NEVER, NONE, Reading};
+use super::history::{BrokerDrop, Delivery, End, Fate, NEVER, NONE, Reading};
 use super::slice::level;
 use crate::net::Nanos;
 use crate::trace::TextId;
 use rustc_hash::FxHashMap;
-use squall_devices::{DeviceId, Qos};
+use squall_devices::{DeviceId, DropReason, Qos};
 
 /// Deliveries owed at one QoS.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +33,9 @@ pub(crate) struct Tally {
     pub(crate) repeated: u64,
     /// Neither delivered nor held against the broker.
     pub(crate) open: u64,
+    /// Readings of this QoS that their devices forgot with their power: not
+    /// owed, since nobody knows what the broker has of them.
+    pub(crate) forgotten: u64,
     /// Dropped from a full queue, as the scenario's limits have it.
     pub(crate) queue_full: u64,
 }
@@ -102,6 +105,10 @@ impl Owed {
             owed.compare(case, pairs, arrived, &dropped, &mut open);
         });
         owed.decide(case, open);
+        for reading in &case.history.readings {
+            let forgotten = reading.fate == Fate::Dropped(DropReason::Forgotten);
+            owed.tally[level(reading.message.qos)].forgotten += u64::from(forgotten);
+        }
         owed
     }
 
@@ -264,12 +271,22 @@ fn for_each_pair(case: &Case<'_>, mut each: impl FnMut(&Case<'_>, &[Pair], &[(u3
         let deliveries = case.arrivals(index).iter();
         arrived.extend(
             deliveries
-                .filter(|delivery| !case.delivery(**delivery).retain)
-                .map(|delivery| (case.session(*delivery), *delivery)),
+                .map(|delivery| (case.session(*delivery), *delivery))
+                .filter(|(session, delivery)| {
+                    !case.delivery(*delivery).retain || answers_nothing(case, *session, reading)
+                }),
         );
         arrived.sort_unstable();
         each(case, &pairs, &arrived);
     }
+}
+
+/// Whether a copy of a reading with RETAIN set cannot answer a SUBSCRIBE of the
+/// session: all had been answered before. So it is the owed delivery, though
+/// its flag is wrong.
+fn answers_nothing(case: &Case<'_>, session: u32, reading: &Reading) -> bool {
+    let mut requests = case.requests(session, reading.message.topic);
+    requests.all(|request| request.answered <= reading.first_sent)
 }
 
 /// The first connection of a pair's session on which there was time enough for

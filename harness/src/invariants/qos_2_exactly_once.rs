@@ -85,3 +85,102 @@ fn sent_again(case: &Case<'_>, resent: &Resent) -> Violation {
         command: Some(reading.map_or(case.run_command(), |reading| case.trace_command(reading))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Invariant;
+    use super::super::testing::{Actor, actor, holds, judged, violated};
+    use rstest::rstest;
+
+    const INVARIANT: Invariant = Invariant::Qos2ExactlyOnce;
+
+    const BEFORE: &str = "
+        1 sensor connects
+        1 recorder connects
+        1 recorder subscribes a/# qos2
+        2 sensor publishes 1 a/x qos2
+        3 sensor acknowledged 1";
+
+    fn cast() -> [Actor; 2] {
+        [actor("sensor"), actor("recorder")]
+    }
+
+    fn trace(after: &str) -> String {
+        format!("{BEFORE}\n{after}")
+    }
+
+    #[test]
+    fn once_holds() {
+        let once = trace("4 recorder received sensor.1 qos2");
+        let summary = holds(INVARIANT, &cast(), &once);
+        assert_eq!(summary, "1 of 1 owed deliveries arrived");
+    }
+
+    #[test]
+    fn never_is_found() {
+        violated(INVARIANT, &cast(), BEFORE);
+    }
+
+    #[test]
+    fn twice_is_found_across_connections() {
+        insta::assert_snapshot!(violated(
+            INVARIANT,
+            &cast(),
+            &trace(
+                "4 recorder received sensor.1 qos2
+                 5 recorder lost
+                 6 recorder connects present
+                 7 recorder received sensor.1 qos2 dup"
+            )
+        ));
+    }
+
+    #[test]
+    fn twice_is_found_though_nobody_acknowledged() {
+        let unacknowledged = "
+            1 sensor connects
+            1 recorder connects
+            1 recorder subscribes a/# qos2
+            2 sensor publishes 1 a/x qos2
+            3 recorder received sensor.1 qos2
+            4 recorder received sensor.1 qos2";
+        violated(INVARIANT, &cast(), unacknowledged);
+    }
+
+    #[test]
+    fn twice_to_a_device_that_forgot_the_first_is_open() {
+        let summary = holds(
+            INVARIANT,
+            &cast(),
+            &trace(
+                "4 recorder received sensor.1 qos2
+                 5 recorder vanished
+                 5 recorder forgot
+                 6 recorder connects present
+                 7 recorder received sensor.1 qos2 dup",
+            ),
+        );
+        assert!(summary.contains("memory was lost"), "{summary}");
+    }
+
+    const RELEASED: &str = "
+        1 broker accepts 1 recorder
+        3 broker sent 1 PUBREL 9
+        4 recorder received sensor.1 qos2";
+
+    #[test]
+    fn a_publish_after_its_pubrel_is_found_on_the_wire() {
+        let resent = trace(RELEASED) + "\n5 broker sent 1 PUBLISH 9 sensor.1 dup";
+        insta::assert_snapshot!(violated(INVARIANT, &cast(), &resent));
+    }
+
+    #[rstest]
+    #[case::after_pubcomp("5 broker got 1 PUBCOMP 9\n6 broker sent 1 PUBLISH 9 sensor.1 dup")]
+    #[case::another_identifier("6 broker sent 1 PUBLISH 8 sensor.1 dup")]
+    #[case::after_a_crash("5 weather began server-crash\n6 broker sent 1 PUBLISH 9 sensor.1 dup")]
+    fn a_publish_that_may_be_sent_again_is_not(#[case] after: &str) {
+        let trace = trace(RELEASED) + "\n" + after;
+        let summary = judged(INVARIANT, &cast(), &trace).summary;
+        assert!(!summary.contains("PUBREL"), "{summary}");
+    }
+}

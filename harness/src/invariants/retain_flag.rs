@@ -7,7 +7,7 @@
 
 use super::case::Case;
 use super::history::{Content, Delivery, NEVER, Reading};
-use super::judgement::{Judgement, Violations, deliveries};
+use super::judgement::{Judgement, Violations, deliveries, of_deliveries};
 use super::slice::{clock, message_words};
 use crate::trace::TextId;
 use rustc_hash::FxHashMap;
@@ -58,7 +58,7 @@ pub(super) fn judge(case: &Case<'_>) -> Judgement {
             deliveries(retained),
             count(judged - retained)
         ),
-        found => format!("{} of {} have it wrong", count(found), deliveries(judged)),
+        found => format!("{} have it wrong", of_deliveries(found, judged)),
     })
 }
 
@@ -145,5 +145,81 @@ fn unasked(case: &Case<'_>, delivery: &Delivery) -> Violation {
         statement: Some(ESTABLISHED.to_owned()),
         trace: slice.lines(),
         command: Some(case.run_command()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Invariant;
+    use super::super::testing::{Actor, actor, holds, violated};
+    use rstest::rstest;
+    use squall_devices::Qos;
+
+    const INVARIANT: Invariant = Invariant::RetainFlag;
+
+    fn cast() -> [Actor; 2] {
+        let sensor = Actor {
+            will: Some(("a/will", Qos::AtLeastOnce, true)),
+            ..actor("sensor")
+        };
+        [sensor, actor("dashboard")]
+    }
+
+    fn trace(after: &str) -> String {
+        format!("1 sensor connects\n1 dashboard connects\n{after}")
+    }
+
+    const ESTABLISHED: &str = "
+        2 dashboard subscribes a/+ qos1
+        3 sensor publishes 1 a/x qos1 retain
+        4 sensor acknowledged 1";
+
+    const NEW: &str = "
+        3 sensor publishes 1 a/x qos1 retain
+        4 sensor acknowledged 1
+        5 dashboard subscribes a/+ qos1";
+
+    const MEANWHILE: &str = "
+        2 dashboard subscribing a/+ qos1
+        3 sensor publishes 1 a/x qos1 retain
+        4 sensor acknowledged 1
+        5 dashboard subscribed a/+ qos1";
+
+    #[rstest]
+    #[case::established(ESTABLISHED, "6 dashboard received sensor.1 qos1")]
+    #[case::new(NEW, "6 dashboard received sensor.1 qos1 retain")]
+    #[case::meanwhile_without(MEANWHILE, "6 dashboard received sensor.1 qos1")]
+    #[case::meanwhile_with(MEANWHILE, "6 dashboard received sensor.1 qos1 retain")]
+    #[case::a_will_once(NEW, "6 dashboard received will sensor qos1 retain")]
+    fn the_flag_as_it_should_be_holds(#[case] before: &str, #[case] after: &str) {
+        holds(INVARIANT, &cast(), &trace(&format!("{before}\n{after}")));
+    }
+
+    #[test]
+    fn retain_to_an_established_subscription_is_found() {
+        let set = format!("{ESTABLISHED}\n6 dashboard received sensor.1 qos1 retain");
+        insta::assert_snapshot!(violated(INVARIANT, &cast(), &trace(&set)));
+    }
+
+    #[test]
+    fn no_retain_in_answer_to_a_subscribe_is_found() {
+        let unset = format!("{NEW}\n6 dashboard received sensor.1 qos1");
+        insta::assert_snapshot!(violated(INVARIANT, &cast(), &trace(&unset)));
+    }
+
+    #[rstest]
+    #[case::of_what_is_not_retained(
+        "3 sensor publishes 1 a/x qos1
+         4 sensor acknowledged 1
+         5 dashboard subscribes a/+ qos1
+         6 dashboard received sensor.1 qos1 retain"
+    )]
+    #[case::of_a_will_again(
+        "5 dashboard subscribes a/+ qos1
+         6 dashboard received will sensor qos1 retain
+         7 dashboard received will sensor qos1 retain"
+    )]
+    fn retain_where_it_has_no_place_is_found(#[case] after: &str) {
+        violated(INVARIANT, &cast(), &trace(after));
     }
 }

@@ -127,7 +127,7 @@ impl Registers {
         let history = case.history;
         let mut registers = Registers::default();
         for (reading, index) in history.readings.iter().zip(0u32..) {
-            if reading.message.retain && reading.first_sent != NEVER {
+            if reading.message.retain {
                 registers.write(reading, index);
             }
         }
@@ -165,7 +165,12 @@ impl Registers {
         }
         if !stays(reading) {
             let emptying = self.emptying.entry(message.topic).or_default();
-            emptying.push((reading.first_sent, reading.taken_in_by()));
+            // It may have been sent though its device did not live to tell.
+            let sent = match reading.first_sent {
+                NEVER => reading.published,
+                sent => sent,
+            };
+            emptying.push((sent, reading.taken_in_by()));
         }
     }
 
@@ -324,5 +329,161 @@ fn missing(case: &Case<'_>, request: &Request, reading: &Reading) -> Violation {
             .connection(request.connection)
             .lines(),
         command: Some(case.trace_command(reading)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Invariant;
+    use super::super::testing::{Actor, actor, holds, judged, violated};
+    use rstest::rstest;
+    use squall_reports::Verdict;
+
+    const INVARIANT: Invariant = Invariant::RetainedLatest;
+
+    /// Reading 1, then 2, both acknowledged.
+    const BEFORE: &str = "
+        1 sensor connects
+        2 sensor publishes 1 a/x qos1 retain
+        3 sensor acknowledged 1
+        4 sensor publishes 2 a/x qos1 retain
+        5 sensor acknowledged 2";
+
+    fn cast() -> [Actor; 2] {
+        [actor("sensor"), actor("dashboard")]
+    }
+
+    fn trace(after: &str) -> String {
+        format!("{BEFORE}\n{after}")
+    }
+
+    #[rstest]
+    #[case::the_latest(
+        "6 dashboard connects
+         7 dashboard subscribes a/+ qos1
+         8 dashboard received sensor.2 qos1 retain"
+    )]
+    #[case::one_being_written(
+        "6 dashboard connects
+         7 dashboard subscribing a/+ qos1
+         7.1 sensor publishes 3 a/x qos1 retain
+         7.2 sensor acknowledged 3
+         7.3 dashboard subscribed a/+ qos1
+         8 dashboard received sensor.3 qos1 retain"
+    )]
+    #[case::the_one_before_it(
+        "6 dashboard connects
+         7 dashboard subscribing a/+ qos1
+         7.1 sensor publishes 3 a/x qos1 retain
+         7.2 sensor acknowledged 3
+         7.3 dashboard subscribed a/+ qos1
+         8 dashboard received sensor.2 qos1 retain"
+    )]
+    #[case::one_that_was_never_acknowledged(
+        "6 sensor publishes 3 a/x qos1 retain
+         7 dashboard connects
+         7 dashboard subscribes a/+ qos1
+         8 dashboard received sensor.3 qos1 retain"
+    )]
+    #[case::gone_at_once(
+        "6 dashboard connects
+         7 dashboard subscribes a/+ qos1
+         8 dashboard vanished"
+    )]
+    #[case::cleared(
+        "5 sensor publishes 3 a/x qos1 retain empty
+         5.5 sensor acknowledged 3
+         6 dashboard connects
+         7 dashboard subscribes a/+ qos1"
+    )]
+    #[case::being_cleared(
+        "6 dashboard connects
+         7 dashboard subscribing a/+ qos1
+         7.1 sensor publishes 3 a/x qos1 retain empty
+         7.3 dashboard subscribed a/+ qos1"
+    )]
+    #[case::discarded_for_one_at_qos_0(
+        "6 sensor publishes 3 a/x qos0 retain
+         7 dashboard connects
+         7 dashboard subscribes a/+ qos1"
+    )]
+    #[case::at_qos_0_it_may_be_lost("7 dashboard connects\n7 dashboard subscribes a/+ qos0")]
+    fn what_the_register_may_hold_is_right(#[case] after: &str) {
+        let guarantee = judged(INVARIANT, &cast(), &trace(after));
+        assert_ne!(guarantee.verdict, Verdict::Violated, "{guarantee:#?}");
+    }
+
+    #[test]
+    fn a_value_before_the_latest_is_found() {
+        insta::assert_snapshot!(violated(
+            INVARIANT,
+            &cast(),
+            &trace(
+                "6 dashboard connects
+                 7 dashboard subscribes a/+ qos1
+                 8 dashboard received sensor.1 qos1 retain"
+            )
+        ));
+    }
+
+    #[test]
+    fn a_value_that_was_cleared_is_found() {
+        insta::assert_snapshot!(violated(
+            INVARIANT,
+            &cast(),
+            &trace(
+                "5 sensor publishes 3 a/x qos1 retain empty
+                 5.5 sensor acknowledged 3
+                 6 dashboard connects
+                 7 dashboard subscribes a/+ qos1
+                 8 dashboard received sensor.2 qos1 retain"
+            )
+        ));
+    }
+
+    #[test]
+    fn no_value_where_one_is_kept_is_found() {
+        insta::assert_snapshot!(violated(
+            INVARIANT,
+            &cast(),
+            &trace("6 dashboard connects\n7 dashboard subscribes a/+ qos1")
+        ));
+    }
+
+    #[test]
+    fn of_writes_in_a_row_the_first_is_out_of_date() {
+        violated(
+            INVARIANT,
+            &cast(),
+            "1 sensor connects
+             2 sensor publishes 1 a/x qos1 retain
+             2 sensor publishes 2 a/x qos1 retain
+             3 sensor acknowledged 1
+             3 sensor acknowledged 2
+             6 dashboard connects
+             7 dashboard subscribes a/+ qos1
+             8 dashboard received sensor.1 qos1 retain",
+        );
+    }
+
+    #[test]
+    fn a_value_at_qos_0_is_done_when_somebody_saw_it() {
+        let cast = [actor("sensor"), actor("dashboard"), actor("watcher")];
+        let trace = |seen: &str| {
+            format!(
+                "1 sensor connects
+                 1 watcher connects
+                 1 watcher subscribes a/+ qos0
+                 2 sensor publishes 1 a/x qos0 retain
+                 3 watcher received sensor.1 qos0
+                 4 sensor publishes 2 a/x qos0 retain
+                 {seen}
+                 6 dashboard connects
+                 7 dashboard subscribes a/+ qos1
+                 8 dashboard received sensor.1 qos0 retain"
+            )
+        };
+        holds(INVARIANT, &cast, &trace(""));
+        violated(INVARIANT, &cast, &trace("5 watcher received sensor.2 qos0"));
     }
 }

@@ -79,9 +79,9 @@ pub(super) fn judge(case: &Case<'_>) -> Judgement {
             count(resumed)
         ),
         found => format!(
-            "{} of {} told wrongly whether there is a session",
+            "{} of {} connections told wrongly whether there is a session",
             count(found),
-            counted(accepted, "connection")
+            count(accepted)
         ),
     })
 }
@@ -162,5 +162,62 @@ fn violation(case: &Case<'_>, index: u32, wrong: Wrong) -> Violation {
         statement: Some(statement.to_owned()),
         trace: slice.lines(),
         command: Some(case.run_command()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Invariant;
+    use super::super::testing::{Actor, actor, clean, holds, violated};
+    use rstest::rstest;
+
+    const INVARIANT: Invariant = Invariant::Session;
+
+    fn cast() -> [Actor; 3] {
+        let shared = |name| Actor {
+            client: "sensor",
+            ..clean(name)
+        };
+        [actor("sensor"), shared("twin"), clean("gauge")]
+    }
+
+    #[rstest]
+    #[case::found_again("1 sensor connects\n2 sensor lost\n3 sensor connects present")]
+    #[case::of_an_attempt_that_failed(
+        "1 sensor connecting\n2 sensor failed\n3 sensor connects present"
+    )]
+    #[case::not_of_an_attempt_that_failed(
+        "1 sensor connecting\n2 sensor failed\n3 sensor connects"
+    )]
+    #[case::ended_by_a_clean_one(
+        "1 sensor connects\n2 sensor lost\n3 twin connects\n4 twin lost\n5 sensor connects"
+    )]
+    #[case::perhaps_ended_by_a_clean_one(
+        "1 sensor connects\n2 sensor lost\n3 twin connecting\n4 twin failed\n5 sensor connects"
+    )]
+    #[case::clean_each_time("1 gauge connects\n2 gauge lost\n3 gauge connects")]
+    fn what_is_there_is_found(#[case] trace: &str) {
+        holds(INVARIANT, &cast(), trace);
+    }
+
+    #[test]
+    fn a_session_that_is_gone_is_found() {
+        insta::assert_snapshot!(violated(
+            INVARIANT,
+            &cast(),
+            "1 sensor connects
+             2 sensor lost
+             3 sensor connects"
+        ));
+    }
+
+    #[rstest]
+    #[case::never_begun("1 sensor connects present")]
+    #[case::though_clean("1 gauge connects\n2 gauge lost\n3 gauge connects present")]
+    #[case::after_a_clean_one(
+        "1 sensor connects\n2 sensor lost\n3 twin connects\n4 twin lost\n5 sensor connects present"
+    )]
+    fn a_session_that_cannot_be_is_found(#[case] trace: &str) {
+        violated(INVARIANT, &cast(), trace);
     }
 }

@@ -67,7 +67,9 @@ impl<'a> Slice<'a> {
                 format!("received {}{flags}", history.readings[index as usize].id)
             }
             Content::Stranger(_) => {
-                format!("received {}{flags}", self.words(history.message(delivery)))
+                let message = history.message(delivery);
+                let topic = self.case.text(message.topic);
+                format!("received {} B on {topic}{flags}", message.payload_bytes)
             }
         };
         let receiver = history.receiver(delivery);
@@ -121,8 +123,15 @@ impl<'a> Slice<'a> {
 
     /// The lines, a line an event.
     pub(crate) fn lines(mut self) -> Vec<String> {
-        self.events.sort();
-        self.events.dedup();
+        // Stable: what happened at one time stays as it was told.
+        self.events.sort_by_key(|(at, ..)| *at);
+        let mut events: Vec<(Nanos, String, String)> = Vec::new();
+        for event in std::mem::take(&mut self.events) {
+            if !events.contains(&event) {
+                events.push(event);
+            }
+        }
+        self.events = events;
         let times: Vec<String> = self.events.iter().map(|(at, ..)| clock(*at)).collect();
         let width = |texts: &mut dyn Iterator<Item = &str>| {
             texts.map(|text| text.chars().count()).max().unwrap_or(0)

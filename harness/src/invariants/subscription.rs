@@ -7,7 +7,7 @@
 
 use super::case::Case;
 use super::history::{Content, Delivery, Reading};
-use super::judgement::{Judgement, Violations, deliveries};
+use super::judgement::{Judgement, Violations, deliveries, of_deliveries};
 use super::slice::{clock, message_words};
 use squall_devices::Qos;
 use squall_reports::{Violation, figures::counted};
@@ -35,7 +35,7 @@ pub(super) fn judge(case: &Case<'_>) -> Judgement {
             deliveries(total),
             counted(history.subscriptions.len() as u64, "subscription")
         ),
-        found => format!("{} of {} not subscribed to so", found, deliveries(total)),
+        found => format!("{} were not subscribed to so", of_deliveries(found, total)),
     })
 }
 
@@ -151,5 +151,91 @@ fn what(case: &Case<'_>, delivery: &Delivery) -> String {
     match reading(case, delivery) {
         Some(reading) => format!("reading {}", reading.id),
         None => message_words(case, case.history.message(delivery)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Invariant;
+    use super::super::testing::{Actor, actor, clean, holds, violated};
+    use rstest::rstest;
+
+    const INVARIANT: Invariant = Invariant::Subscription;
+
+    const BEFORE: &str = "
+        1 sensor connects
+        1 recorder connects
+        1 recorder subscribes a/# qos1";
+
+    fn cast() -> [Actor; 2] {
+        [actor("sensor"), actor("recorder")]
+    }
+
+    fn trace(after: &str) -> String {
+        format!("{BEFORE}\n{after}")
+    }
+
+    #[rstest]
+    #[case::subscribed("2 sensor publishes 1 a/x qos1\n3 recorder received sensor.1 qos1")]
+    #[case::at_the_lower_qos("2 sensor publishes 1 a/x qos0\n3 recorder received sensor.1 qos0")]
+    #[case::under_way_before_it_unsubscribed(
+        "2 sensor publishes 1 a/x qos1
+         3 recorder unsubscribing a/#
+         4 recorder unsubscribed a/#
+         5 recorder received sensor.1 qos1"
+    )]
+    #[case::before_the_unsuback(
+        "3 recorder unsubscribing a/#
+         3.5 sensor publishes 1 a/x qos1
+         4 recorder unsubscribed a/#
+         5 recorder received sensor.1 qos1"
+    )]
+    #[case::subscribed_again(
+        "3 recorder unsubscribing a/#
+         4 recorder unsubscribed a/#
+         5 recorder subscribes a/# qos1
+         6 sensor publishes 1 a/x qos1
+         7 recorder received sensor.1 qos1"
+    )]
+    fn what_was_subscribed_to_holds(#[case] after: &str) {
+        holds(INVARIANT, &cast(), &trace(after));
+    }
+
+    #[test]
+    fn what_was_unsubscribed_from_is_found() {
+        insta::assert_snapshot!(violated(
+            INVARIANT,
+            &cast(),
+            &trace(
+                "3 recorder unsubscribing a/#
+                 4 recorder unsubscribed a/#
+                 5 sensor publishes 1 a/x qos1
+                 6 recorder received sensor.1 qos1"
+            )
+        ));
+    }
+
+    #[rstest]
+    #[case::never_subscribed("2 sensor publishes 1 b/x qos1\n3 recorder received sensor.1 qos1")]
+    #[case::above_the_granted_qos(
+        "2 sensor publishes 1 a/x qos2\n3 recorder received sensor.1 qos2"
+    )]
+    #[case::below_the_granted_qos(
+        "2 sensor publishes 1 a/x qos1\n3 recorder received sensor.1 qos0"
+    )]
+    fn what_was_not_subscribed_to_so_is_found(#[case] after: &str) {
+        violated(INVARIANT, &cast(), &trace(after));
+    }
+
+    #[test]
+    fn a_clean_session_has_only_what_it_subscribed_to_itself() {
+        let cast = [actor("sensor"), clean("recorder")];
+        let again = trace(
+            "2 recorder vanished
+             3 recorder connects
+             4 sensor publishes 1 a/x qos1
+             5 recorder received sensor.1 qos1",
+        );
+        violated(INVARIANT, &cast, &again);
     }
 }

@@ -324,3 +324,91 @@ fn slice_of<'a>(slice: Slice<'a>, case: &Case<'_>, connection: &WireConnection) 
         )
         .event(at, "broker", end)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Invariant;
+    use super::super::testing::{Actor, actor, clean, holds, judged, violated};
+    use rstest::rstest;
+    use squall_devices::Qos;
+    use squall_reports::Verdict;
+
+    const INVARIANT: Invariant = Invariant::Will;
+
+    const BEFORE: &str = "
+        1 watcher connects
+        1 watcher subscribes status/# qos1
+        2 sensor connects
+        2 broker accepts 1 sensor";
+
+    fn cast() -> [Actor; 2] {
+        let sensor = Actor {
+            will: Some(("status/sensor", Qos::AtLeastOnce, false)),
+            ..actor("sensor")
+        };
+        [sensor, actor("watcher")]
+    }
+
+    fn trace(after: &str) -> String {
+        format!("{BEFORE}\n{after}")
+    }
+
+    #[rstest]
+    #[case::gone("5 broker closed 1 peer\n6 watcher received will sensor qos1")]
+    #[case::silent("5 broker closed 1 keep-alive\n6 watcher received will sensor qos1")]
+    #[case::taken_over("5 broker closed 1 takeover\n6 watcher received will sensor qos1")]
+    #[case::goodbye("5 broker got 1 DISCONNECT")]
+    #[case::repeated(
+        "5 broker closed 1 peer
+         6 watcher received will sensor qos1
+         7 watcher received will sensor qos1 dup"
+    )]
+    fn a_will_in_its_time_holds(#[case] after: &str) {
+        holds(INVARIANT, &cast(), &trace(after));
+    }
+
+    #[rstest]
+    #[case::published("6 watcher received will sensor qos1")]
+    #[case::not_published("")]
+    fn a_crash_of_the_server_leaves_it_open(#[case] after: &str) {
+        let crash = trace(&format!("5 weather began server-crash\n{after}"));
+        let guarantee = judged(INVARIANT, &cast(), &crash);
+        assert_ne!(guarantee.verdict, Verdict::Violated, "{guarantee:#?}");
+    }
+
+    #[test]
+    fn a_will_after_disconnect_is_found() {
+        let after = trace("5 broker got 1 DISCONNECT\n6 watcher received will sensor qos1");
+        insta::assert_snapshot!(violated(INVARIANT, &cast(), &after));
+    }
+
+    #[test]
+    fn a_will_that_does_not_come_is_found() {
+        insta::assert_snapshot!(violated(
+            INVARIANT,
+            &cast(),
+            &trace("5 broker closed 1 peer")
+        ));
+    }
+
+    #[rstest]
+    #[case::while_connected("6 watcher received will sensor qos1")]
+    #[case::twice(
+        "5 broker closed 1 peer
+         6 watcher received will sensor qos1
+         7 watcher received will sensor qos1"
+    )]
+    fn a_will_too_many_is_found(#[case] after: &str) {
+        violated(INVARIANT, &cast(), &trace(after));
+    }
+
+    #[test]
+    fn a_watcher_that_leaves_is_not_owed_it() {
+        let cast = [cast()[0].clone(), clean("watcher")];
+        holds(
+            INVARIANT,
+            &cast,
+            &trace("5 broker closed 1 peer\n5.1 watcher vanished"),
+        );
+    }
+}

@@ -1,13 +1,31 @@
-//! What a scenario expects of its run: numbers with bounds.
+//! What a scenario expects of its run: numbers with bounds, and how the
+//! guarantees are judged.
 
 use std::fmt;
+use std::time::Duration;
 
-/// Every bound of a scenario, in the order written in the language's
-/// reference.
+use crate::invariants::Invariant;
+
+/// What a scenario expects.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Expectations {
-    /// One entry for each key of `[expect]`; each metric occurs once.
+    /// The bounds on figures, in the order written in the language's reference;
+    /// each metric occurs once.
     pub bounds: Vec<Expectation>,
+    /// How long what is owed may take once nothing stands in its way; `None`
+    /// is the scenario's drain.
+    pub settle: Option<Duration>,
+    /// Guarantees that cannot hold; each invariant occurs once.
+    pub exceptions: Vec<Exception>,
+}
+
+/// A guarantee that cannot hold in a scenario.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exception {
+    /// Which.
+    pub invariant: Invariant,
+    /// Why, in words for the report.
+    pub why: String,
 }
 
 /// One bound on one figure.

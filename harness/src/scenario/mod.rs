@@ -30,7 +30,7 @@ use document::ScenarioTable;
 
 pub use builder::{Builder, Entries};
 pub use diagnostic::ScenarioError;
-pub use expect::{Expectation, Expectations, Metric, Relation, Unit, Whole};
+pub use expect::{Exception, Expectation, Expectations, Metric, Relation, Unit, Whole};
 pub use fault::{
     Chosen, Fault, FaultKind, PacketType, Sender, Target, TimeRange, Times, Trigger, Ways, When,
 };

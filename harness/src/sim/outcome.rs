@@ -58,8 +58,9 @@ pub(super) fn terms(scenario: &Scenario, options: &RunOptions, report: &Report) 
     });
     Terms {
         ended: report.ended_ns,
-        settle: nanos(scenario.drain),
+        settle: nanos(scenario.expect.settle.unwrap_or(scenario.drain)),
         tick: nanos(scenario.network.tick),
+        exceptions: scenario.expect.exceptions.clone(),
         command: report.command.clone(),
         trace,
     }

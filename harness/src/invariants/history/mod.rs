@@ -41,7 +41,12 @@ pub(crate) const NONE: u32 = u32::MAX;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reading {
     pub(crate) id: MessageId,
-    /// Its first PUBLISH; [`NEVER`] if there was none.
+    /// Taken, and handed to the MQTT client.
+    pub(crate) published: Nanos,
+    /// Its first PUBLISH was sent no earlier; [`NEVER`] if it was not sent, as
+    /// far as anybody knows. A client tells of a PUBLISH once the network has
+    /// taken all that it had to write, and that may be long after: so this is
+    /// when it could, having the reading and a connection.
     pub(crate) first_sent: Nanos,
     /// When it was acknowledged or given up: see `fate`.
     pub(crate) settled: Nanos,
@@ -259,13 +264,8 @@ impl History {
             ClientEvent::Subscribed { filter, granted } => {
                 self.subscribed(at, device, filter, granted);
             }
-            ClientEvent::Published { id, message } => self.published(id, message),
-            ClientEvent::Sent { id, .. } => {
-                if let Some(reading) = self.reading_mut(id) {
-                    reading.first_sent = reading.first_sent.min(at);
-                    reading.sends = reading.sends.saturating_add(1);
-                }
-            }
+            ClientEvent::Published { id, message } => self.published(at, id, message),
+            ClientEvent::Sent { id, .. } => self.sent(device, id),
             ClientEvent::Acknowledged { id } => self.settled(at, id, Fate::Acknowledged),
             ClientEvent::Dropped { id, reason } => self.settled(at, id, Fate::Dropped(reason)),
             ClientEvent::Delivered { id, dup, message } => {
@@ -275,12 +275,13 @@ impl History {
         }
     }
 
-    fn published(&mut self, id: MessageId, message: Message) {
+    fn published(&mut self, at: Nanos, id: MessageId, message: Message) {
         let readings = &mut self.devices[id.device().0 as usize].readings;
         // A device numbers its readings without gaps.
         readings.push(self.readings.len() as u32);
         self.readings.push(Reading {
             id,
+            published: at,
             first_sent: NEVER,
             settled: NEVER,
             first_seen: NEVER,
@@ -288,6 +289,16 @@ impl History {
             fate: Fate::Open,
             sends: 0,
         });
+    }
+
+    fn sent(&mut self, device: DeviceId, id: MessageId) {
+        let connection = self.connections.get(self.connection_of(device) as usize);
+        let accepted = connection.map_or(0, |connection| connection.accepted);
+        if let Some(reading) = self.reading_mut(id) {
+            let earliest = reading.published.max(accepted);
+            reading.first_sent = reading.first_sent.min(earliest);
+            reading.sends = reading.sends.saturating_add(1);
+        }
     }
 
     /// The index of the reading with this id, if it was published.
@@ -323,6 +334,10 @@ impl History {
             Some(index) if same(&self.readings[index as usize].message, &message) => {
                 let reading = &mut self.readings[index as usize];
                 reading.first_seen = reading.first_seen.min(at);
+                // It was sent, though its device did not live to tell.
+                if reading.first_sent == NEVER {
+                    reading.first_sent = reading.published;
+                }
                 Content::Reading(index)
             }
             _ => {

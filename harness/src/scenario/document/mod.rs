@@ -19,7 +19,7 @@ use bound::{Bound, OfBytes, OfShare, OfThings, OfTime, OfWhole};
 use fault::FaultTable;
 use fleet::FleetTable;
 use link::SiteTable;
-use scalar::{Bytes, Count, Line, QuirkName, Size, Time};
+use scalar::{Bytes, Count, GuaranteeName, Line, QuirkName, Size, Time};
 use value::At;
 
 /// A Squall scenario: sites, fleets of MQTT devices, and what is expected of
@@ -147,4 +147,24 @@ pub(crate) struct ExpectTable {
     pub(crate) connects: Option<Bound<OfThings>>,
     /// Connection attempts that did not reach a successful CONNACK.
     pub(crate) connect_failures: Option<Bound<OfThings>>,
+    /// How long what is owed may take to arrive once it is acknowledged, the
+    /// weather clear and its subscriber connected; `drain` unless given.
+    pub(crate) settle: Option<At<Time>>,
+    /// Guarantees that cannot hold in this scenario, each with a reason. All
+    /// others are judged.
+    #[serde(default)]
+    pub(crate) exceptions: Vec<ExceptionTable>,
+}
+
+/// A guarantee that cannot hold in this scenario.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a table such as { guarantee = \"order\", why = \"…\" }"
+)]
+pub(crate) struct ExceptionTable {
+    /// Which.
+    pub(crate) guarantee: At<GuaranteeName>,
+    /// Why it cannot hold; the report says so.
+    pub(crate) why: Line,
 }

@@ -15,6 +15,7 @@ use super::super::diagnostic::unknown;
 use super::super::fleet::Qos as ResolvedQos;
 use super::super::text::{self, Complaint};
 use super::super::topic;
+use crate::invariants::Invariant;
 
 /// A value that is one string or one number.
 trait Scalar: Sized {
@@ -104,7 +105,8 @@ scalars!(
     KeepAlive,
     UnitName,
     Decimals,
-    QuirkName
+    QuirkName,
+    GuaranteeName
 );
 
 /// A duration.
@@ -633,6 +635,29 @@ impl Scalar for QuirkName {
             "oneOf": Quirk::ALL.map(choice),
         });
         ("Quirk", schema)
+    }
+}
+
+/// A guarantee of MQTT, by its id.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GuaranteeName(pub(crate) Invariant);
+
+impl Scalar for GuaranteeName {
+    const EXPECTED: &'static str = "the name of a guarantee";
+
+    fn from_text(text: &str) -> Result<Self, Complaint> {
+        let known = Invariant::ALL.map(Invariant::id);
+        Invariant::from_id(text)
+            .map(Self)
+            .ok_or_else(|| unknown("guarantee", text, &known))
+    }
+    fn describe() -> (&'static str, Schema) {
+        let schema = json_schema!({
+            "type": "string",
+            "description": "A guarantee of MQTT.",
+            "enum": Invariant::ALL.map(Invariant::id),
+        });
+        ("Guarantee", schema)
     }
 }
 

@@ -16,7 +16,7 @@ use super::diagnostic::{ScenarioError, Sources};
 use super::document::scalar::{Count, Name, Size, Time};
 use super::document::value::At;
 use super::document::{BrokerTable, CongestionName, ExpectTable, NetworkTable, ScenarioTable};
-use super::expect::{Expectation, Expectations, Metric};
+use super::expect::{Exception, Expectation, Expectations, Metric};
 use super::settings::{BrokerSettings, CongestionControl, NetworkSettings};
 use super::text::{Complaint, written};
 use super::{Scenario, Site};
@@ -111,7 +111,7 @@ impl Resolver<'_> {
             sites,
             fleets,
             faults,
-            expect: expectations(table.expect),
+            expect: self.expectations(table.expect)?,
         })
     }
 
@@ -224,6 +224,38 @@ impl Resolver<'_> {
         })
     }
 
+    fn expectations(&self, mut table: ExpectTable) -> Result<Expectations, ScenarioError> {
+        let settle = match &table.settle {
+            None => None,
+            Some(settle) => {
+                Some(self.positive(settle, "what is owed would have no time to arrive")?)
+            }
+        };
+        let mut exceptions: Vec<Exception> = Vec::new();
+        for exception in std::mem::take(&mut table.exceptions) {
+            let invariant = exception.guarantee.value.0;
+            if exceptions.iter().any(|other| other.invariant == invariant) {
+                return Err(self.error(
+                    &exception.guarantee.span,
+                    Complaint::new(
+                        format!("two exceptions for `{}`", invariant.id()),
+                        "excepted already",
+                        "give one, with all of the reason",
+                    ),
+                ));
+            }
+            exceptions.push(Exception {
+                invariant,
+                why: exception.why.0,
+            });
+        }
+        Ok(Expectations {
+            bounds: bounds(table),
+            settle,
+            exceptions,
+        })
+    }
+
     fn positive(&self, time: &At<Time>, what: &str) -> Result<Duration, ScenarioError> {
         if time.value.0.is_zero() {
             return Err(self.error(
@@ -304,7 +336,7 @@ fn derived_tick(sites: &[Site]) -> Duration {
     whole_ms.clamp(least, most)
 }
 
-fn expectations(table: ExpectTable) -> Expectations {
+fn bounds(table: ExpectTable) -> Vec<Expectation> {
     let bounds: [Option<Expectation>; Metric::ALL.len()] = [
         table.delivered.map(|bound| bound.on(Metric::Delivered)),
         table
@@ -325,7 +357,5 @@ fn expectations(table: ExpectTable) -> Expectations {
             .connect_failures
             .map(|bound| bound.on(Metric::ConnectFailures)),
     ];
-    Expectations {
-        bounds: bounds.into_iter().flatten().collect(),
-    }
+    bounds.into_iter().flatten().collect()
 }

@@ -5,6 +5,7 @@
 //! ticks everything that was seen goes, in order, to the metrics and the trace
 //! file: memory does not grow with the length of the trace.
 
+mod disk;
 mod fleets;
 mod outcome;
 mod server;

@@ -122,6 +122,11 @@ fn the_valid_scenario_is_valid() {
 #[case::jitter_too_large("jitter = \"30s\"", "jitter = \"3m\"")]
 #[case::window_too_small("[expect]", "[network]\nwindow = 511\n[expect]")]
 #[case::tick_too_small("[expect]", "[network]\ntick = \"100us\"\n[expect]")]
+#[case::a_disk_with_nothing_on_it(
+    "[expect]",
+    "[broker]\ndurable = false\ndisk_sync = \"1ms\"\n[expect]"
+)]
+#[case::a_disk_that_takes_no_time("[expect]", "[broker]\ndisk_sync = \"0s\"\n[expect]")]
 #[case::unknown_quirk("[expect]", "[broker]\nquirks = [\"keeps-clear-retained\"]\n[expect]")]
 #[case::a_quirk_without_a_list("[expect]", "[broker]\nquirks = \"ignores-keep-alive\"\n[expect]")]
 #[case::unknown_guarantee(

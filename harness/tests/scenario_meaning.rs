@@ -109,6 +109,29 @@ fn what_is_said_more_closely_counts() {
     );
 }
 
+#[rstest]
+#[case::unless_something_needs_one("", None)]
+#[case::said("durable = true", Some(2))]
+#[case::said_how_slow("disk_sync = \"5ms\"", Some(5))]
+fn a_broker_has_a_disk(#[case] said: &str, #[case] sync_ms: Option<u64>) {
+    let text = BASE.replace("[[site]]", &format!("[broker]\n{said}\n[[site]]"));
+    let sync = sync_ms.map(Duration::from_millis);
+    assert_eq!(parse(&text, &[]).broker.disk_sync, sync);
+}
+
+#[rstest]
+#[case("", Some(2))]
+#[case("durable = false", None)]
+fn a_broker_that_crashes_has_a_disk_unless_told_otherwise(
+    #[case] said: &str,
+    #[case] sync_ms: Option<u64>,
+) {
+    let text = BASE.replace("[[site]]", &format!("[broker]\n{said}\n[[site]]"));
+    let crash = "[[fault]]\nkind = \"server-crash\"\nat = \"5m\"\nfor = \"10s\"\n";
+    let sync = sync_ms.map(Duration::from_millis);
+    assert_eq!(parse(&(text + crash), &[]).broker.disk_sync, sync);
+}
+
 #[test]
 fn guarantees_are_excepted_with_a_reason_and_settle_in_a_time() {
     let expect = parse(BASE, &[]).expect;

@@ -8,10 +8,12 @@ use squall_broker::wire::{
     ConnAck, Connect, Decoder, Delivery, Packet, PacketId, Properties, Publish, Qos, ReasonCode,
     Sender, Subscribe, Subscription, Text, TopicFilter, TopicName, Version, Will,
 };
-use squall_broker::{CloseReason, Config, ConnId, DropCause, Message, Observer, Server};
+use squall_broker::{
+    Batch, CloseReason, Config, ConnId, DropCause, Message, Observer, Server, Store, Syncing,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 /// Longer than anything here takes in virtual time.
 const EVER: Duration = Duration::from_secs(1_000_000);
@@ -406,4 +408,88 @@ async fn whoever_ends_the_stream_the_will_is_published() {
         *seen.closed.lock().expect("no panic"),
         [const { CloseReason::PeerClosed }; 3]
     );
+}
+
+/// A store that takes ten milliseconds to sync, and may fail.
+struct SlowStore {
+    syncs: Arc<Mutex<u32>>,
+    fails: bool,
+}
+
+impl Store for SlowStore {
+    fn load(&mut self) -> std::io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        Ok(Vec::new())
+    }
+    fn write(&mut self, _: &Batch) -> std::io::Result<()> {
+        Ok(())
+    }
+    fn sync(&mut self) -> Syncing<'_> {
+        Box::pin(async {
+            sleep(Duration::from_millis(10)).await;
+            *self.syncs.lock().expect("no panic") += 1;
+            match self.fails {
+                true => Err(std::io::ErrorKind::StorageFull.into()),
+                false => Ok(()),
+            }
+        })
+    }
+}
+
+/// A server with such a store, how often that has synced, and its end.
+fn durable(fails: bool) -> (Server, Arc<Mutex<u32>>, JoinHandle<std::io::Error>) {
+    let syncs = Arc::<Mutex<u32>>::default();
+    let mut store = SlowStore {
+        syncs: Arc::clone(&syncs),
+        fails,
+    };
+    let server = Server::with_store(Config::default(), None, &mut store).expect("empty");
+    let storing = server.clone();
+    let task = tokio::spawn(async move { storing.run_store(store).await });
+    (server, syncs, task)
+}
+
+fn kept(topic: usize) -> Packet {
+    Packet::Publish(Publish {
+        dup: false,
+        delivery: Delivery::AtLeastOnce(PacketId::MIN),
+        retain: true,
+        topic: TopicName::new(format!("t/{topic}")).expect("a topic"),
+        properties: Properties::NONE,
+        payload: Bytes::from_static(b"kept"),
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_changes_during_a_sync_shares_the_next() {
+    let (server, syncs, _storing) = durable(false);
+    let mut clients = Vec::new();
+    for name in ["c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8", "c9"] {
+        clients.push(Client::connect(&server, 1024, clean(name)).await);
+    }
+    let start = Instant::now();
+    for (number, client) in clients.iter_mut().enumerate() {
+        client.send(&kept(number)).await;
+        // The first is on its way to the store.
+        tokio::task::yield_now().await;
+        tokio::task::yield_now().await;
+    }
+    for client in &mut clients {
+        assert!(matches!(client.next().await, Some(Packet::PubAck(_))));
+    }
+    assert_eq!(start.elapsed(), Duration::from_millis(20));
+    assert_eq!(*syncs.lock().expect("no panic"), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_fails_ends_every_connection_and_nothing_is_acknowledged() {
+    let (server, _, storing) = durable(true);
+    let mut idle = Client::connect(&server, 1024, clean("idle")).await;
+    let mut client = Client::connect(&server, 1024, clean("c")).await;
+    client.send(&kept(1)).await;
+    assert_eq!(client.next().await, None);
+    assert_eq!(idle.next().await, None);
+    let error = storing.await.expect("no panic");
+    assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
+    let mut late = Client::open(&server, 1024);
+    assert_eq!(late.next().await, None);
 }

@@ -74,6 +74,11 @@ impl Power {
 }
 
 impl Life {
+    /// Which of the server's lives it is, from 0.
+    pub(crate) fn number(&self) -> u32 {
+        self.changes / 2
+    }
+
     /// The power has not been cut since it began.
     pub(crate) fn goes_on(&self) -> bool {
         self.power.changes() == self.changes

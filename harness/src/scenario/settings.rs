@@ -52,6 +52,10 @@ pub struct BrokerSettings {
     pub connect_timeout: Option<Duration>,
     /// Whether QoS 0 messages wait for a session that is offline.
     pub queue_qos0: Option<bool>,
+    /// How long the server's disk takes to sync what the broker promises to
+    /// keep; `None` for a broker that keeps everything in memory, and loses it
+    /// when it crashes.
+    pub disk_sync: Option<Duration>,
     /// What the broker does wrong on purpose.
     pub quirks: Quirks,
 }

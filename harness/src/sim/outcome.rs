@@ -91,7 +91,7 @@ fn settings(scenario: &Scenario) -> Vec<Setting> {
         CongestionControl::Reno => "Reno",
         CongestionControl::Cubic => "CUBIC",
     };
-    vec![
+    let mut settings = vec![
         setting("tick", format!("{}{derived}", time(network.tick))),
         setting("TCP window", windows(scenario)),
         setting("TCP user timeout", time(network.user_timeout)),
@@ -105,7 +105,11 @@ fn settings(scenario: &Scenario) -> Vec<Setting> {
             if network.nodelay { "on" } else { "off" }.to_owned(),
         ),
         setting("congestion control", congestion.to_owned()),
-    ]
+    ];
+    if let Some(takes) = scenario.broker.disk_sync {
+        settings.push(setting("broker disk", format!("synced in {}", time(takes))));
+    }
+    settings
 }
 
 /// The TCP window of each fleet; once, where all have the same.

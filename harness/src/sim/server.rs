@@ -4,8 +4,10 @@
 //! Its network card and its end of the tunnel run for as long as the world does;
 //! the broker, in front of them, for as long as there is power. A crash is
 //! silent: no FIN, no RST, and what comes then is lost. What starts again knows
-//! of no connection, so its card answers their segments with RST.
+//! of no connection, so its card answers their segments with RST; of sessions
+//! and messages it knows what its disk has kept, if it has one.
 
+use super::disk::Disk;
 use super::world::{Plan, first_end, surface};
 use crate::net::{Clock, Life, MQTT_PORT, Nanos, Nic, Power, TcpListener, address};
 use crate::scenario::BrokerSettings;
@@ -126,6 +128,8 @@ pub(crate) struct ServerPlan {
     pub(crate) plan: Plan,
     pub(crate) settings: BrokerSettings,
     pub(crate) switch: Arc<ServerSwitch>,
+    /// Where the broker keeps what must survive, if it does.
+    pub(crate) disk: Option<Arc<Disk>>,
 }
 
 impl ServerPlan {
@@ -164,12 +168,23 @@ impl ServerPlan {
             opened: Arc::clone(opened),
             opened_before: opened.load(Ordering::Relaxed),
         };
-        let server = Server::new(config(&self.settings), Some(Box::new(observer)));
+        // A task each, so that one that wakes does not poll the others.
+        let mut tasks = JoinSet::new();
+        let config = config(&self.settings);
+        let server = match &self.disk {
+            None => Server::new(config, Some(Box::new(observer))),
+            Some(disk) => {
+                let mut store = disk.mount(life);
+                let server = Server::with_store(config, Some(Box::new(observer)), &mut store)?;
+                let storing = server.clone();
+                let task = async move { Err(storing.run_store(store).await) };
+                tasks.spawn(self.pausable(task));
+                server
+            }
+        };
         let address = SocketAddrV4::new(address::of_server(INDEX), MQTT_PORT);
         let listener = nic.listen(address)?;
         let timers = server.clone();
-        // A task each, so that one that wakes does not poll the others.
-        let mut tasks = JoinSet::new();
         tasks.spawn(self.pausable(accept(listener, server, Arc::clone(&self.switch))));
         tasks.spawn(self.pausable(async move {
             timers.run_timers().await;

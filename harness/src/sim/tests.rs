@@ -44,6 +44,8 @@ publish = { topic = "t/{device}", qos = 1, every = "1s" }
 struct Run {
     entries: Vec<Entry>,
     arrived: Counts,
+    /// Deliveries that were made and that were owed, of acknowledged readings.
+    acknowledged: (u64, u64),
     up: PacketCounts,
 }
 
@@ -98,6 +100,7 @@ fn run(scenario: &str, seed: u64, strikes: &[Strike]) -> Run {
     Run {
         entries,
         arrived: metrics.arrived().total,
+        acknowledged: metrics.acknowledged_share(),
         up,
     }
 }
@@ -173,4 +176,84 @@ fn a_paused_server_does_nothing_while_its_tcp_goes_on() {
     assert_eq!(run.arrived.delivered, run.arrived.owed);
     let resumed = run.server_events().find(|(at, ..)| *at >= pause);
     assert_eq!(resumed.expect("it goes on").0, resume);
+}
+
+/// Steady traffic of QoS 1 and 2 through a broker whose disk is slow.
+const TRAFFIC: &str = r#"title = "A crash in the middle"
+duration = "40s"
+drain = "20s"
+
+[broker]
+disk_sync = "20ms"
+quirks = []
+
+[[site]]
+name = "here"
+link = { latency = "10ms" }
+
+[[fleet]]
+name = "recorder"
+site = "here"
+count = 1
+start = { after = "0s", spread = "0s" }
+mqtt = { clean_session = false, keep_alive = "5s" }
+reconnect = { min = "500ms", max = "2s" }
+subscribe = [{ filter = "t/#", qos = 2 }]
+
+[[fleet]]
+name = "sensor"
+site = "here"
+count = 4
+start = { after = "1s", spread = "1s" }
+mqtt = { clean_session = false, keep_alive = "5s" }
+reconnect = { min = "500ms", max = "2s" }
+publish = { topic = "t/{device}", qos = [1, 2], every = "100ms" }
+"#;
+
+/// What a run of the traffic comes to whose server loses its power and gets it
+/// back, at times that the seed decides.
+fn crashed(scenario: &str, seed: u64) -> Run {
+    let crash = 10 * SECOND + seed * 7 * MILLISECOND;
+    let strikes: [Strike; 2] = [
+        (crash, World::crash_server),
+        (crash + 2 * SECOND, World::restart_server),
+    ];
+    run(scenario, seed, &strikes)
+}
+
+#[test]
+fn a_crash_in_the_middle_loses_nothing_that_was_acknowledged() {
+    for seed in 1..=20 {
+        let run = crashed(TRAFFIC, seed);
+        let (delivered, owed) = run.acknowledged;
+        assert_eq!(delivered, owed, "seed {seed}");
+        assert!(owed > 500 && run.arrived.acknowledged == run.arrived.published);
+        let resumed = run.clients_saw(|event| {
+            matches!(
+                event,
+                ClientEvent::Connected {
+                    session_present: true
+                }
+            )
+        });
+        assert!(resumed.len() >= 5, "every session is taken up again");
+    }
+}
+
+#[test]
+fn a_broker_that_acknowledges_before_it_is_durable_loses_some() {
+    let hasty = "quirks = [\"acknowledges-before-durable\"]";
+    let hasty = TRAFFIC.replace("quirks = []", hasty);
+    let loses = |seed| {
+        let (delivered, owed) = crashed(&hasty, seed).acknowledged;
+        delivered < owed
+    };
+    assert!((1..=20).any(loses));
+}
+
+#[test]
+fn a_crash_is_the_same_every_time() {
+    let [first, again] = [(); 2].map(|()| crashed(TRAFFIC, 3));
+    assert!(first.entries == again.entries, "the traces differ");
+    assert_ne!(first.entries, crashed(TRAFFIC, 4).entries);
 }

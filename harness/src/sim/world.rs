@@ -1,5 +1,6 @@
 //! The world of one run: turmoil's hosts and what runs on them.
 
+use super::disk::Disk;
 use super::fleets::Cast;
 use super::server::{ServerPlan, ServerSwitch};
 use super::strikes::Strikes;
@@ -71,6 +72,10 @@ impl World {
             plan: plan.clone(),
             settings: scenario.broker.clone(),
             switch: Arc::clone(&server),
+            disk: scenario
+                .broker
+                .disk_sync
+                .map(|takes| Disk::new(seed, takes)),
         };
         sim.host(cast.map.hosts[0].as_str(), move || {
             let plan = server_plan.clone();

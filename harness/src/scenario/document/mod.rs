@@ -112,6 +112,14 @@ pub(crate) struct BrokerTable {
     pub(crate) connect_timeout: Option<At<Time>>,
     /// Whether QoS 0 messages wait for a session that is offline.
     pub(crate) queue_qos0: Option<bool>,
+    /// Whether sessions, messages and retained values are on a disk and survive
+    /// a crash of the server, so that acknowledgements wait for the disk; true
+    /// if a server-crash is among the faults, or `disk_sync` is given, unless
+    /// given.
+    pub(crate) durable: Option<At<bool>>,
+    /// How long the disk takes to sync, more than nothing; 2ms unless given,
+    /// about as an SSD does that has no power-loss protection.
+    pub(crate) disk_sync: Option<At<Time>>,
     /// What the broker does wrong on purpose, so that a check can be seen to
     /// fail; nothing unless given.
     #[serde(default)]

@@ -17,6 +17,7 @@ use super::document::scalar::{Count, Name, Size, Time};
 use super::document::value::At;
 use super::document::{BrokerTable, CongestionName, ExpectTable, NetworkTable, ScenarioTable};
 use super::expect::{Exception, Expectation, Expectations, Metric};
+use super::fault::{Fault, FaultKind};
 use super::settings::{BrokerSettings, CongestionControl, NetworkSettings};
 use super::text::{Complaint, written};
 use super::{Scenario, Site};
@@ -25,6 +26,9 @@ use crate::net::address::DEVICES_MAX;
 /// The tick is never derived outside of these: below, runs idle; above, hosts
 /// see each other too late.
 const TICK_DERIVED: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(10));
+
+/// How long a disk takes to sync unless given.
+const DISK_SYNC: Duration = Duration::from_millis(2);
 
 /// Resolves a document that came from `sources`; `path` is the scenario's file.
 pub(super) fn resolve(
@@ -107,7 +111,7 @@ impl Resolver<'_> {
             duration: self.duration,
             drain,
             network: self.network(&table.network, &sites)?,
-            broker: self.broker(&table.broker)?,
+            broker: self.broker(&table.broker, &faults)?,
             sites,
             fleets,
             faults,
@@ -199,7 +203,11 @@ impl Resolver<'_> {
         })
     }
 
-    fn broker(&self, table: &BrokerTable) -> Result<BrokerSettings, ScenarioError> {
+    fn broker(
+        &self,
+        table: &BrokerTable,
+        faults: &[Fault],
+    ) -> Result<BrokerSettings, ScenarioError> {
         Ok(BrokerSettings {
             inflight_max: table.inflight_max.map(|count| count.0),
             queue_messages_max: table.queue_messages_max.map(|count| count.0),
@@ -220,6 +228,7 @@ impl Resolver<'_> {
                 Some(time) => Some(self.positive(time, "a timeout of no time")?),
             },
             queue_qos0: table.queue_qos0,
+            disk_sync: self.disk_sync(table, faults)?,
             quirks: table.quirks.iter().map(|name| name.0).collect(),
         })
     }
@@ -254,6 +263,34 @@ impl Resolver<'_> {
             settle,
             exceptions,
         })
+    }
+
+    /// How long the server's disk takes to sync, if it is to have one.
+    fn disk_sync(
+        &self,
+        table: &BrokerTable,
+        faults: &[Fault],
+    ) -> Result<Option<Duration>, ScenarioError> {
+        let crashes = |fault: &Fault| fault.kind == FaultKind::ServerCrash;
+        let durable = match (&table.durable, &table.disk_sync) {
+            (None, given) => given.is_some() || faults.iter().any(crashes),
+            (Some(durable), Some(_)) if !durable.value => {
+                return Err(self.error(
+                    &durable.span,
+                    Complaint::new(
+                        "a disk, but nothing on it",
+                        "and yet `disk_sync` is given",
+                        "leave out one of the two",
+                    ),
+                ));
+            }
+            (Some(durable), _) => durable.value,
+        };
+        let takes = match &table.disk_sync {
+            None => DISK_SYNC,
+            Some(time) => self.positive(time, "a disk that syncs in no time")?,
+        };
+        Ok(durable.then_some(takes))
     }
 
     fn positive(&self, time: &At<Time>, what: &str) -> Result<Duration, ScenarioError> {

@@ -47,6 +47,7 @@ use crate::observer::{CloseReason, Observer, Watch};
 use crate::quirks::Quirks;
 use crate::retained::Retained;
 use crate::session::Session;
+use crate::shares::Shares;
 use crate::topics::{Found, SessionKey, Topics};
 use crate::wire::{Packet, ReasonCode, Rule, WireError};
 
@@ -113,10 +114,13 @@ pub struct Broker {
     by_client: FxHashMap<Arc<str>, SessionKey>,
     assigned_ids: u64,
     topics: Topics,
+    shares: Shares,
     retained: Retained,
     deadlines: Deadlines,
     /// When sessions end whose clients are gone.
     expiries: Deadlines,
+    /// When wills are published that wait.
+    will_delays: Deadlines,
     effects: Effects,
     /// Connections whose passwords are to be checked.
     checks: VecDeque<ConnId>,
@@ -147,9 +151,11 @@ impl Broker {
             by_client: FxHashMap::default(),
             assigned_ids: 0,
             topics: Topics::default(),
+            shares: Shares::default(),
             retained: Retained::default(),
             deadlines: Deadlines::default(),
             expiries: Deadlines::default(),
+            will_delays: Deadlines::default(),
             checks: VecDeque::new(),
             effects: Effects {
                 watch: Watch {
@@ -263,7 +269,11 @@ impl Broker {
     /// When [`Input::Timeout`] is due next, as time since the broker's start.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Duration> {
-        let next = [self.deadlines.next(), self.expiries.next()];
+        let next = [
+            self.deadlines.next(),
+            self.expiries.next(),
+            self.will_delays.next(),
+        ];
         next.into_iter().flatten().min()
     }
 
@@ -404,6 +414,10 @@ impl Broker {
 
     fn timeout(&mut self) {
         let now = self.effects.watch.now;
+        while let Some(key) = self.will_delays.due(now) {
+            // [MQTT5-3.1.2-8]
+            self.publish_will(key);
+        }
         while let Some(key) = self.expiries.due(now) {
             // [MQTT5-4.1.0-2]
             self.discard(key);

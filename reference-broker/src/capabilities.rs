@@ -57,9 +57,12 @@ impl Capabilities {
     pub(crate) fn refuse(
         &self,
         filter: &TopicFilter,
+        shared: bool,
         id: Option<SubscriptionId>,
     ) -> Option<ReasonCode> {
-        if id.is_some() && !self.subscription_identifiers {
+        if shared && !self.shared_subscriptions {
+            Some(ReasonCode::SharedSubscriptionsNotSupported)
+        } else if id.is_some() && !self.subscription_identifiers {
             Some(ReasonCode::SubscriptionIdentifiersNotSupported)
         } else if is_wild(filter.as_bytes()) && !self.wildcard_subscriptions {
             Some(ReasonCode::WildcardSubscriptionsNotSupported)

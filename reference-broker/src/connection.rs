@@ -3,7 +3,6 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access::Rights;
@@ -14,6 +13,7 @@ use crate::message::Message;
 use crate::queue::Outgoing;
 use crate::terms::Terms;
 use crate::topics::SessionKey;
+use crate::wills::Stated;
 use crate::wire::{
     Connect, Delivery, Packet, PacketId, Properties, Publish, Qos, SubscriptionId, Version, publish,
 };
@@ -92,7 +92,7 @@ pub(crate) struct Connection {
     pub(crate) silence_max: Option<Duration>,
     /// Its entry in the deadlines.
     pub(crate) armed: Option<Duration>,
-    pub(crate) will: Option<Arc<Message>>,
+    pub(crate) will: Option<Stated>,
     pub(crate) rights: Rights,
     pub(crate) terms: Terms,
     pub(crate) aliases: Aliases,

@@ -158,6 +158,7 @@ pub(crate) fn grant_value(grant: &Grant) -> Vec<u8> {
         grant.qos as u8,
         grant.no_local.into(),
         grant.retain_as_published.into(),
+        grant.shared.into(),
     ];
     value.put_u32(grant.id.map_or(0, SubscriptionId::get));
     value
@@ -197,6 +198,7 @@ fn parse(mut key: &[u8], mut value: &[u8]) -> Option<Entry> {
                 qos: Qos::from_level(value.try_get_u8().ok()?)?,
                 no_local: flag(&mut value)?,
                 retain_as_published: flag(&mut value)?,
+                shared: flag(&mut value)?,
                 id: SubscriptionId::new(value.try_get_u32().ok()?),
             },
         },

@@ -123,6 +123,18 @@ impl Inflight {
         forgotten.into_iter().map(|one| one.outgoing).collect()
     }
 
+    /// Gives up every QoS 1 message that a group's members share.
+    pub(crate) fn take_shared_qos1(&mut self) -> Vec<Outgoing> {
+        let is_shared = |one: &Unacknowledged| {
+            one.outgoing.qos == Qos::AtLeastOnce && one.outgoing.group.is_some()
+        };
+        let (shared, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.unacknowledged)
+            .into_iter()
+            .partition(is_shared);
+        self.unacknowledged = kept.into();
+        shared.into_iter().map(|one| one.outgoing).collect()
+    }
+
     /// Has what was sent last be sent again first.
     pub(crate) fn reverse(&mut self) {
         self.unacknowledged.make_contiguous().reverse();

@@ -1,4 +1,4 @@
-//! The strict MQTT 3.1.1 reference broker.
+//! The strict reference broker for MQTT 3.1.1 and 5.0, on one listener.
 //!
 //! Three layers, each usable alone:
 //! - [`wire`]: the codec. An error names the statement of the specification
@@ -8,8 +8,9 @@
 //! - [`Server`]: a thin shim that serves any `AsyncRead + AsyncWrite` stream,
 //!   and [`MqttWebSocket`], which makes such a stream of a WebSocket.
 //!
-//! Statements are cited as `[MQTT311-3.1.2-3]`: the number in Appendix B of the
-//! OASIS standard of 29 October 2014, behind the version it belongs to.
+//! Statements are cited as `[MQTT311-3.1.2-3]` or `[MQTT5-3.1.2-3]`: the number in
+//! Appendix B of the OASIS standard of 29 October 2014 or of 7 March 2019, behind
+//! the version it belongs to.
 
 mod access;
 mod aliases;
@@ -29,6 +30,7 @@ mod quirks;
 mod retained;
 mod serve;
 mod session;
+mod shares;
 mod store;
 mod terms;
 mod topics;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::journal::Stored;
 use crate::limits::{Limits, QueueFull};
 use crate::message::Message;
+use crate::shares::GroupKey;
 use crate::wire::{Qos, SubscriptionId};
 
 /// A message on its way to one client.
@@ -19,6 +20,8 @@ pub(crate) struct Outgoing {
     pub(crate) retain: bool,
     /// The identifiers of the subscriptions it is sent for.
     pub(crate) subscription_ids: Option<Box<[SubscriptionId]>>,
+    /// The group of which this client is one member, if the message is for it.
+    pub(crate) group: Option<GroupKey>,
     /// Where it is in the store, if it is.
     pub(crate) stored: Option<Box<Stored>>,
 }
@@ -107,15 +110,23 @@ impl Queue {
         if self.qos0 == 0 {
             return Vec::new();
         }
+        self.take_out(|outgoing| outgoing.qos == Qos::AtMostOnce)
+    }
+
+    /// Takes out what a group's members share.
+    pub(crate) fn take_shared(&mut self) -> Vec<Outgoing> {
+        self.take_out(|outgoing| outgoing.group.is_some())
+    }
+
+    fn take_out(&mut self, which: impl Fn(&Outgoing) -> bool) -> Vec<Outgoing> {
         let (removed, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.waiting)
             .into_iter()
-            .partition(|outgoing| outgoing.qos == Qos::AtMostOnce);
+            .partition(which);
         self.waiting = kept.into();
-        self.qos0 = 0;
-        self.bytes -= removed
-            .iter()
-            .map(|outgoing| outgoing.message.bytes())
-            .sum::<usize>();
+        for outgoing in &removed {
+            self.bytes -= outgoing.message.bytes();
+            self.qos0 -= usize::from(outgoing.qos == Qos::AtMostOnce);
+        }
         removed
     }
 }

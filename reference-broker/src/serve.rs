@@ -20,7 +20,7 @@ use crate::broker::{Broker, Config, Input, Transmit};
 use crate::connection::ConnId;
 use crate::observer::Observer;
 use crate::store::Store;
-use crate::wire::{Decoder, Sender, Version};
+use crate::wire::Decoder;
 
 /// How much is read at once, in bytes. The buffer is on the stack while a
 /// connection is being read from, and nowhere while it is idle.
@@ -160,11 +160,7 @@ impl Server {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let id = self.shared.with(|core, now| core.broker.open(now));
-        let decoder = Decoder::new(
-            Version::V3_1_1,
-            Sender::Client,
-            self.shared.packet_bytes_max,
-        );
+        let decoder = Decoder::negotiating(self.shared.packet_bytes_max);
         let shared = Arc::clone(&self.shared);
         Serve {
             shared,

@@ -14,6 +14,7 @@ use crate::limits::Limits;
 use crate::message::Message;
 use crate::observer::DropCause;
 use crate::queue::{Outgoing, Queue};
+use crate::wills::Pending;
 use crate::wire::{Ack, Delivery, Packet, PacketId, Qos, TopicFilter};
 
 #[derive(Debug)]
@@ -27,6 +28,10 @@ pub(crate) struct Session {
     pub(crate) expiry: Option<Duration>,
     /// When it ends, and its entry in the deadlines of sessions.
     pub(crate) armed: Option<Duration>,
+    /// The will of its last connection, while it waits; and its entry in the
+    /// deadlines of wills.
+    pub(crate) will: Option<Pending>,
+    pub(crate) will_armed: Option<Duration>,
     /// The slot of the connection it is attached to.
     pub(crate) connection: Option<usize>,
     /// Its filters; what is granted to each is in the subscription trie.
@@ -45,6 +50,8 @@ impl Session {
             clean: expiry == Some(Duration::ZERO),
             expiry,
             armed: None,
+            will: None,
+            will_armed: None,
             connection: None,
             filters: BTreeSet::new(),
             received: BTreeSet::new(),
@@ -73,6 +80,18 @@ impl Session {
             journal.settled(client_id, &mut outgoing);
         }
         journal.session_removed(client_id);
+    }
+
+    /// Takes out what another member of a group may get instead: what has not
+    /// been sent, and what is not acknowledged at QoS 1. A QoS 2 message that
+    /// was sent goes to nobody else [MQTT5-4.8.2-5].
+    pub(crate) fn take_shared(&mut self, journal: &mut Journal) -> Vec<Outgoing> {
+        let mut shared = self.inflight.take_shared_qos1();
+        shared.extend(self.queue.take_shared());
+        for outgoing in &mut shared {
+            journal.settled(&self.client_id, outgoing);
+        }
+        shared
     }
 
     /// Messages that its client has not acknowledged or not been sent.

@@ -20,6 +20,8 @@ pub(crate) struct Grant {
     pub(crate) no_local: bool,
     /// Whether messages keep their RETAIN flag.
     pub(crate) retain_as_published: bool,
+    /// Whether it is one of a group's.
+    pub(crate) shared: bool,
     pub(crate) id: Option<SubscriptionId>,
 }
 
@@ -31,6 +33,7 @@ impl Grant {
             qos,
             no_local: false,
             retain_as_published: false,
+            shared: false,
             id: None,
         }
     }

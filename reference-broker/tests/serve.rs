@@ -493,3 +493,25 @@ async fn a_store_that_fails_ends_every_connection_and_nothing_is_acknowledged() 
     let mut late = Client::open(&server, 1024);
     assert_eq!(late.next().await, None);
 }
+
+/// The CONNECT chooses the version, for what is sent as for what is received.
+#[tokio::test(start_paused = true)]
+async fn both_versions_are_spoken_on_one_listener() {
+    let (server, _) = start(Config::default());
+    let mut older = Client::connect(&server, 1024, clean("older")).await;
+    older.subscribe("t", Qos::AtMostOnce).await;
+    let (mut newer, stream) = tokio::io::duplex(1024);
+    tokio::spawn(server.serve(stream));
+    let sent = [
+        &b"\x10\x0e\0\x04MQTT\x05\x02\0\0\0\0\x01c"[..],
+        b"\x32\x08\0\x01t\0\x01\0hi",
+        b"\xe0\0",
+    ];
+    newer.write_all(&sent.concat()).await.expect("open");
+    let mut received = Vec::new();
+    newer.read_to_end(&mut received).await.expect("closed");
+    let expected = [&b"\x20\x06\0\0\x03\x22\0\x10"[..], b"\x40\x02\0\x01"];
+    assert_eq!(received, expected.concat());
+    let message = publish("t", "hi", Delivery::AtMostOnce);
+    assert_eq!(older.next().await, Some(message));
+}

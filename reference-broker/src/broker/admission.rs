@@ -228,6 +228,7 @@ impl Broker {
                 let session = &mut self.sessions[key];
                 session.expiry = expiry;
                 self.expiries.set(key, &mut session.armed, None);
+                self.take_will(key);
                 self.effects.watch.tell(|observer, now| {
                     observer.session(now, client_id, SessionEvent::Resumed { conn });
                 });
@@ -264,14 +265,15 @@ impl Broker {
         session.inflight.restart();
         let connection = &mut self.connections[slot];
         connection.phase = Phase::Connected(key);
-        connection.will = connect.will.map(wills::message);
+        connection.will = connect.will.map(wills::stated);
         if let Some(will) = &connection.will
             && self
                 .config
                 .access
-                .may_publish(&connection.rights, &will.topic)
+                .may_publish(&connection.rights, &will.message.topic)
         {
-            self.effects.journal.will(&session.client_id, Some(will));
+            let journal = &mut self.effects.journal;
+            journal.will(&session.client_id, Some(&will.message));
         }
         // [MQTT5-3.2.2-21] [MQTT5-3.2.2-22]
         let ours = self.config.capabilities.server_keep_alive_s;

@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Broker;
+use crate::access::Rights;
 use crate::connection::Phase;
 use crate::message::Message;
 use crate::observer::{CloseReason, SessionEvent};
+use crate::queue::Outgoing;
 use crate::quirks::Quirk;
 use crate::terms;
 use crate::topics::SessionKey;
-use crate::wills;
+use crate::wills::{self, Pending, Stated};
 use crate::wire::{ConnAck, Disconnect, Packet, Properties, Property, ReasonCode, Rule, Version};
 
 impl Broker {
@@ -66,6 +68,15 @@ impl Broker {
         // [MQTT311-3.1.2-12]
         let will = connection.will.take();
         let rights = connection.rights.clone();
+        let due = wills::is_due(&reason) || self.config.quirks.has(Quirk::WillAfterDisconnect);
+        // It waits only as long as there is a session to come back to.
+        let waits = |will: &Stated, key: SessionKey| {
+            due && !will.delay.is_zero() && self.sessions[key].expiry != Some(Duration::ZERO)
+        };
+        let (will, pending) = match (will, session) {
+            (Some(will), Some(key)) if waits(&will, key) => (None, Some(will)),
+            (will, _) => (will, None),
+        };
         if let (Some(_), Some(key)) = (&will, session) {
             let client_id = &self.sessions[key].client_id;
             self.effects.journal.will(client_id, None);
@@ -107,6 +118,13 @@ impl Broker {
         if let Some(key) = session {
             self.connected -= 1;
             self.sessions[key].detach(&self.config.limits, &mut self.effects);
+            if let Some(Stated { message, delay }) = pending {
+                let at = self.effects.watch.now.saturating_add(delay);
+                let session = &mut self.sessions[key];
+                let rights = rights.clone();
+                session.will = Some(Pending { message, rights });
+                self.will_delays.set(key, &mut session.will_armed, Some(at));
+            }
             match self.sessions[key].expiry {
                 // [MQTT311-3.1.2-6] [MQTT5-3.1.2-23]
                 Some(Duration::ZERO) => self.discard(key),
@@ -119,22 +137,49 @@ impl Broker {
             }
         }
         if let (Some(will), Some(publisher)) = (will, publisher)
-            && (wills::is_due(&reason) || self.config.quirks.has(Quirk::WillAfterDisconnect))
+            && due
         {
-            let will = Arc::new(Message::clone(&will).begun(self.effects.watch.now));
-            let from = self.by_client.get(&publisher).copied();
-            self.accept_message(&publisher, from, &rights, will);
+            self.accept_will(&publisher, &rights, &will.message);
         }
     }
 
-    /// Ends a session. What it published stays retained [MQTT311-3.1.2-7].
+    fn accept_will(&mut self, publisher: &str, rights: &Rights, will: &Message) {
+        let will = Arc::new(will.clone().begun(self.effects.watch.now));
+        let from = self.by_client.get(publisher).copied();
+        self.accept_message(publisher, from, rights, will);
+    }
+
+    /// Takes a will that waits off a session: its client is back
+    /// [MQTT5-3.1.3-9], or its time has come.
+    pub(super) fn take_will(&mut self, key: SessionKey) -> Option<Pending> {
+        let session = &mut self.sessions[key];
+        self.will_delays.set(key, &mut session.will_armed, None);
+        let pending = session.will.take()?;
+        self.effects.journal.will(&session.client_id, None);
+        Some(pending)
+    }
+
+    /// Publishes the will that a session has waiting.
+    pub(super) fn publish_will(&mut self, key: SessionKey) {
+        let publisher = Arc::clone(&self.sessions[key].client_id);
+        if let Some(Pending { message, rights }) = self.take_will(key) {
+            self.accept_will(&publisher, &rights, &message);
+        }
+    }
+
+    /// Ends a session. What it published stays retained [MQTT311-3.1.2-7]. A
+    /// will that waits is published now, and what the session shared with others
+    /// goes to them.
     pub(super) fn discard(&mut self, key: SessionKey) {
+        self.publish_will(key);
         let mut session = self.sessions.remove(key);
         self.expiries.set(key, &mut session.armed, None);
         self.by_client.remove(&session.client_id);
         for filter in &session.filters {
             self.topics.remove(filter.as_bytes(), key);
+            self.shares.remove(filter, key);
         }
+        let shared = session.take_shared(&mut self.effects.journal);
         let undelivered = session.undelivered();
         self.effects.watch.tell(|observer, now| {
             observer.session(
@@ -145,6 +190,11 @@ impl Broker {
         });
         if !session.clean {
             session.erase(&mut self.effects.journal);
+        }
+        for Outgoing { message, group, .. } in shared {
+            if let Some(group) = group {
+                self.share(group, &message);
+            }
         }
     }
 

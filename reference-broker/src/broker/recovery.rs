@@ -106,7 +106,7 @@ impl Broker {
                 grant,
             } => {
                 let key = known(&client_id)?;
-                self.topics.insert(filter.as_bytes(), key, grant);
+                self.subscribe_to(&filter, key, grant);
                 self.sessions[key].filters.insert(filter);
             }
             Entry::Received { client_id, id } => {
@@ -133,6 +133,7 @@ impl Broker {
                     qos: stored.qos,
                     retain: stored.retain,
                     subscription_ids: queue::boxed(&stored.subscription_ids),
+                    group: None,
                     stored: Some(journal.restore(order, stored.body)),
                 };
                 match stored.id {

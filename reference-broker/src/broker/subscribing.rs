@@ -6,7 +6,7 @@ use crate::quirks::Quirk;
 use crate::topics::{Grant, SessionKey};
 use crate::wire::{
     Packet, Properties, Property, Qos, ReasonCode, RetainHandling, SubAck, Subscribe,
-    SubscribeCode, Subscription, SubscriptionId, UnsubAck, Unsubscribe,
+    SubscribeCode, Subscription, SubscriptionId, TopicFilter, UnsubAck, Unsubscribe, Version,
 };
 
 impl Broker {
@@ -38,6 +38,7 @@ impl Broker {
                 properties: Properties::NONE,
             }),
         );
+        let version = self.connections[slot].version;
         for ((subscription, code), known) in subscriptions.iter().zip(codes).zip(known) {
             let wanted = match subscription.options.retain_handling {
                 // [MQTT5-3.3.1-9] [MQTT5-3.3.1-10] [MQTT5-3.3.1-11]
@@ -45,8 +46,11 @@ impl Broker {
                 RetainHandling::SendIfNew => !known,
                 RetainHandling::DoNotSend => false,
             };
+            // None for a share (section 4.8.2).
+            let shared = version == Version::V5 && subscription.filter.shared().is_some();
             if let SubscribeCode::Granted(granted) = code
                 && wanted
+                && !shared
             {
                 self.send_retained(session, subscription, granted, id);
             }
@@ -69,14 +73,20 @@ impl Broker {
         } = subscription;
         let session = &mut self.sessions[key];
         let known = session.filters.contains(filter);
+        let version = self.connections[slot].version;
+        let shared = filter.shared().filter(|_| version == Version::V5);
+        // What a share wants is what its filter does.
+        let wanted = shared.and_then(|(_, inner)| TopicFilter::new(inner.to_owned()).ok());
+        let wanted = wanted.as_ref().unwrap_or(filter);
         let room = session.filters.len() < self.config.limits.subscriptions_per_session;
         let rights = &self.connections[slot].rights;
-        let refused = if !self.config.access.may_subscribe(rights, filter) {
+        let refused = if !self.config.access.may_subscribe(rights, wanted) {
             Some(ReasonCode::NotAuthorized)
         } else if !(known || room) {
             Some(ReasonCode::QuotaExceeded)
         } else {
-            self.config.capabilities.refuse(filter, id)
+            let offered = &self.config.capabilities;
+            offered.refuse(wanted, shared.is_some(), id)
         };
         if let Some(code) = refused {
             return (SubscribeCode::Refused(code), known);
@@ -91,14 +101,27 @@ impl Broker {
             qos: self.config.capabilities.maximum_qos.min(*qos),
             no_local: options.no_local,
             retain_as_published: options.retain_as_published,
+            shared: shared.is_some(),
             id,
         };
         if !session.clean {
             let journal = &mut self.effects.journal;
             journal.subscribed(&session.client_id, filter, &grant);
         }
-        self.topics.insert(filter.as_bytes(), key, grant);
+        self.subscribe_to(filter, key, grant);
         (SubscribeCode::Granted(grant.qos), known)
+    }
+
+    /// To 3.1.1, a filter of a group is one like any other; so what replaces it
+    /// may be of the other kind.
+    pub(super) fn subscribe_to(&mut self, filter: &TopicFilter, key: SessionKey, grant: Grant) {
+        if grant.shared {
+            self.topics.remove(filter.as_bytes(), key);
+            self.shares.insert(filter, key, grant);
+        } else {
+            self.shares.remove(filter, key);
+            self.topics.insert(filter.as_bytes(), key, grant);
+        }
     }
 
     /// The last message of every matching topic, also when the subscription
@@ -125,6 +148,7 @@ impl Broker {
                 qos,
                 retain: true,
                 subscription_ids: queue::boxed(id.as_slice()),
+                group: None,
                 stored: None,
             };
             session.enqueue(outgoing, &self.config.limits, &mut self.effects);
@@ -147,6 +171,7 @@ impl Broker {
             });
             if ended && session.filters.remove(filter) {
                 self.topics.remove(filter.as_bytes(), key);
+                self.shares.remove(filter, key);
                 if !session.clean {
                     let journal = &mut self.effects.journal;
                     journal.unsubscribed(&session.client_id, filter);

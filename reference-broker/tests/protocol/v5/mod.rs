@@ -5,7 +5,9 @@ mod ending;
 mod flow;
 mod messages;
 mod reasons;
+mod sharing;
 mod subscribing;
+mod wills;
 
 use squall_broker::wire::{Connect, Packet, Properties, Property, Publish, Version};
 

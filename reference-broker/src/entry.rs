@@ -24,6 +24,8 @@ pub(crate) enum Entry {
     },
     Session {
         client_id: Arc<str>,
+        /// How long it is kept without a connection; `None` for ever.
+        expiry: Option<Duration>,
     },
     Subscription {
         client_id: Arc<str>,
@@ -89,6 +91,15 @@ pub(crate) fn body_key(number: u64) -> Vec<u8> {
 
 pub(crate) fn session_key(client_id: &str) -> Vec<u8> {
     of_client(Kind::Session, client_id)
+}
+
+/// Expiry is in whole seconds, as it comes in MQTT.
+pub(crate) fn session_value(expiry: Option<Duration>) -> Vec<u8> {
+    let mut value = vec![expiry.is_some().into()];
+    if let Some(expiry) = expiry {
+        value.put_u64(expiry.as_secs());
+    }
+    value
 }
 
 pub(crate) fn subscription_key(client_id: &str, filter: &TopicFilter) -> Vec<u8> {
@@ -190,6 +201,10 @@ fn parse(mut key: &[u8], mut value: &[u8]) -> Option<Entry> {
         },
         2 => Entry::Session {
             client_id: client(&mut key)?,
+            expiry: match flag(&mut value)? {
+                true => Some(Duration::from_secs(value.try_get_u64().ok()?)),
+                false => None,
+            },
         },
         3 => Entry::Subscription {
             client_id: client(&mut key)?,
@@ -342,10 +357,13 @@ mod tests {
             message: Arc::clone(&message),
         };
         check(&body_key(number), &value, &body);
-        let session = Entry::Session {
-            client_id: Arc::clone(&client_id),
-        };
-        check(&session_key(&client_id), &[], &session);
+        for expiry in [None, Some(Duration::from_secs(1 << 33))] {
+            let session = Entry::Session {
+                client_id: Arc::clone(&client_id),
+                expiry,
+            };
+            check(&session_key(&client_id), &session_value(expiry), &session);
+        }
         let grant = Grant {
             no_local: true,
             id: SubscriptionId::new(9),

@@ -2,6 +2,7 @@
 //! batches for a [`Store`](crate::Store); without a store it does nothing.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
@@ -78,8 +79,12 @@ impl Journal {
         (newest > self.synced && !self.hasty).then_some(newest)
     }
 
-    pub(crate) fn session_created(&mut self, client_id: &str) {
-        self.put(|| entry::session_key(client_id), Vec::new);
+    /// A session is there, and is kept this long without a connection.
+    pub(crate) fn session(&mut self, client_id: &str, expiry: Option<Duration>) {
+        self.put(
+            || entry::session_key(client_id),
+            || entry::session_value(expiry),
+        );
     }
 
     pub(crate) fn session_removed(&mut self, client_id: &str) {

@@ -226,6 +226,9 @@ impl Broker {
         if let Some(key) = stored {
             if !afresh {
                 let session = &mut self.sessions[key];
+                if session.expiry != expiry && !session.clean {
+                    self.effects.journal.session(client_id, expiry);
+                }
                 session.expiry = expiry;
                 self.expiries.set(key, &mut session.armed, None);
                 self.take_will(key);
@@ -238,7 +241,7 @@ impl Broker {
         }
         let session = Session::new(Arc::clone(client_id), expiry);
         if !session.clean {
-            self.effects.journal.session_created(client_id);
+            self.effects.journal.session(client_id, expiry);
         }
         let key = self.sessions.insert(session);
         self.effects.watch.tell(|observer, now| {

@@ -36,6 +36,10 @@ impl Broker {
                 }
                 let most = self.config.capabilities.session_expiry_max;
                 session.expiry = [expiry, most].into_iter().flatten().min();
+                if !session.clean {
+                    let journal = &mut self.effects.journal;
+                    journal.session(&session.client_id, session.expiry);
+                }
             }
         }
         let reason = match disconnect.code {

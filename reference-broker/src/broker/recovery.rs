@@ -95,9 +95,14 @@ impl Broker {
         match entry {
             // Read by the caller.
             Entry::Body { .. } | Entry::Will { .. } => {}
-            Entry::Session { client_id } => {
-                let session = Session::new(Arc::clone(&client_id), None);
+            Entry::Session { client_id, expiry } => {
+                let mut session = Session::new(Arc::clone(&client_id), expiry);
+                // It is in the store, however soon it ends.
+                session.clean = false;
                 let key = self.sessions.insert(session);
+                // Its client is gone since now at the latest.
+                let armed = &mut self.sessions[key].armed;
+                self.expiries.set(key, armed, expiry);
                 self.by_client.insert(client_id, key);
             }
             Entry::Subscription {

@@ -169,3 +169,30 @@ fn a_packet_that_is_too_large_ends_the_connection() {
     world.raw(conn, b"\x30\x7f");
     world.expect_disconnect(conn, 0x95);
 }
+
+/// The time without a broker is not counted.
+#[test]
+fn a_session_expires_after_a_restart_too() {
+    let mut world = World::durable(Config::default());
+    for (name, expiry_s) in [("c", 10), ("for ever", u32::MAX)] {
+        let conn = world.connect(kept(name, expiry_s), false);
+        world.sync();
+        world.cut(conn);
+    }
+    // A connection that changed its mind.
+    let conn = world.connect(kept("d", 1000), false);
+    world.sync();
+    let sooner = [Property::SessionExpiryInterval(10)];
+    world.send(conn, &disconnect(ReasonCode::Success, sooner));
+    world.sync();
+    world.crash(0);
+    world.pass(seconds(9));
+    assert_eq!(world.broker.next_timeout(), Some(seconds(10)));
+    world.pass(seconds(1));
+    world.sync();
+    world.crash(0);
+    for (name, session_present) in [("c", false), ("d", false), ("for ever", true)] {
+        world.connect(kept(name, 10), session_present);
+        world.sync();
+    }
+}

@@ -15,7 +15,7 @@
 //! };
 //! let listening = Listening::bind(settings).await?;
 //! println!("{}", listening.urls()[0]); // such as mqtt://127.0.0.1:43211
-//! let served = listening.serve(async {}).await;
+//! let served = listening.serve(async {}).await?;
 //! assert_eq!(served.connections, 0);
 //! # Ok::<(), squall::serve::ServeError>(())
 //! # }).unwrap();
@@ -25,12 +25,14 @@ mod config;
 mod log;
 mod password;
 mod socket;
+mod store;
 mod tls;
 
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -38,12 +40,15 @@ use std::time::Duration;
 use squall_broker::{Config, MqttWebSocket, Server, Upgrade, UpgradeError};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use log::Log;
 use socket::Socket;
+use store::Directory;
 
 pub use password::PasswordHash;
+pub use store::OpenError;
 pub use tls::{Tls, TlsError};
 
 /// How long the system is left alone when it has no descriptor or memory for
@@ -115,6 +120,9 @@ pub struct Settings {
     pub upgrade: Upgrade,
     /// What endpoints with TLS show; one that is made at start unless given.
     pub tls: Option<Tls>,
+    /// Where sessions and messages are kept for the time after a restart, or
+    /// `None` to keep them in memory only.
+    pub data: Option<PathBuf>,
     /// Sockets open at once, of clients in whatever state. While there are so
     /// many, others wait to be accepted.
     pub sockets: usize,
@@ -132,6 +140,7 @@ impl Default for Settings {
             passwords: BTreeMap::new(),
             upgrade: Upgrade::default(),
             tls: None,
+            data: None,
             sockets: 100_000,
         }
     }
@@ -153,6 +162,17 @@ pub enum ServeError {
     /// A certificate that cannot be made.
     #[error("cannot make a certificate: {0}")]
     Tls(#[from] TlsError),
+    /// A store that cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A store that cannot be read, or not be written any more.
+    #[error("what is stored in {path} is lost to the broker: {source}")]
+    Store {
+        /// The store's directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
 }
 
 /// What was served.
@@ -168,15 +188,18 @@ pub struct Listening {
     settings: Settings,
     /// There if an endpoint needs it.
     tls: Option<Tls>,
+    store: Option<(PathBuf, Directory)>,
     listeners: Vec<(Transport, TcpListener, SocketAddr)>,
 }
 
 impl Listening {
-    /// Opens every endpoint.
+    /// Opens the store and every endpoint.
     ///
     /// # Errors
     /// The first that cannot be opened.
     pub async fn bind(settings: Settings) -> Result<Self, ServeError> {
+        let open = |path: &PathBuf| Ok::<_, OpenError>((path.clone(), Directory::open(path)?));
+        let store = settings.data.as_ref().map(open).transpose()?;
         let mut encrypted = settings.endpoints.iter();
         let tls = match &settings.tls {
             _ if !encrypted.any(|one| one.transport.is_encrypted()) => None,
@@ -199,6 +222,7 @@ impl Listening {
         Ok(Self {
             settings,
             tls,
+            store,
             listeners,
         })
     }
@@ -226,18 +250,38 @@ impl Listening {
     /// Serves until `stop` is ready. Then nobody is let in any more, and every
     /// connection ends: what is to be written is written, for as long as
     /// [`Limits::linger`](squall_broker::Limits::linger) allows.
-    pub async fn serve(self, stop: impl Future<Output = ()>) -> Served {
+    ///
+    /// # Errors
+    /// When the store cannot be read, or fails while it is used. Then nothing
+    /// that was not stored has been acknowledged.
+    pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<Served, ServeError> {
         let Self {
             settings,
             tls,
+            store,
             listeners,
         } = self;
         let linger = settings.broker.limits.linger;
         let sockets = settings.sockets.clamp(1, Semaphore::MAX_PERMITS);
         let (stopping, stopped) = watch::channel(false);
+        let (log, config) = (Some(Box::new(Log) as Box<_>), settings.broker);
+        let connect_timeout = config.limits.connect_timeout;
+        let (server, mut storing) = match store {
+            None => (Server::new(config, log), None),
+            Some((path, mut store)) => {
+                let lost = |source| ServeError::Store {
+                    path: path.clone(),
+                    source,
+                };
+                let server = Server::with_store(config, log, &mut store).map_err(lost)?;
+                let storing = server.clone();
+                let storing = tokio::spawn(async move { storing.run_store(store).await });
+                (server, Some((path, storing)))
+            }
+        };
         let service = Arc::new(Service {
-            connect_timeout: settings.broker.limits.connect_timeout,
-            server: Server::new(settings.broker, Some(Box::new(Log))),
+            connect_timeout,
+            server,
             upgrade: settings.upgrade,
             passwords: settings.passwords,
             tls,
@@ -256,7 +300,11 @@ impl Listening {
                 tokio::spawn(Arc::clone(&service).accept(transport, listener))
             })
             .collect();
-        stop.await;
+        let failure = tokio::select! {
+            biased;
+            () = stop => None,
+            error = failure(storing.as_mut()) => error,
+        };
         // Whoever holds a receiver sees it; with none left there is nobody to
         // tell.
         let _ = stopping.send(true);
@@ -273,14 +321,33 @@ impl Listening {
                     Err(_) => return,
                 }
             }
+            service.server.stored().await;
         };
         let _ = timeout(linger + socket::LINGER, all).await;
         timers.abort();
         checking.abort();
-        Served {
-            connections: service.connections.load(Ordering::Relaxed),
+        if let (Some((_, task)), None) = (storing, &failure) {
+            task.abort();
+            // The store is closed once its task has ended.
+            let _ = task.await;
+        }
+        match failure {
+            Some(error) => Err(error),
+            None => Ok(Served {
+                connections: service.connections.load(Ordering::Relaxed),
+            }),
         }
     }
+}
+
+/// Waits until the store fails, if there is one.
+async fn failure(storing: Option<&mut (PathBuf, JoinHandle<io::Error>)>) -> Option<ServeError> {
+    let Some((path, task)) = storing else {
+        return std::future::pending().await;
+    };
+    let source = task.await.unwrap_or_else(io::Error::other);
+    let path = path.clone();
+    Some(ServeError::Store { path, source })
 }
 
 /// What every connection needs.

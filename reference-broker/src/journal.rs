@@ -72,6 +72,11 @@ impl Journal {
         self.synced = self.synced.max(number);
     }
 
+    /// Whether everything so far is durable.
+    pub(crate) fn is_synced(&self) -> bool {
+        self.changes.is_empty() && self.taken <= self.synced
+    }
+
     /// The batch that must be durable before what is sent now may leave; `None`
     /// if everything so far is.
     pub(crate) fn awaited(&self) -> Option<u64> {

@@ -6,7 +6,7 @@ pub(crate) mod websocket;
 use std::future::Future;
 use std::io;
 use std::mem::MaybeUninit;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -70,6 +70,8 @@ struct Shared {
     checks: Notify,
     /// There is something to be stored.
     changed: Notify,
+    /// Something has been stored, or the store has failed.
+    stored: Notify,
 }
 
 #[derive(Debug)]
@@ -123,6 +125,7 @@ impl Server {
                 earlier: Notify::new(),
                 checks: Notify::new(),
                 changed: Notify::new(),
+                stored: Notify::new(),
             }),
         }
     }
@@ -150,6 +153,24 @@ impl Server {
             let synced = Input::Synced(batch.number);
             self.shared
                 .with(|core, now| core.broker.handle(now, synced));
+            self.shared.stored.notify_waiters();
+        }
+    }
+
+    /// Waits until everything that has happened so far is stored, or the store
+    /// has failed.
+    pub async fn stored(&self) {
+        loop {
+            let mut stored = pin!(self.shared.stored.notified());
+            // From here on it is not missed.
+            stored.as_mut().enable();
+            {
+                let core = self.shared.lock();
+                if core.failed || core.broker.is_stored() {
+                    return;
+                }
+            }
+            stored.await;
         }
     }
 
@@ -243,6 +264,7 @@ impl Shared {
         for (_, waker) in wakers.into_iter().flatten() {
             waker.wake();
         }
+        self.stored.notify_waiters();
     }
 
     /// Does something with the broker, then wakes whom it concerns. Nobody is

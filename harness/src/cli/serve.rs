@@ -20,6 +20,7 @@ Examples:
   squall serve --tcp [::]:1883 --ws 0.0.0.0:8083  for everybody who can reach this machine
   squall serve --wss 127.0.0.1:8084               with a certificate made at start
   squall serve --quirk keeps-cleared-retained     a broker with a defect; `squall quirks` lists them
+  squall serve --data broker                      what it acknowledges survives a crash
   squall serve --config broker.toml               users, topics, limits, certificates
 
 Where it listens goes to standard output, a line for each: mqtt://127.0.0.1:1883. Ctrl-C or
@@ -40,6 +41,9 @@ pub(crate) struct Arguments {
     /// Listen here for MQTT over secure WebSocket.
     #[arg(long, value_name = "ADDR")]
     wss: Vec<String>,
+    /// Keep sessions and messages in this directory; without it, they are lost when it ends.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
     /// Settings: addresses, limits, certificates, users; addresses given here replace its own.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -81,11 +85,13 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Failur
     if !endpoints.is_empty() {
         settings.endpoints = endpoints;
     }
+    settings.data = arguments.data.clone().or(settings.data);
     let quirks = arguments.quirks.iter().copied().flatten();
     settings.broker.quirks = Quirks::from_iter(settings.broker.quirks.iter().chain(quirks));
     for quirk in settings.broker.quirks.iter() {
         output.note(&format!("{quirk}: it {}", quirk.summary()));
     }
+    settings.sockets = settings.sockets.min(sockets_max());
     let made = settings.tls.is_none();
     let stop = listen_for_interrupts()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -103,7 +109,8 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Failur
             let fingerprint = tls.fingerprint();
             output.note(&format!("certificate made at start, SHA-256 {fingerprint}"));
         }
-        Ok::<_, Failure>(listening.serve(stop.notified()).await)
+        let served = listening.serve(stop.notified()).await;
+        served.map_err(|error| refusal(&error))
     })?;
     // Whatever has not ended by now has had its time.
     runtime.shutdown_background();
@@ -112,6 +119,15 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Failur
         figures::counted(served.connections, "connection")
     ));
     Ok(Exit::Held)
+}
+
+/// As many sockets as this process may have, with some descriptors left for the
+/// rest. The soft limit is for programs that know no better (select(2)), and is
+/// raised as far as it goes.
+fn sockets_max() -> usize {
+    const REST: u64 = 64;
+    let descriptors = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(1024);
+    usize::try_from(descriptors.saturating_sub(REST)).unwrap_or(usize::MAX)
 }
 
 fn refusal(error: &ServeError) -> Failure {
@@ -131,7 +147,12 @@ fn refusal(error: &ServeError) -> Failure {
             }
             _ => Failure::Environment(error.to_string()),
         },
-        ServeError::Tls(_) => Failure::Environment(error.to_string()),
+        ServeError::Open(open) if open.is_in_use() => {
+            Failure::Environment(format!("{error}; is another broker using it?"))
+        }
+        ServeError::Open(_) | ServeError::Store { .. } | ServeError::Tls(_) => {
+            Failure::Environment(error.to_string())
+        }
     }
 }
 

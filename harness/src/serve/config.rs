@@ -32,7 +32,7 @@
 //! ```
 
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use squall_broker::wire::TopicFilter;
@@ -64,6 +64,8 @@ struct ServeTable {
     /// Deliberate defects.
     #[serde(default)]
     quirks: Vec<QuirkName>,
+    /// A directory for what is to survive a crash, relative to this file.
+    data: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -210,6 +212,7 @@ impl Resolver<'_> {
         settings.upgrade.message_bytes = settings.broker.limits.packet_bytes;
         self.websocket(table.websocket, &mut settings)?;
         settings.tls = table.tls.map(|tls| self.tls(&tls)).transpose()?;
+        settings.data = table.data.map(|data| self.directory.join(data));
         settings.broker.quirks = table.quirks.into_iter().map(|quirk| quirk.0).collect();
         self.access(table.access, table.user, &mut settings)?;
         Ok(settings)

@@ -20,8 +20,8 @@ use std::time::Duration;
 use rstest::rstest;
 use rumqttc::{AsyncClient, Event, MqttOptions, Packet, PublishOptions, QoS};
 
-use crate::PATIENCE;
 use crate::process::Broker;
+use crate::{PATIENCE, say};
 
 /// What each client receives: topic, QoS and length of the payload, in order of
 /// the topics.
@@ -38,17 +38,13 @@ fn script(name: &str) -> PathBuf {
 }
 
 /// Whether a client is there: the command succeeds. If not, says so.
-#[expect(
-    clippy::print_stderr,
-    reason = "a skipped test must say so, and why; libtest has no other way"
-)]
 fn installed(client: &str, command: &mut Command) -> bool {
     let tried = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
     let there = tried.is_ok_and(|status| status.success());
     if !there {
         let required = std::env::var_os("SQUALL_TEST_CLIENTS").is_some_and(|it| it == "required");
         assert!(!required, "{client} is not installed");
-        eprintln!("skipped: {client} is not installed");
+        say(&format!("skipped: {client} is not installed"));
     }
     there
 }
@@ -71,7 +67,7 @@ fn run(command: &mut Command, broker: Broker) -> String {
 }
 
 #[rstest]
-fn of_paho(#[values("mqtt", "ws")] scheme: &str) {
+fn of_paho(#[values("mqtt", "ws")] scheme: &str, #[values("3.1.1", "5.0")] version: &str) {
     let python = std::env::var("SQUALL_TEST_PAHO").unwrap_or_else(|_| "python3".to_owned());
     let mut import = Command::new(&python);
     if !installed("paho-mqtt", import.args(["-c", "import paho.mqtt.enums"])) {
@@ -88,12 +84,12 @@ fn of_paho(#[values("mqtt", "ws")] scheme: &str) {
     let mut command = Command::new(&python);
     command
         .arg(script("paho_client.py"))
-        .args([transport, &host, &port]);
+        .args([transport, &host, &port, version]);
     assert_eq!(run(&mut command, broker), RECEIVED);
 }
 
 #[rstest]
-fn of_mqtt_js(#[values("mqtt", "ws")] scheme: &str) {
+fn of_mqtt_js(#[values("mqtt", "ws")] scheme: &str, #[values("3.1.1", "5.0")] version: &str) {
     let directory = std::env::var("SQUALL_TEST_MQTTJS").unwrap_or_default();
     let modules = Path::new(&directory).join("node_modules");
     let node = || {
@@ -108,12 +104,14 @@ fn of_mqtt_js(#[values("mqtt", "ws")] scheme: &str) {
     let mut command = node();
     command
         .arg(script("mqttjs_client.js"))
-        .arg(broker.url(scheme));
+        .args([broker.url(scheme), version]);
     assert_eq!(run(&mut command, broker), RECEIVED);
 }
 
-#[test]
-fn of_mosquitto() {
+#[rstest]
+#[case::of_3_1_1("mqttv311")]
+#[case::of_5_0("mqttv5")]
+fn of_mosquitto(#[case] version: &str) {
     let mut there = Command::new("sh");
     there.args(["-c", "command -v mosquitto_pub && command -v mosquitto_sub"]);
     if !installed("mosquitto-clients", &mut there) {
@@ -121,7 +119,7 @@ fn of_mosquitto() {
     }
     let broker = broker();
     let port = broker.address("mqtt").port().to_string();
-    let at = ["-h", "127.0.0.1", "-p", &port, "-V", "mqttv311"];
+    let at = ["-h", "127.0.0.1", "-p", &port, "-V", version];
     // Line by line, so that "Subscribed" is seen when it is said.
     let mut subscriber = Command::new("stdbuf")
         .args(["-oL", "mosquitto_sub"])

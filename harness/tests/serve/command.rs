@@ -97,6 +97,30 @@ fn check_refused(address: &str, code: i32, says: &str) {
 }
 
 #[test]
+fn a_store_that_cannot_be_opened_is_the_environments_failure() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let check = |data: &str, says: &str| {
+        let data = directory.path().join(data);
+        let data = data.to_str().expect("a path in UTF-8");
+        let output = squall(&["serve", "--tcp", ANY_PORT, "--data", data]);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{stderr}");
+        assert!(stderr.contains(says), "{stderr}");
+    };
+    let data = directory.path().join("data");
+    let data = data.to_str().expect("a path in UTF-8");
+    let broker = Broker::start(&["--tcp", ANY_PORT, "--data", data], 1);
+    check("data", "is another broker using it?");
+    broker.signal("TERM");
+    assert!(broker.wait().0.success());
+
+    let file = directory.path().join("data/broker.redb");
+    std::fs::write(&file, "not a database").expect("written");
+    check("data", "cannot open ");
+    check("data/broker.redb", "cannot open ");
+}
+
+#[test]
 fn quirks_are_listed_and_asked_for_by_name() {
     let listed = squall(&["quirks"]);
     assert!(listed.status.success());

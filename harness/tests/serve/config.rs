@@ -10,7 +10,8 @@ use squall_broker::{Password, QueueFull, Quirk, Rights};
 
 /// Everything that a file can say, but certificates. Each case makes one mistake
 /// in it.
-const VALID: &str = r#"quirks = ["ignores-keep-alive"]
+const VALID: &str = r#"data   = "kept"
+quirks = ["ignores-keep-alive"]
 
 [listen]
 tcp = "127.0.0.1:1884"
@@ -78,6 +79,7 @@ fn a_file_says_everything() {
     assert_eq!(settings.upgrade.origins, Some(origins));
     assert_eq!(settings.upgrade.message_bytes, 1 << 20);
     assert_eq!(settings.sockets, 500);
+    assert_eq!(settings.data.as_deref(), Some(Path::new("kept")));
     let limits = &settings.broker.limits;
     assert_eq!(limits.packet_bytes, 256 << 10);
     assert_eq!(limits.client_id_bytes, 64);

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 mod clients;
 mod command;
 mod config;
+mod crash;
 mod limits;
 mod process;
 mod tls;
@@ -39,9 +40,19 @@ async fn serving<F: Future<Output = ()>>(
     }));
     test(address).await;
     drop(stop);
-    serving.await.expect("no panic")
+    let served = serving.await.expect("no panic");
+    served.expect("no store failed")
 }
 
 async fn connect(address: SocketAddr) -> TcpStream {
     TcpStream::connect(address).await.expect("connected")
+}
+
+/// Says something to whoever runs the tests.
+#[expect(
+    clippy::print_stderr,
+    reason = "what was skipped or counted must be seen, and libtest has no other way"
+)]
+fn say(text: &str) {
+    eprintln!("{text}");
 }

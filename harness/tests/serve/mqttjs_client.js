@@ -1,12 +1,12 @@
 // A client of MQTT.js: what `clients.rs` asks every client for.
 //
-//     node mqttjs_client.js mqtt://HOST:PORT|ws://HOST:PORT/mqtt
+//     node mqttjs_client.js mqtt://HOST:PORT|ws://HOST:PORT/mqtt 3.1.1|5.0
 
 const mqtt = require('mqtt')
 
 const received = []
 const client = mqtt.connect(process.argv[2], {
-  protocolVersion: 4,
+  protocolVersion: { '3.1.1': 4, '5.0': 5 }[process.argv[3]],
   clientId: 'client',
   reconnectPeriod: 0
 })

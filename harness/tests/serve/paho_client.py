@@ -1,6 +1,6 @@
 """A client of paho-mqtt: what `clients.rs` asks every client for.
 
-    python3 paho_client.py tcp|websockets HOST PORT
+    python3 paho_client.py tcp|websockets HOST PORT 3.1.1|5.0
 """
 
 import sys
@@ -35,7 +35,7 @@ client = mqtt.Client(
     mqtt.CallbackAPIVersion.VERSION2,
     client_id="client",
     transport=transport,
-    protocol=mqtt.MQTTv311,
+    protocol={"3.1.1": mqtt.MQTTv311, "5.0": mqtt.MQTTv5}[sys.argv[4]],
 )
 client.ws_set_options(path="/mqtt")
 client.on_connect = on_connect

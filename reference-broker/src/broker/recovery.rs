@@ -69,6 +69,13 @@ impl Broker {
         self.effects.journal.take_batch()
     }
 
+    /// Whether the store has all that has happened so far; always, if there is
+    /// none.
+    #[must_use]
+    pub fn is_stored(&self) -> bool {
+        self.effects.journal.is_synced()
+    }
+
     /// Whether [`take_batch`](Self::take_batch) has something.
     #[must_use]
     pub fn has_batch(&self) -> bool {

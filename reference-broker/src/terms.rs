@@ -16,8 +16,6 @@ pub(crate) struct Terms {
     pub(crate) packet_bytes_max: usize,
     /// Topic aliases that may be used towards it.
     pub(crate) topic_alias_maximum: u16,
-    /// Whether it wants to be told the reasons of failures in words.
-    pub(crate) problem_information: bool,
     /// How long its session is to be kept; `None` for ever.
     pub(crate) session_expiry: Option<Duration>,
     /// Whether it names an authentication method.
@@ -39,7 +37,6 @@ impl Terms {
                 Property::ReceiveMaximum(most) => terms.receive_maximum = most.get(),
                 Property::MaximumPacketSize(most) => terms.packet_bytes_max = most.get() as usize,
                 Property::TopicAliasMaximum(most) => terms.topic_alias_maximum = most,
-                Property::RequestProblemInformation(wanted) => terms.problem_information = wanted,
                 Property::SessionExpiryInterval(seconds) => {
                     terms.session_expiry = session_expiry(seconds);
                 }
@@ -57,7 +54,6 @@ impl Default for Terms {
             receive_maximum: u16::MAX,
             packet_bytes_max: usize::MAX,
             topic_alias_maximum: 0,
-            problem_information: true,
             session_expiry: Some(Duration::ZERO),
             authenticates: false,
         }

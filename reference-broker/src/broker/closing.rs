@@ -13,7 +13,9 @@ use crate::quirks::Quirk;
 use crate::terms;
 use crate::topics::SessionKey;
 use crate::wills::{self, Pending, Stated};
-use crate::wire::{ConnAck, Disconnect, Packet, Properties, Property, ReasonCode, Rule, Version};
+use crate::wire::{
+    ConnAck, Disconnect, Packet, Properties, Property, ReasonCode, Rule, Text, Version,
+};
 
 impl Broker {
     /// A client leaves (section 3.14.4).
@@ -96,7 +98,8 @@ impl Broker {
         }
         let farewell = farewell(&reason, connection.version).filter(|_| session.is_some());
         if let Some(code) = farewell {
-            let properties = Properties::NONE;
+            let most = connection.terms.packet_bytes_max;
+            let properties = in_words(&reason, most);
             let disconnect = Packet::Disconnect(Disconnect { code, properties });
             connection.reply(&disconnect, &mut self.effects);
         }
@@ -208,6 +211,23 @@ impl Broker {
         // [MQTT311-3.2.2-4]
         self.reply(slot, &Packet::ConnAck(ConnAck::refused(code)));
         self.close(slot, CloseReason::Refused(code));
+    }
+}
+
+/// What is wrong with what a client sent, and which statement says so: in words,
+/// if the client takes a packet of that size [MQTT5-3.14.2-3].
+fn in_words(reason: &CloseReason, packet_bytes_max: usize) -> Properties {
+    /// Type, remaining length and reason code.
+    const AROUND: usize = 6;
+    let CloseReason::Wire(error) = reason else {
+        return Properties::NONE;
+    };
+    let text = Text::new(error.to_string()).ok();
+    let properties: Properties = text.map(Property::ReasonString).into_iter().collect();
+    if AROUND + properties.encoded_len() <= packet_bytes_max {
+        properties
+    } else {
+        Properties::NONE
     }
 }
 

@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use squall_broker::wire::{
-    Ack, ConnAck, Connect, Decoder, Delivery, Disconnect, Packet, PacketId, Properties, Publish,
-    Qos, ReasonCode, Sender, SubAck, Subscribe, SubscribeCode, Subscription, Text, TopicFilter,
-    TopicName, UnsubAck, Unsubscribe, Version, Will,
+    Ack, ConnAck, Connect, Decoder, Delivery, Disconnect, Packet, PacketId, Properties, Property,
+    Publish, Qos, ReasonCode, Sender, SubAck, Subscribe, SubscribeCode, Subscription, Text,
+    TopicFilter, TopicName, UnsubAck, Unsubscribe, Version, Will,
 };
 use squall_broker::{
     Batch, Broker, Check, CloseReason, Config, ConnId, DropCause, Input, Message, Observer,
@@ -470,12 +470,21 @@ impl World {
     #[track_caller]
     pub(crate) fn expect_disconnect(&mut self, conn: ConnId, code: u8) -> CloseReason {
         let code = ReasonCode::from_byte(code).expect("a reason code");
-        let properties = Properties::NONE;
-        let disconnect = Packet::Disconnect(Disconnect { code, properties });
-        assert_eq!(self.inbox(conn), [disconnect]);
+        let inbox = self.inbox(conn);
+        let [Packet::Disconnect(disconnect)] = &inbox[..] else {
+            panic!("expected a DISCONNECT, found {inbox:?}");
+        };
+        assert_eq!(disconnect.code, code);
         assert!(self.clients[&conn].gone, "the stream is to be closed");
         let reason = self.seen(|seen| seen.closed.get(&conn).cloned());
-        reason.expect("closed")
+        let reason = reason.expect("closed");
+        // What was wrong is said in words too.
+        let words = match &reason {
+            CloseReason::Wire(error) => Some(Property::ReasonString(text(&error.to_string()))),
+            _ => None,
+        };
+        assert_eq!(disconnect.properties, words.into_iter().collect());
+        reason
     }
 
     /// The same for a breach of this rule.

@@ -1,6 +1,6 @@
 //! How sessions and connections end (sections 3.1.2.11.2, 3.14 and 4.1).
 
-use super::{connect, kept};
+use super::{connect, connect_with, kept};
 use crate::world::{World, clean, persistent, publish, seconds, will};
 use rstest::rstest;
 use squall_broker::wire::{Connect, Disconnect, Packet, Property, ReasonCode};
@@ -195,4 +195,26 @@ fn a_session_expires_after_a_restart_too() {
         world.connect(kept(name, 10), session_present);
         world.sync();
     }
+}
+
+/// [MQTT5-3.14.2-3]
+#[rstest]
+#[case::room(100, true)]
+#[case::no_room(42, false)]
+fn the_words_are_left_out_for_a_client_that_takes_small_packets(
+    #[case] most: u32,
+    #[case] said: bool,
+) {
+    let most = std::num::NonZeroU32::new(most).expect("not zero");
+    let mut world = World::new();
+    let small = connect_with("c", [Property::MaximumPacketSize(most)]);
+    let conn = world.connect(small, false);
+    world.raw(conn, b"\x30\x07\0\x01t\x03\x23\0\0");
+    let inbox = world.inbox(conn);
+    let [Packet::Disconnect(Disconnect { properties, .. })] = &inbox[..] else {
+        panic!("expected a DISCONNECT, found {inbox:?}");
+    };
+    let text = crate::world::text("the topic alias is 0 [MQTT5-3.3.2-8]");
+    let words = said.then_some(Property::ReasonString(text));
+    assert_eq!(*properties, words.into_iter().collect());
 }

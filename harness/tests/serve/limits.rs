@@ -5,7 +5,7 @@ use std::time::Duration;
 use squall::serve::{Endpoint, Settings, Transport};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::{CONNACK, CONNECT, PATIENCE, connect, serving};
 
@@ -60,7 +60,16 @@ async fn a_refusal_arrives_though_the_client_goes_on_talking() {
         // More than is read before that, and less than the sockets hold.
         bytes.resize(100_000, 0);
         stream.write_all(&bytes).await.expect("written");
-        assert_eq!(rest(stream).await, [0x20, 2, 0, 1]);
+        let mut refusal = [0; 4];
+        stream.read_exact(&mut refusal).await.expect("answered");
+        assert_eq!(refusal, [0x20, 2, 0, 1]);
+        // A reset would be answered to these.
+        for _ in 0..5 {
+            stream.write_all(&[0; 1_000]).await.expect("not reset");
+            sleep(SOON / 10).await;
+        }
+        stream.shutdown().await.expect("not reset");
+        assert_eq!(rest(stream).await, b"");
     })
     .await;
 }

@@ -5,6 +5,7 @@
 //! ticks everything that was seen goes, in order, to the metrics and the trace
 //! file: memory does not grow with the length of the trace.
 
+mod agenda;
 mod disk;
 mod fleets;
 mod outcome;
@@ -153,6 +154,9 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Result<Report, Error> {
         let mut recorder = recorder.lock();
         let mut entries = recorder.take();
         if let Some(log) = &mut log {
+            for (by, occurrence) in world.set_off() {
+                log.add(by, occurrence);
+            }
             entries = log.merge(entries, now, &mut recorder.texts, &tap.lock().tallies);
         }
         for entry in entries {

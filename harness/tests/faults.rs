@@ -189,3 +189,127 @@ fn a_nat_that_forgets_cuts_off_every_connection_and_new_ones_work() {
     assert_eq!(run.count("connected", 361, 480), 10);
     run.recovered();
 }
+
+#[rstest]
+#[case::power_cut(
+    "power-cut",
+    "site = \"valley\"\nfor = \"1m\"",
+    "10 devices without power, 10 connections cut",
+    "vanished",
+    10
+)]
+#[case::vanish(
+    "vanish",
+    "fleet = \"thermometer\"\nfor = \"1m\"\ndevices = 3",
+    "3 devices gone, 3 connections left open",
+    "vanished",
+    3
+)]
+#[case::reset(
+    "reset",
+    "fleet = \"thermometer\"",
+    "10 connections reset",
+    "reset",
+    10
+)]
+#[case::disconnect(
+    "disconnect",
+    "fleet = \"thermometer\"",
+    "10 connections ended",
+    "disconnected",
+    10
+)]
+#[case::battery_death(
+    "battery-death",
+    "fleet = \"thermometer\"\nfor = \"2m\"",
+    "10 devices died in mid-packet",
+    "vanished",
+    10
+)]
+#[case::reconnect_storm(
+    "reconnect-storm",
+    "site = \"valley\"",
+    "10 devices dialled again at once",
+    "connecting",
+    10
+)]
+#[case::clock_drift(
+    "clock-drift",
+    "fleet = \"thermometer\"\ndrift = \"-500 ppm\"\nfor = \"1m\"",
+    "10 clocks 500 ppm slow",
+    "connected",
+    0
+)]
+fn a_device_fault_strikes_its_devices(
+    #[case] kind: &str,
+    #[case] keys: &str,
+    #[case] effect: &str,
+    #[case] event: &str,
+    #[case] times: usize,
+) {
+    let run = Run::new(&format!(
+        "[[fault]]\nkind = \"{kind}\"\nat = \"6m\"\n{keys}"
+    ));
+    let fault = run.fault();
+    assert!(fault.effect.starts_with(effect), "{}", fault.effect);
+    assert_eq!(fault.began_ns, 360 * SECOND);
+    assert_eq!(run.count(event, 360, 420), times, "{event}");
+    run.recovered();
+}
+
+#[test]
+fn devices_that_sleep_in_a_handshake_leave_a_connection_half_made() {
+    let run = Run::new(
+        "[[fault]]\nkind = \"sleep-in-handshake\"\nfleet = \"thermometer\"\nat = \"5m\"\nfor = \"2m\"\n\
+         [[fault]]\nkind = \"reset\"\nfleet = \"thermometer\"\nat = \"6m\"",
+    );
+    let [asleep, reset] = run.report.weather.faults.as_slice() else {
+        panic!("two faults, not {:#?}", run.report.weather.faults);
+    };
+    assert_eq!(reset.effect, "10 connections reset");
+    assert!(asleep.effect.starts_with("10 devices asleep"), "{asleep:?}");
+    run.recovered();
+}
+
+#[test]
+fn a_server_that_crashes_is_down_until_it_starts_again() {
+    let run = Run::new("[[fault]]\nkind = \"server-crash\"\nat = \"6m\"\nfor = \"30s\"");
+    let fault = run.fault();
+    assert_eq!(
+        (fault.began_ns, fault.ended_ns),
+        (360 * SECOND, Some(390 * SECOND))
+    );
+    assert_eq!(fault.effect, "server down 30 s, 11 connections lost");
+    let by_server = |entry: &&Value| entry["at"] == "broker" && entry["event"] == "received";
+    let received: Vec<u64> = run
+        .trace
+        .iter()
+        .filter(by_server)
+        .map(|e| e["t_ns"].as_u64().expect("a time"))
+        .collect();
+    assert!(
+        received
+            .iter()
+            .all(|at| !(360 * SECOND..390 * SECOND).contains(at))
+    );
+    assert!(received.iter().any(|at| *at > 390 * SECOND));
+    assert_eq!(run.count("connected", 390, 600), 11);
+}
+
+#[test]
+fn a_server_that_is_paused_keeps_its_connections_and_goes_on() {
+    let run = Run::new("[[fault]]\nkind = \"server-pause\"\nat = \"6m\"\nfor = \"10s\"");
+    assert_eq!(run.fault().effect, "server paused 10 s");
+    assert_eq!(run.report.connections.attempts, 11);
+    run.recovered();
+}
+
+#[test]
+fn crashes_that_overlap_leave_the_server_down_until_the_last_is_over() {
+    let run = Run::new(
+        "[[fault]]\nkind = \"server-crash\"\nat = \"6m\"\nfor = \"30s\"\n\
+         [[fault]]\nkind = \"server-crash\"\nat = \"370s\"\nfor = \"40s\"",
+    );
+    assert_eq!(run.count("received", 361, 409), 0);
+    assert_eq!(run.count("connected", 410, 600), 11);
+}

@@ -91,12 +91,12 @@ fn weather(weather: &Weather) -> Vec<String> {
     let mut blocks = Vec::new();
     if !weather.faults.is_empty() {
         let mut table = Table::new(["fault", "target", "when", "effect"].map(Column::text));
-        for fault in &weather.faults {
+        for fault in words::faults(&weather.faults) {
             table.row([
-                Cell::plain(&fault.kind),
-                Cell::plain(&fault.target),
-                Cell::plain(words::when(fault)),
-                Cell::plain(&fault.effect),
+                Cell::plain(fault.kind),
+                Cell::plain(fault.target),
+                Cell::plain(fault.when),
+                Cell::plain(fault.effect),
             ]);
         }
         blocks.push(table.markdown());

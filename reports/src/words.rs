@@ -88,8 +88,68 @@ pub(crate) fn mark(verdict: Verdict) -> (&'static str, Tone) {
     }
 }
 
+/// Faults that struck the same more often than this are one row.
+const OCCURRENCES_MAX: usize = 4;
+
+/// A fault in words, or one that came again and again.
+pub(crate) struct FaultRow {
+    /// When it was, from first to last.
+    pub(crate) when: String,
+    /// Its kind.
+    pub(crate) kind: String,
+    /// What it struck.
+    pub(crate) target: String,
+    /// What it did.
+    pub(crate) effect: String,
+}
+
+/// The faults in the order of their beginning; one that came again and again
+/// stands where it first began.
+pub(crate) fn faults(faults: &[FaultSpan]) -> Vec<FaultRow> {
+    let same =
+        |one: &FaultSpan, other: &FaultSpan| one.kind == other.kind && one.target == other.target;
+    let mut rows = Vec::new();
+    for (index, fault) in faults.iter().enumerate() {
+        let alike: Vec<&FaultSpan> = faults.iter().filter(|other| same(fault, other)).collect();
+        if alike.len() <= OCCURRENCES_MAX {
+            rows.push(FaultRow {
+                when: when(fault),
+                kind: fault.kind.clone(),
+                target: fault.target.clone(),
+                effect: fault.effect.clone(),
+            });
+        } else if !faults[..index].iter().any(|earlier| same(fault, earlier)) {
+            rows.push(again_and_again(&alike));
+        }
+    }
+    rows
+}
+
+fn again_and_again(alike: &[&FaultSpan]) -> FaultRow {
+    let first = alike[0];
+    let open = alike.iter().any(|fault| fault.ended_ns.is_none());
+    let ended_ns = alike.iter().filter_map(|fault| fault.ended_ns).max();
+    let lasted = alike
+        .iter()
+        .filter_map(|fault| Some(fault.ended_ns? - fault.began_ns))
+        .sum();
+    let times = format!("{} times", count(alike.len() as u64));
+    FaultRow {
+        when: when(&FaultSpan {
+            ended_ns: ended_ns.filter(|_| !open),
+            ..first.clone()
+        }),
+        kind: first.kind.clone(),
+        target: first.target.clone(),
+        effect: match lasted {
+            0 => times,
+            lasted => format!("{times}, {} in all", duration(lasted)),
+        },
+    }
+}
+
 /// When a fault was.
-pub(crate) fn when(fault: &FaultSpan) -> String {
+fn when(fault: &FaultSpan) -> String {
     let began = clock(fault.began_ns);
     match fault.ended_ns {
         None => format!("{began} ─ end of run"),
@@ -356,4 +416,36 @@ pub(crate) fn summary_verdict(summary: &Summary) -> String {
         }
     }
     phrases.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: u64 = 60_000_000_000;
+
+    #[test]
+    fn a_fault_that_comes_again_and_again_is_one_row() {
+        let fault = |kind: &str, begins: u64, lasts: u64| FaultSpan {
+            kind: kind.to_owned(),
+            target: "valley".to_owned(),
+            began_ns: begins * MINUTE,
+            ended_ns: Some((begins + lasts) * MINUTE),
+            effect: format!("effect at {begins}"),
+        };
+        let mut spans: Vec<FaultSpan> = (0..6)
+            .map(|turn| fault("partition", 10 * turn + 5, 2))
+            .collect();
+        spans.insert(1, fault("reset", 12, 0));
+        let rows: Vec<_> = faults(&spans)
+            .into_iter()
+            .map(|row| [row.when, row.kind, row.effect].join(" | "))
+            .collect();
+        let expected = [
+            "0:05:00 ─ 0:57:00 | partition | 6 times, 12 min in all",
+            "0:12:00 | reset | effect at 12",
+        ];
+        assert_eq!(rows, expected);
+        assert_eq!(faults(&spans[..5]).len(), 5, "a few are told one by one");
+    }
 }

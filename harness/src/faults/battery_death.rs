@@ -1,5 +1,5 @@
 //! `battery-death`: the battery of devices dies in the middle of the next packet
-//! they write, so that a part of it leaves. They boot again at the end.
+//! they write, so that a part of it leaves. They boot again so long after that.
 
 use super::plan::Occurrence;
 use squall_devices::Strike;

@@ -25,6 +25,10 @@ impl Devices {
         Devices { ranges: joined }
     }
 
+    pub(crate) fn one(device: u32) -> Devices {
+        Devices::of(std::iter::once(device..device + 1))
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.ranges.iter().map(ExactSizeIterator::len).sum()
     }

@@ -4,6 +4,7 @@ use super::plan::{Occurrence, Struck};
 use crate::net::Tally;
 use crate::scenario::FaultKind;
 use crate::trace::ClientEvent;
+use squall_devices::DeviceId;
 use squall_reports::figures;
 
 /// What was seen of the devices that a fault strikes, while it lasted.
@@ -21,6 +22,10 @@ pub(super) struct Seen {
     vanished: u64,
     /// Attempts to connect that failed.
     refused: u64,
+    /// Devices that fell asleep while they connected.
+    asleep: u64,
+    /// The device whose attempt has just failed.
+    failed: Option<DeviceId>,
 }
 
 impl Seen {
@@ -32,13 +37,18 @@ impl Seen {
     }
 
     /// Counts an event of one of the devices.
-    pub(super) fn see(&mut self, event: &ClientEvent) {
+    pub(super) fn see(&mut self, device: DeviceId, event: &ClientEvent) {
+        let failed = self.failed.take() == Some(device);
         match *event {
             ClientEvent::DisconnectedLost { .. } => self.lost += 1,
             ClientEvent::DisconnectedReset => self.reset += 1,
             ClientEvent::DisconnectedClean => self.disconnected += 1,
             ClientEvent::DisconnectedVanished => self.vanished += 1,
-            ClientEvent::ConnectFailed { .. } => self.refused += 1,
+            ClientEvent::ConnectFailed { .. } => {
+                self.refused += 1;
+                self.failed = Some(device);
+            }
+            ClientEvent::Slept { .. } if failed => self.asleep += 1,
             _ => {}
         }
     }
@@ -96,7 +106,7 @@ pub(super) fn words(occurrence: &Occurrence, seen: &Seen, tally: Tally) -> Strin
         FaultKind::Disconnect => phrases.count(seen.disconnected, "connection", "ended"),
         FaultKind::BatteryDeath => phrases.count(seen.vanished, "device", "died in mid-packet"),
         FaultKind::SleepInHandshake => {
-            phrases.count(seen.vanished, "device", "asleep before its CONNACK");
+            phrases.count(seen.asleep, "device", "asleep before its CONNACK");
         }
         FaultKind::ReconnectStorm => {
             phrases.count(seen.connected, "device", "dialled again at once");

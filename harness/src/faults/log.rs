@@ -40,50 +40,28 @@ struct Over {
 }
 
 impl FaultLog {
-    /// A log that foresees what is planned, but for what strikes a server: that
-    /// begins and ends when the world [says so](Self::began).
+    /// A log that foresees what is planned.
     pub(crate) fn new(plan: &[Occurrence], map: Arc<Map>) -> FaultLog {
         let mut log = FaultLog {
             map,
-            occurrences: plan.iter().cloned().enumerate().collect(),
+            occurrences: BTreeMap::new(),
             due: BTreeSet::new(),
             running: BTreeMap::new(),
             connected: BTreeSet::new(),
             over: Vec::new(),
         };
-        for (by, occurrence) in plan.iter().enumerate() {
-            if let Struck::Devices { .. } = occurrence.struck {
-                log.due.insert((occurrence.begins, Phase::Begins, by));
-                log.due.insert((occurrence.ends, Phase::Ends, by));
-            }
+        for (by, occurrence) in plan.iter().cloned().enumerate() {
+            log.add(by, occurrence);
         }
         log
     }
 
-    #[expect(dead_code, reason = "what strikes a server is to call it")]
-    /// A packet has set off a fault, which was not planned.
+    /// A packet has set off a fault, at a time that [`merge`](Self::merge) has
+    /// not come to.
     pub(crate) fn add(&mut self, by: usize, occurrence: Occurrence) {
+        self.due.insert((occurrence.begins, Phase::Begins, by));
+        self.due.insert((occurrence.ends, Phase::Ends, by));
         self.occurrences.insert(by, occurrence);
-    }
-
-    #[expect(dead_code, reason = "what strikes a server is to call it")]
-    /// A fault really began at this time, which [`merge`](Self::merge) has not
-    /// come to.
-    pub(crate) fn began(&mut self, by: usize, at: Nanos) {
-        if let Some(occurrence) = self.occurrences.get_mut(&by) {
-            occurrence.begins = at;
-            self.due.insert((at, Phase::Begins, by));
-        }
-    }
-
-    #[expect(dead_code, reason = "what strikes a server is to call it")]
-    /// A fault really ended at this time, which [`merge`](Self::merge) has not
-    /// come to.
-    pub(crate) fn ended(&mut self, by: usize, at: Nanos) {
-        if let Some(occurrence) = self.occurrences.get_mut(&by) {
-            occurrence.ends = at;
-            self.due.insert((at, Phase::Ends, by));
-        }
     }
 
     /// Puts beginnings and ends before `now` among the entries of a tick, which
@@ -178,7 +156,7 @@ impl FaultLog {
         }
         for (by, seen) in &mut self.running {
             if self.occurrences[by].strikes(*device) {
-                seen.see(event);
+                seen.see(*device, event);
             }
         }
     }

@@ -15,6 +15,7 @@ mod burst_loss;
 mod clock_drift;
 mod devices;
 mod disconnect;
+mod drop;
 mod duplication;
 mod effect;
 mod latency;
@@ -29,14 +30,20 @@ mod rate;
 mod reconnect_storm;
 mod reordering;
 mod reset;
+mod server_crash;
+mod server_pause;
+mod servers;
 mod sleep_in_handshake;
 mod strikes;
+mod surgery;
 mod vanish;
 
 pub(crate) use links::{Crossing, LinkWeather};
 pub(crate) use log::FaultLog;
-pub(crate) use plan::{Occurrence, plan};
+pub(crate) use plan::{Occurrence, Struck, plan};
+pub(crate) use servers::{Action, server_actions};
 pub(crate) use strikes::strikes;
+pub(crate) use surgery::{OneWay, Sent, Surgeon};
 
 #[cfg(test)]
 pub(crate) mod tests {

@@ -114,8 +114,16 @@ fn occurrences(
 }
 
 /// When the drain begins, and with it fair weather.
-pub(crate) fn clear(scenario: &Scenario) -> Nanos {
+pub(super) fn clear(scenario: &Scenario) -> Nanos {
     nanos(scenario.duration.saturating_sub(scenario.drain))
+}
+
+/// How long a fault lasts that a packet sets off.
+pub(super) fn drawn_length(seed: u64, index: usize, range: TimeRange) -> Nanos {
+    draw(
+        range,
+        &mut random::stream(seed, &format!("fault {index}"), 0),
+    )
 }
 
 fn turns(times: &Times, clear: Nanos) -> u64 {

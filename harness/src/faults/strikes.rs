@@ -10,7 +10,7 @@ use crate::scenario::FaultKind;
 use squall_devices::{DeviceId, Strike};
 
 /// The strikes on devices of `site`, in order.
-pub(crate) fn strikes(site: usize, plan: &[Occurrence]) -> Vec<(Nanos, DeviceId, Strike)> {
+pub(crate) fn strikes(site: usize, plan: &[Occurrence]) -> Vec<(Nanos, (DeviceId, Strike))> {
     let mut strikes = Vec::new();
     for occurrence in plan {
         let Struck::Devices { site: at, devices } = &occurrence.struck else {
@@ -26,18 +26,18 @@ pub(crate) fn strikes(site: usize, plan: &[Occurrence]) -> Vec<(Nanos, DeviceId,
                 strikes.extend(
                     devices
                         .iter()
-                        .map(|device| (time, DeviceId(device), strike)),
+                        .map(|device| (time, (DeviceId(device), strike))),
                 );
             }
         }
     }
     // Stable: those of one time stay in the order of the plan and the devices.
-    strikes.sort_by_key(|(time, ..)| *time);
+    strikes.sort_by_key(|(time, _)| *time);
     strikes
 }
 
 /// What a fault does to each of its devices when it begins, and when it ends.
-pub(crate) fn strike(occurrence: &Occurrence) -> (Option<Strike>, Option<Strike>) {
+fn strike(occurrence: &Occurrence) -> (Option<Strike>, Option<Strike>) {
     let strike = match occurrence.kind {
         FaultKind::PowerCut => power_cut::strike(occurrence),
         FaultKind::Vanish => vanish::strike(occurrence),

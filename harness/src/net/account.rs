@@ -18,7 +18,16 @@ pub(crate) struct SendAccount {
 
 impl SendAccount {
     /// Splits a packet that this end sends over the layers.
-    pub(crate) fn count(&mut self, segment: &Segment, packet: &[u8], layers: &mut LayerBytes) {
+    ///
+    /// `mark` is told of each MQTT packet that begins or ends in it and has not
+    /// been sent before.
+    pub(crate) fn count(
+        &mut self,
+        segment: &Segment,
+        packet: &[u8],
+        layers: &mut LayerBytes,
+        mut mark: impl FnMut(StreamMark),
+    ) {
         let start = segment.seq;
         let end = start.wrapping_add(segment.sequence_length());
         let next = self.next.unwrap_or(start);
@@ -45,11 +54,27 @@ impl SendAccount {
         let fresh = &packet[segment.header_bytes + seen..];
         let mut elsewhere = LayerBytes::default();
         let target = if repeated > 0 { &mut elsewhere } else { layers };
-        self.mqtt.count(fresh, target);
+        self.mqtt.count(fresh, target, |of_fresh| {
+            mark(StreamMark {
+                at: seen + of_fresh.at,
+                ..of_fresh
+            });
+        });
         if self.next.is_none() || (end.wrapping_sub(next) as i32) > 0 {
             self.next = Some(end);
         }
     }
+}
+
+/// Where an MQTT packet begins or ends in the payload of a TCP packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StreamMark {
+    /// Bytes of the payload before it.
+    pub(crate) at: usize,
+    /// The first byte of the MQTT packet, where one begins.
+    pub(crate) first_byte: u8,
+    /// It ends here, and does not begin.
+    pub(crate) ends: bool,
 }
 
 /// Where in a stream of MQTT packets a sender stands.
@@ -79,11 +104,27 @@ enum Dissector {
 }
 
 impl Dissector {
-    fn count(&mut self, mut bytes: &[u8], layers: &mut LayerBytes) {
-        while !bytes.is_empty() {
-            let (layer, taken) = self.step(bytes);
+    fn count(&mut self, bytes: &[u8], layers: &mut LayerBytes, mut mark: impl FnMut(StreamMark)) {
+        let mut at = 0;
+        while at < bytes.len() {
+            let begins = *self == Dissector::Start;
+            let (layer, taken) = self.step(&bytes[at..]);
             layers[layer] += taken as u64;
-            bytes = &bytes[taken..];
+            if begins {
+                mark(StreamMark {
+                    at,
+                    first_byte: bytes[at],
+                    ends: false,
+                });
+            }
+            at += taken;
+            if *self == Dissector::Start {
+                mark(StreamMark {
+                    at,
+                    first_byte: 0,
+                    ends: true,
+                });
+            }
         }
     }
 
@@ -254,7 +295,7 @@ mod tests {
             let mut dissector = Dissector::default();
             let mut counted = LayerBytes::default();
             for piece in stream.chunks(size) {
-                dissector.count(piece, &mut counted);
+                dissector.count(piece, &mut counted, |_| {});
             }
             assert_eq!(counted, layers(expected), "in pieces of {size}");
         }
@@ -268,7 +309,7 @@ mod tests {
         let mut send = |control, seq, payload: &[u8]| {
             let bytes = packet(control, seq, Some(1), payload);
             let segment = Segment::parse(&bytes).expect("a TCP packet");
-            account.count(&segment, &bytes, &mut counted);
+            account.count(&segment, &bytes, &mut counted, |_| {});
             total += bytes.len() as u64;
             assert_eq!(counted.total(), total);
             counted
@@ -300,10 +341,20 @@ mod tests {
         let mut counted = LayerBytes::default();
         for payload in [&PUBLISH[..4], PUBLISH] {
             let bytes = packet(TcpControl::Psh, 100, Some(1), payload);
-            account.count(&Segment::parse(&bytes).expect("TCP"), &bytes, &mut counted);
+            account.count(
+                &Segment::parse(&bytes).expect("TCP"),
+                &bytes,
+                &mut counted,
+                |_| {},
+            );
         }
         let bytes = packet(TcpControl::Psh, 116, Some(1), b"\xc0\x00");
-        account.count(&Segment::parse(&bytes).expect("TCP"), &bytes, &mut counted);
+        account.count(
+            &Segment::parse(&bytes).expect("TCP"),
+            &bytes,
+            &mut counted,
+            |_| {},
+        );
         assert_eq!(counted[Layer::KeepAlive], 2);
         assert_eq!(counted[Layer::Retransmitted], 56);
     }
@@ -314,7 +365,12 @@ mod tests {
         let mut counted = LayerBytes::default();
         for (seq, payload) in [(u32::MAX - 3, &PUBLISH[..10]), (6, &PUBLISH[10..])] {
             let bytes = packet(TcpControl::Psh, seq, Some(1), payload);
-            account.count(&Segment::parse(&bytes).expect("TCP"), &bytes, &mut counted);
+            account.count(
+                &Segment::parse(&bytes).expect("TCP"),
+                &bytes,
+                &mut counted,
+                |_| {},
+            );
         }
         assert_eq!(counted[Layer::Retransmitted], 0);
         assert_eq!(counted[Layer::Payload], 7);

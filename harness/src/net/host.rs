@@ -17,7 +17,8 @@ use super::power::Power;
 use super::segment::Segment;
 use super::tap::{PacketKey, Tap, Way};
 use super::time::{Clock, MILLISECOND, Nanos};
-use super::tunnel::Tunnel;
+use super::tunnel::{Frame, Tunnel};
+use crate::faults::{OneWay, Sent, Surgeon};
 use parking_lot::Mutex;
 use squall_reports::Layer;
 use std::io;
@@ -107,6 +108,8 @@ pub(crate) struct Host {
     pub(crate) tick: Tick,
     /// Packets this host has sent.
     pub(crate) number: u32,
+    /// Who watches for packets that set off a fault, if any does.
+    pub(crate) surgeon: Option<Arc<Mutex<Surgeon>>>,
 }
 
 impl Host {
@@ -131,6 +134,9 @@ impl Host {
             if readable {
                 tunnel.receive(|frame| {
                     if let Some(device) = destination(&frame.packet).and_then(address::device_of) {
+                        if self.is_cut_off(device, &frame, &mut tap) {
+                            return;
+                        }
                         // What becomes of it, the tap knows.
                         let _ = access.offer(Way::Down, device, frame.key, frame.packet, &mut tap);
                     }
@@ -210,6 +216,25 @@ impl Host {
         }
     }
 
+    /// Whether a packet from the server comes on a connection that a surgical
+    /// fault has cut; the tap then knows. The fault may have been set off here,
+    /// after the server had run its tick.
+    fn is_cut_off(&self, device: u32, frame: &Frame, tap: &mut Tap) -> bool {
+        let Some(surgeon) = &self.surgeon else {
+            return false;
+        };
+        let stopped = Segment::parse(&frame.packet).and_then(|segment| {
+            let flow = flow_of(Way::Down, device, &segment);
+            surgeon.lock().stops(flow, frame.key)
+        });
+        if let Some((cause, by)) = stopped {
+            let (_, site) = self.map.place_of(device);
+            tap.tallies.lose(by);
+            tap.lost(Way::Down, site, frame.key, cause);
+        }
+        stopped.is_some()
+    }
+
     /// Waits for the card, the tunnel, or the earliest of what is due; says
     /// whether it was the tunnel.
     async fn wait(
@@ -256,12 +281,44 @@ impl Host {
             number: self.number,
         };
         self.number += 1;
+        let mut marks = Vec::new();
+        let watched = self.surgeon.is_some();
         tap.sent(way, fleet, site, key, packet, |layers| match account {
-            Some(account) => account.count(&segment, packet, layers),
+            Some(account) if watched => {
+                account.count(&segment, packet, layers, |mark| marks.push(mark));
+            }
+            Some(account) => account.count(&segment, packet, layers, |_| {}),
             // Only the RST for a segment that nobody owns has no account.
             None => layers[Layer::TcpHandshake] += packet.len() as u64,
         });
+        if let Some(surgeon) = &self.surgeon {
+            let sent = Sent {
+                flow: flow_of(way, device, &segment),
+                fleet,
+                key,
+                seq: segment.seq,
+                payload_bytes: segment.payload_bytes,
+            };
+            if let Some((cause, by)) = surgeon.lock().sees(&sent, &marks) {
+                tap.tallies.lose(by);
+                tap.lost(way, site, key, cause);
+                return None;
+            }
+        }
         Some((key, device))
+    }
+}
+
+/// The direction of a connection that a packet is of.
+fn flow_of(way: Way, device: u32, segment: &Segment) -> OneWay {
+    let end = match way {
+        Way::Up => segment.source,
+        Way::Down => segment.destination,
+    };
+    OneWay {
+        way,
+        device,
+        port: end.port(),
     }
 }
 

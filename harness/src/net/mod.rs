@@ -38,15 +38,13 @@ mod time;
 mod tunnel;
 
 pub(crate) use access::Access;
+pub(crate) use account::StreamMark;
 pub(crate) use capture::Capture;
 pub(crate) use host::{Host, Map, Place, Tick};
 pub(crate) use link::{Loss, Strain, draw_latency};
 pub(crate) use power::{Life, Power};
-pub(crate) use tap::{Tallies, Tally, Tap, Way};
+pub(crate) use tap::{PacketKey, Tallies, Tally, Tap, Way};
 pub(crate) use time::MILLISECOND;
-
-#[cfg(test)]
-pub(crate) use tap::PacketKey;
 
 pub use address::MQTT_PORT;
 pub use nic::Nic;

@@ -9,6 +9,7 @@
 
 use super::disk::Disk;
 use super::world::{Plan, first_end, surface};
+use crate::faults::Action;
 use crate::net::{Clock, Life, MQTT_PORT, Nanos, Nic, Power, TcpListener, address};
 use crate::scenario::BrokerSettings;
 use crate::trace::ServerRecorder;
@@ -122,6 +123,48 @@ impl<F: Future + Unpin> Future for Pausable<F> {
     }
 }
 
+/// What strikes the server: crashes and pauses, which may overlap.
+struct ServerWeather {
+    switch: Arc<ServerSwitch>,
+    crashes: u32,
+    pauses: u32,
+}
+
+impl ServerWeather {
+    fn new(switch: Arc<ServerSwitch>) -> ServerWeather {
+        ServerWeather {
+            switch,
+            crashes: 0,
+            pauses: 0,
+        }
+    }
+
+    fn strike(&mut self, now: Nanos, action: Action) {
+        match action {
+            Action::Crash => {
+                self.crashes += 1;
+                self.switch.cut(now);
+            }
+            Action::Restart => {
+                self.crashes -= 1;
+                if self.crashes == 0 {
+                    self.switch.restart();
+                }
+            }
+            Action::Pause => {
+                self.pauses += 1;
+                self.switch.pause();
+            }
+            Action::Resume => {
+                self.pauses -= 1;
+                if self.pauses == 0 {
+                    self.switch.resume();
+                }
+            }
+        }
+    }
+}
+
 /// What the server's host is built from.
 #[derive(Clone)]
 pub(crate) struct ServerPlan {
@@ -139,6 +182,9 @@ impl ServerPlan {
         let power = Arc::clone(&self.switch.power);
         let mut network = JoinSet::new();
         network.spawn(host.run_server(Arc::clone(&power)));
+        let mut weather = ServerWeather::new(Arc::clone(&self.switch));
+        let agenda = self.plan.server_agenda.clone();
+        network.spawn(agenda.keep(clock, move |at, action| weather.strike(at, action)));
         let opened = Arc::default();
         loop {
             let life = power.life().await;

@@ -1,13 +1,10 @@
 //! The way of strikes from the world to the devices.
 
-use crate::net::{Clock, Nanos};
 use parking_lot::Mutex;
 use squall_devices::{DeviceId, Strike};
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::Arc;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::time::sleep_until;
 
 /// By the number of a fleet's first device, where its strikes go.
 type Fleets = BTreeMap<DeviceId, UnboundedSender<(DeviceId, Strike)>>;
@@ -32,21 +29,5 @@ impl Strikes {
             // Its receiver is gone with the host it ran on.
             let _ = fleet.send((device, strike));
         }
-    }
-
-    /// Strikes devices of the host whose clock this is, each at its time.
-    pub(super) async fn strike_on_time(
-        self,
-        clock: Clock,
-        strikes: Vec<(Nanos, DeviceId, Strike)>,
-    ) -> io::Result<()> {
-        for (at, device, strike) in strikes {
-            if at > clock.now() {
-                sleep_until(clock.instant(at)).await;
-            }
-            self.strike(device, strike);
-        }
-        // The end of a task would be the end of its host.
-        std::future::pending().await
     }
 }

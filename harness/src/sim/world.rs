@@ -1,16 +1,17 @@
 //! The world of one run: turmoil's hosts and what runs on them.
 
+use super::agenda::Agenda;
 use super::disk::Disk;
 use super::fleets::Cast;
 use super::server::{ServerPlan, ServerSwitch};
 use super::strikes::Strikes;
-use crate::faults::{self, LinkWeather, Occurrence};
+use crate::faults::{self, Action, LinkWeather, Occurrence, Struck, Surgeon};
 use crate::net::{Access, Clock, Host, MQTT_PORT, Map, Nanos, Nic, Tap, Tick, address, nanos};
 use crate::random;
 use crate::scenario::{LinkSpec, NetworkSettings, Scenario};
 use crate::trace::{ClientRecorder, Recorder};
 use parking_lot::Mutex;
-use squall_devices::{BoxFuture, DeviceId, Dial, Fleet, Stream};
+use squall_devices::{BoxFuture, DeviceId, Dial, Fleet, Stream, Strike};
 use std::io;
 use std::net::SocketAddrV4;
 use std::sync::Arc;
@@ -31,12 +32,18 @@ pub(super) struct Plan {
     strikes: Strikes,
     /// What strikes the run, in the order of beginning.
     faults: Arc<[Occurrence]>,
+    /// What strikes the devices of each site.
+    site_agendas: Vec<Agenda<(DeviceId, Strike)>>,
+    /// What strikes the server.
+    pub(super) server_agenda: Agenda<Action>,
+    surgeon: Option<Arc<Mutex<Surgeon>>>,
 }
 
 /// The world of one run.
 pub(crate) struct World {
     sim: turmoil::Sim<'static>,
     server: Arc<ServerSwitch>,
+    surgeon: Option<Arc<Mutex<Surgeon>>>,
 }
 
 impl World {
@@ -58,6 +65,14 @@ impl World {
             .min_message_latency(Duration::ZERO)
             .max_message_latency(Duration::ZERO)
             .build();
+        let server = Arc::new(ServerSwitch::new());
+        let server_agenda = Agenda::new(faults::server_actions(faults));
+        let site_agendas: Vec<_> = (0..scenario.sites.len())
+            .map(|site| Agenda::new(faults::strikes(site, faults)))
+            .collect();
+        let strike = surgical(&server, &server_agenda, &site_agendas);
+        let surgeon = Surgeon::new(scenario, seed, faults.len(), strike);
+        let surgeon = surgeon.map(|surgeon| Arc::new(Mutex::new(surgeon)));
         let plan = Plan {
             seed,
             network: Arc::new(scenario.network.clone()),
@@ -66,8 +81,10 @@ impl World {
             recorder: Arc::clone(recorder),
             strikes: Strikes::default(),
             faults: Arc::clone(faults),
+            site_agendas,
+            server_agenda,
+            surgeon: surgeon.clone(),
         };
-        let server = Arc::new(ServerSwitch::new());
         let server_plan = ServerPlan {
             plan: plan.clone(),
             settings: scenario.broker.clone(),
@@ -100,7 +117,17 @@ impl World {
                 async move { Ok(plan.run().await?) }
             });
         }
-        World { sim, server }
+        World {
+            sim,
+            server,
+            surgeon,
+        }
+    }
+
+    /// The faults that packets have set off since the last call.
+    pub(crate) fn set_off(&self) -> Vec<(usize, Occurrence)> {
+        let surgeon = self.surgeon.as_ref();
+        surgeon.map_or_else(Vec::new, |surgeon| surgeon.lock().take())
     }
 
     /// Virtual time that every host has reached.
@@ -171,6 +198,30 @@ impl Plan {
             clock: Clock::start(),
             tick: Tick(nanos(self.network.tick)),
             number: 0,
+            surgeon: self.surgeon.clone(),
+        }
+    }
+}
+
+/// How a fault that a packet sets off strikes the server, or a device.
+fn surgical(
+    server: &Arc<ServerSwitch>,
+    server_agenda: &Agenda<Action>,
+    site_agendas: &[Agenda<(DeviceId, Strike)>],
+) -> impl FnMut(&Occurrence) + Send + use<> {
+    let (server, server_agenda) = (Arc::clone(server), server_agenda.clone());
+    let site_agendas = site_agendas.to_vec();
+    move |occurrence| match &occurrence.struck {
+        Struck::Server(_) => {
+            // At this very packet; the agenda then knows that it is down.
+            server.cut(occurrence.begins);
+            server_agenda.add(occurrence.begins, Action::Crash);
+            server_agenda.add(occurrence.ends, Action::Restart);
+        }
+        Struck::Devices { site, .. } => {
+            for (at, strike) in faults::strikes(*site, std::slice::from_ref(occurrence)) {
+                site_agendas[*site].add(at, strike);
+            }
         }
     }
 }
@@ -203,8 +254,11 @@ impl SitePlan {
         let access = Access::new(self.site, plan.seed, &self.link, weather);
         let mut tasks = JoinSet::new();
         tasks.spawn(host.run_site(access));
-        let planned = faults::strikes(self.site, &plan.faults);
-        tasks.spawn(plan.strikes.clone().strike_on_time(clock, planned));
+        let strikes = plan.strikes.clone();
+        let agenda = plan.site_agendas[self.site].clone();
+        tasks.spawn(agenda.keep(clock, move |_, (device, strike)| {
+            strikes.strike(device, strike)
+        }));
         for fleet in self.fleets {
             let strikes = plan.strikes.on_fleet(fleet.first_device);
             let (network, observer) = (Arc::clone(&network), observer.clone());

@@ -33,10 +33,10 @@ pub(super) fn lines(weather: &Weather, page: &Page) -> Vec<String> {
 
 /// The faults in their order, then the sites.
 fn rows(weather: &Weather) -> Vec<Row> {
-    let faults = weather.faults.iter().map(|fault| Row {
-        when: words::when(fault),
-        what: clean(&format!("{} {}", fault.kind, fault.target)),
-        effect: clean(&fault.effect),
+    let faults = words::faults(&weather.faults).into_iter().map(|row| Row {
+        when: row.when,
+        what: clean(&format!("{} {}", row.kind, row.target)),
+        effect: clean(&row.effect),
         details: Vec::new(),
     });
     let sites = weather.sites.iter().map(|site| {

@@ -204,6 +204,7 @@ impl World {
                     tap,
                     clock,
                     number: 0,
+                    surgeon: None,
                     tick: Tick(nanos(world.network.tick)),
                 };
                 let program = async {

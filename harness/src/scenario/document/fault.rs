@@ -152,10 +152,10 @@ pub(crate) enum FaultName {
     /// Devices say DISCONNECT, and connect again.
     Disconnect,
     /// The battery of devices dies in the middle of their next packet; they
-    /// boot again at the end.
+    /// boot again so long (`for`) after that.
     BatteryDeath,
-    /// Devices fall asleep between their next CONNECT and its CONNACK, until
-    /// the end.
+    /// Devices fall asleep between their next CONNECT and its CONNACK, for so
+    /// long (`for`).
     SleepInHandshake,
     /// Devices all lose their connection, and dial again at once.
     ReconnectStorm,

@@ -218,7 +218,10 @@ fn for_each_pair(case: &Case<'_>, mut each: impl FnMut(&Case<'_>, &[Pair], &[(u3
     let mut readings: Vec<u32> = (0..history.readings.len() as u32)
         .filter(|index| {
             let reading = case.reading(*index);
-            reading.acknowledged().is_some() && reading.message.qos > Qos::AtMostOnce
+            // An empty payload has no id, so nobody can say which one arrived.
+            reading.acknowledged().is_some()
+                && reading.message.qos > Qos::AtMostOnce
+                && reading.message.payload_bytes > 0
         })
         .collect();
     readings.sort_by_key(|index| case.reading(*index).first_sent);

@@ -50,6 +50,10 @@ mod tests {
 
     #[rstest]
     #[case::not_acknowledged("a/# qos1", "2 sensor publishes 1 a/x qos1")]
+    #[case::without_an_id(
+        "a/# qos1",
+        "2 sensor publishes 1 a/x qos1 retain empty\n3 sensor acknowledged 1"
+    )]
     #[case::given_up("a/# qos1", "2 sensor publishes 1 a/x qos1\n3 sensor dropped 1")]
     #[case::another_topic("b/# qos1", "2 sensor publishes 1 a/x qos1\n3 sensor acknowledged 1")]
     #[case::subscribed_at_qos_0(

@@ -44,6 +44,10 @@ pub(super) fn summary(tally: &Tally, lost: u64, may_repeat: bool) -> String {
         tally.forgotten,
         "forgotten by their devices, which leaves them open",
     );
+    add(
+        tally.mistakable,
+        "open because their devices may have reused a forgotten packet identifier",
+    );
     text
 }
 

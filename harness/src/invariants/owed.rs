@@ -36,6 +36,9 @@ pub(crate) struct Tally {
     /// Readings of this QoS that their devices forgot with their power: not
     /// owed, since nobody knows what the broker has of them.
     pub(crate) forgotten: u64,
+    /// Readings of this QoS that the broker may have taken for others, since
+    /// their devices had forgotten those: not owed either.
+    pub(crate) mistakable: u64,
     /// Dropped from a full queue, as the scenario's limits have it.
     pub(crate) queue_full: u64,
 }
@@ -107,7 +110,9 @@ impl Owed {
         owed.decide(case, open);
         for reading in &case.history.readings {
             let forgotten = reading.fate == Fate::Dropped(DropReason::Forgotten);
-            owed.tally[level(reading.message.qos)].forgotten += u64::from(forgotten);
+            let tally = &mut owed.tally[level(reading.message.qos)];
+            tally.forgotten += u64::from(forgotten);
+            tally.mistakable += u64::from(reading.mistakable);
         }
         owed
     }

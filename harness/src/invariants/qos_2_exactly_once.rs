@@ -163,6 +163,27 @@ mod tests {
         assert!(summary.contains("memory was lost"), "{summary}");
     }
 
+    #[test]
+    fn what_may_have_been_taken_for_a_forgotten_one_is_open() {
+        let reused = "
+            1 sensor connects
+            1 recorder connects
+            1 recorder subscribes a/# qos2
+            2 sensor publishes 1 a/x qos2
+            3 sensor vanished
+            3 sensor forgotten 1
+            3 sensor forgot
+            4 sensor connects present
+            5 sensor publishes 2 a/x qos2
+            6 sensor acknowledged 2
+            7 recorder received sensor.1 qos2";
+        let summary = judged(INVARIANT, &cast(), reused).summary;
+        assert!(summary.contains("reused a forgotten"), "{summary}");
+        // In a new session nothing is open.
+        let fresh = reused.replace("4 sensor connects present", "4 sensor connects");
+        violated(INVARIANT, &cast(), &fresh);
+    }
+
     const RELEASED: &str = "
         1 broker accepts 1 recorder
         3 broker sent 1 PUBREL 9

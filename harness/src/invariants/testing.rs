@@ -12,7 +12,7 @@
 //! - `subscribing FILTER`, `subscribed FILTER qosN`, `subscribes FILTER qosN`
 //!   (both at once), `unsubscribing FILTER`, `unsubscribed FILTER`
 //! - `published N TOPIC qosN [retain] [empty]`, `sent N [dup]`,
-//!   `publishes ...` (both at once), `acknowledged N`, `dropped N`
+//!   `publishes ...` (both at once), `acknowledged N`, `dropped N`, `forgotten N`
 //! - `received DEVICE.N qosN [dup] [retain] [corrupt] [elsewhere]`,
 //!   `received will DEVICE qosN [dup] [retain]`
 //!
@@ -268,6 +268,10 @@ impl Story {
             "dropped" => vec![ClientEvent::Dropped {
                 id: id(),
                 reason: DropReason::OutboxFull,
+            }],
+            "forgotten" => vec![ClientEvent::Dropped {
+                id: id(),
+                reason: DropReason::Forgotten,
             }],
             "received" => vec![self.received(rest)],
             other => panic!("no event of a device: {other}"),

@@ -56,6 +56,11 @@ pub(crate) struct Reading {
     pub(crate) fate: Fate,
     /// PUBLISH packets.
     pub(crate) sends: u16,
+    /// At QoS 2, from a device that had forgotten an exchange its session still
+    /// has open: it may reuse that packet identifier, and then the broker takes
+    /// this reading for the forgotten one repeated. The client is to blame
+    /// [MQTT311-4.1.0-1], so its acknowledgement says nothing.
+    pub(crate) mistakable: bool,
 }
 
 /// What became of a reading at its publisher.
@@ -70,9 +75,9 @@ pub(crate) enum Fate {
 }
 
 impl Reading {
-    /// When the broker acknowledged it, if it did.
+    /// When the broker acknowledged it, if it certainly did.
     pub(crate) fn acknowledged(&self) -> Option<Nanos> {
-        (self.fate == Fate::Acknowledged).then_some(self.settled)
+        (self.fate == Fate::Acknowledged && !self.mistakable).then_some(self.settled)
     }
 
     /// The last moment at which the broker may have taken it in for the first
@@ -191,6 +196,8 @@ struct DeviceState {
     readings: Vec<u32>,
     /// Its latest connection, by number from 1; 0 before the first.
     connection: u32,
+    /// It has forgotten a QoS 2 exchange that its session may still have open.
+    forgot_exchange: bool,
 }
 
 impl History {
@@ -250,6 +257,7 @@ impl History {
         match *event {
             ClientEvent::Connecting { .. } => self.connecting(at, device),
             ClientEvent::Connected { session_present } => {
+                self.devices[device.0 as usize].forgot_exchange &= session_present;
                 self.connected(at, device, session_present);
             }
             ClientEvent::ConnectFailed { .. }
@@ -276,9 +284,9 @@ impl History {
     }
 
     fn published(&mut self, at: Nanos, id: MessageId, message: Message) {
-        let readings = &mut self.devices[id.device().0 as usize].readings;
+        let device = &mut self.devices[id.device().0 as usize];
         // A device numbers its readings without gaps.
-        readings.push(self.readings.len() as u32);
+        device.readings.push(self.readings.len() as u32);
         self.readings.push(Reading {
             id,
             published: at,
@@ -288,6 +296,7 @@ impl History {
             message,
             fate: Fate::Open,
             sends: 0,
+            mistakable: device.forgot_exchange && message.qos == Qos::ExactlyOnce,
         });
     }
 
@@ -319,6 +328,10 @@ impl History {
         {
             reading.fate = fate;
             reading.settled = at;
+            let open = reading.message.qos == Qos::ExactlyOnce && reading.first_sent != NEVER;
+            if open && fate == Fate::Dropped(DropReason::Forgotten) {
+                self.devices[id.device().0 as usize].forgot_exchange = true;
+            }
         }
     }
 

@@ -32,9 +32,9 @@ pub(crate) struct FleetInfo {
     pub(crate) name: String,
     pub(crate) first_device: u32,
     pub(crate) clean_session: bool,
-    /// The filters of each device, in the order of devices; empty for a fleet
-    /// without subscriptions.
-    pub(crate) filters: Vec<Vec<String>>,
+    /// The client identifier and the filters of each device, in the order of
+    /// devices; empty for a fleet without subscriptions.
+    pub(crate) subscribers: Vec<(String, Vec<String>)>,
 }
 
 /// Counts.
@@ -59,8 +59,10 @@ pub(crate) struct Metrics {
     acknowledged_delivered: u64,
 }
 
-/// A device that subscribes.
+/// A client that subscribes: a device, or several of one client identifier,
+/// which share a session.
 struct Subscriber {
+    /// The first of its devices.
     device: u32,
     filters: Vec<String>,
     /// Which filters the server has granted and, as far as the device knows,
@@ -84,6 +86,16 @@ struct Reading {
     acknowledged: bool,
 }
 
+/// Adds the filters that a subscriber has not.
+fn add_filters(subscriber: &mut Subscriber, filters: &[String]) {
+    for filter in filters {
+        if !subscriber.filters.contains(filter) {
+            subscriber.filters.push(filter.clone());
+            subscriber.granted.push(false);
+        }
+    }
+}
+
 /// The reading with this id, if it was published.
 fn reading_mut(readings: &mut [Vec<Reading>], id: MessageId) -> Option<&mut Reading> {
     let of_device = readings.get_mut(id.device().0 as usize)?;
@@ -95,10 +107,16 @@ impl Metrics {
     pub(crate) fn new(fleets: Vec<FleetInfo>, duration: Nanos) -> Metrics {
         let mut subscribers = Vec::new();
         let mut by_device = FxHashMap::default();
+        let mut by_client: FxHashMap<&str, usize> = FxHashMap::default();
         for info in &fleets {
-            for (index, filters) in info.filters.iter().enumerate() {
+            for (index, (client, filters)) in info.subscribers.iter().enumerate() {
                 let device = info.first_device + index as u32;
-                by_device.insert(device, subscribers.len());
+                let place = *by_client.entry(client).or_insert(subscribers.len());
+                by_device.insert(device, place);
+                if place < subscribers.len() {
+                    add_filters(&mut subscribers[place], filters);
+                    continue;
+                }
                 let (filters, granted) = (filters.clone(), vec![false; filters.len()]);
                 subscribers.push(Subscriber {
                     device,
@@ -320,8 +338,11 @@ impl Metrics {
         let receiver = &mut self.received[fleet];
         receiver.received += 1;
         receiver.retained += u64::from(message.retain);
-        let Some(id) = id else { return };
-        let Some(arrived) = self.owed.get_mut(&(id.0, device.0)) else {
+        let (Some(id), Some(subscriber)) = (id, self.by_device.get(&device.0)) else {
+            return;
+        };
+        let subscriber = self.subscribers[*subscriber].device;
+        let Some(arrived) = self.owed.get_mut(&(id.0, subscriber)) else {
             return;
         };
         let Some(reading) = reading_mut(&mut self.readings, id) else {
@@ -375,7 +396,7 @@ impl Metrics {
                 latency: flow.latency.summary(),
             });
         }
-        let receives = |fleet: &FleetInfo| !fleet.filters.is_empty();
+        let receives = |fleet: &FleetInfo| !fleet.subscribers.is_empty();
         let receivers = self
             .fleets
             .iter()

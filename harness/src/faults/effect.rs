@@ -139,6 +139,6 @@ impl Phrases {
     /// Connections that were lost or not made.
     fn broken(&mut self, seen: &Seen) {
         self.count(seen.lost, "connection", "lost");
-        self.count(seen.refused, "attempt to connect", "failed");
+        self.count(seen.refused, "connection attempt", "failed");
     }
 }

@@ -4,6 +4,8 @@ use super::*;
 
 const SENSOR: DeviceId = DeviceId(0);
 const RECORDER: DeviceId = DeviceId(1);
+/// Has the recorder's client identifier.
+const TWIN: DeviceId = DeviceId(2);
 
 /// A sensor and a recorder of `t`; feeds events at one second each.
 struct Story {
@@ -14,15 +16,19 @@ struct Story {
 
 impl Story {
     fn new(clean_session: bool) -> Story {
-        let fleet = |name: &str, first_device, filters| FleetInfo {
+        let fleet = |name: &str, first_device, subscribers| FleetInfo {
             name: name.to_owned(),
             first_device,
             clean_session,
-            filters,
+            subscribers,
         };
         let fleets = vec![
             fleet("sensor", 0, Vec::new()),
-            fleet("recorder", 1, vec![vec!["t".to_owned()]]),
+            fleet(
+                "recorder",
+                1,
+                vec![("recorder".to_owned(), vec!["t".to_owned()]); 2],
+            ),
         ];
         let metrics = Metrics::new(fleets, 60_000_000_000);
         Story {
@@ -131,6 +137,17 @@ fn a_persistent_session_is_owed_what_comes_while_away() {
         .then(RECORDER, ClientEvent::DisconnectedClean)
         .publish(1);
     assert_eq!(story.total(), counts(1, 0, 1, 0));
+}
+
+#[test]
+fn devices_of_one_client_identifier_share_what_is_owed() {
+    let mut story = Story::new(false).subscribe().publish(1);
+    let delivered = ClientEvent::Delivered {
+        id: Some(MessageId::new(SENSOR, 1)),
+        dup: false,
+        message: story.message(false),
+    };
+    assert_eq!(story.then(TWIN, delivered).total(), counts(1, 0, 1, 1));
 }
 
 #[test]

@@ -102,11 +102,11 @@ impl Cast {
             name: fleet.name.clone(),
             first_device: fleet.first_device.0,
             clean_session: fleet.mqtt.clean_session,
-            filters: if fleet.subscribe.is_empty() {
+            subscribers: if fleet.subscribe.is_empty() {
                 Vec::new()
             } else {
                 (0..fleet.count)
-                    .map(|index| filters(fleet, index))
+                    .map(|index| (fleet.client_id(index), filters(fleet, index)))
                     .collect()
             },
         };

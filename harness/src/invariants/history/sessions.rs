@@ -20,6 +20,9 @@ pub(crate) struct Session {
     pub(crate) end: End,
     /// Its latest connection.
     pub(crate) connection: u32,
+    /// When a connection that found it there was first accepted, if nobody is
+    /// known to have begun it: whose CONNACK is still under way may have.
+    pub(crate) found: Option<Nanos>,
     /// Its latest subscription, which leads to the others.
     pub(crate) subscriptions: u32,
 }
@@ -99,12 +102,26 @@ impl History {
         let clean = self.roster.role(device).clean_session;
         let client = self.roster.client_of(device);
         let index = self.connection_of(device);
+        let began = self
+            .connections
+            .get(index as usize)
+            .map_or(at, |one| one.began);
         let state = &mut self.clients[client as usize];
         let before = state.session.checked_sub(1);
         let session = match before {
             Some(session)
                 if session_present && !clean && !self.sessions[session as usize].clean =>
             {
+                session
+            }
+            // Two of one identifier connected at once, and this is the answer
+            // to whom the server had heard first.
+            Some(session)
+                if !clean
+                    && self.sessions[session as usize].end == End::Open
+                    && self.sessions[session as usize].found >= Some(began) =>
+            {
+                self.sessions[session as usize].found = None;
                 session
             }
             _ => {
@@ -117,6 +134,7 @@ impl History {
                     ended: NEVER,
                     end: End::Open,
                     connection: index,
+                    found: session_present.then_some(at),
                     subscriptions: NONE,
                 });
                 if let Some(before) = before {

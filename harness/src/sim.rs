@@ -24,6 +24,7 @@ use crate::trace::Recorder;
 use crate::trace::jsonl::Writer;
 use parking_lot::Mutex;
 use squall_reports::{FaultSpan, Report};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
@@ -144,6 +145,7 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Result<Report, Error> {
     let faults: Arc<[Occurrence]> = faults::plan(scenario, options.seed).into();
     let mut log =
         (!scenario.faults.is_empty()).then(|| FaultLog::new(&faults, Arc::clone(&cast.map)));
+    let mut set_off = BTreeSet::new();
     let mut world = World::build(scenario, options.seed, &cast, &tap, &recorder, &faults);
     let duration = nanos(scenario.duration);
     while world.now() < duration && !options.stop.load(Ordering::Relaxed) {
@@ -155,6 +157,7 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Result<Report, Error> {
         let mut entries = recorder.take();
         if let Some(log) = &mut log {
             for (by, occurrence) in world.set_off() {
+                set_off.insert(usize::from(occurrence.fault));
                 log.add(by, occurrence);
             }
             entries = log.merge(entries, now, &mut recorder.texts, &tap.lock().tallies);
@@ -194,6 +197,9 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Result<Report, Error> {
     let mut report = outcome::report(scenario, options, ended, &tap, &mut metrics);
     if let Some(log) = &log {
         report.weather.faults = log.spans(&tap.tallies);
+        report
+            .notes
+            .extend(outcome::not_set_off(scenario, &set_off));
     }
     if let Some(history) = history {
         let terms = outcome::terms(scenario, options, &report);

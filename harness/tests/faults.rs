@@ -313,3 +313,13 @@ fn crashes_that_overlap_leave_the_server_down_until_the_last_is_over() {
     assert_eq!(run.count("received", 361, 409), 0);
     assert_eq!(run.count("connected", 410, 600), 11);
 }
+
+#[test]
+fn a_fault_whose_packet_never_comes_is_told() {
+    let run =
+        Run::new("[[fault]]\nkind = \"drop\"\non = { packet = \"PUBREC\", from = \"server\" }");
+    assert!(run.report.weather.faults.is_empty());
+    let note = "The fault drop never struck: there was no PUBREC number 1 for it.";
+    let notes = &run.report.notes;
+    assert!(notes.iter().any(|one| one == note), "{notes:#?}");
+}

@@ -118,6 +118,9 @@ pub(super) fn words(occurrence: &Occurrence, seen: &Seen, tally: Tally) -> Strin
         }
         FaultKind::Drop { .. } => phrases.count(tally.lost, "packet", "dropped"),
     }
+    if phrases.0.is_empty() {
+        phrases.say("no effect".to_owned());
+    }
     phrases.0.join(", ")
 }
 

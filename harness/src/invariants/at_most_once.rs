@@ -59,7 +59,9 @@ impl Once {
     ) {
         let session = copies[0].0;
         let deliveries = || copies.iter().map(|(_, delivery)| case.delivery(*delivery));
-        if copies.len() <= case.copies_allowed(session, reading) {
+        // Who forgot an exchange does not repeat it; who shares a session may.
+        let mixed_up = reading.mistakable && case.history.roster.is_shared(reading.id.device());
+        if mixed_up || copies.len() <= case.copies_allowed(session, reading) {
             return;
         }
         let times: Vec<Nanos> = deliveries().map(|delivery| delivery.at).collect();

@@ -46,7 +46,7 @@ pub(super) fn summary(tally: &Tally, lost: u64, may_repeat: bool) -> String {
     );
     add(
         tally.mistakable,
-        "open because their devices may have reused a forgotten packet identifier",
+        "open because their packet identifiers may have been in use",
     );
     text
 }

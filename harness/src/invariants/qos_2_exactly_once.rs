@@ -178,10 +178,29 @@ mod tests {
             6 sensor acknowledged 2
             7 recorder received sensor.1 qos2";
         let summary = judged(INVARIANT, &cast(), reused).summary;
-        assert!(summary.contains("reused a forgotten"), "{summary}");
+        assert!(summary.contains("may have been in use"), "{summary}");
         // In a new session nothing is open.
         let fresh = reused.replace("4 sensor connects present", "4 sensor connects");
         violated(INVARIANT, &cast(), &fresh);
+    }
+
+    #[test]
+    fn devices_that_share_a_session_take_each_others_packet_identifiers() {
+        let twin = Actor {
+            client: "sensor",
+            ..actor("twin")
+        };
+        let cast = [actor("sensor"), twin, actor("recorder")];
+        let mixed_up = "
+            1 twin connects
+            1 recorder connects
+            1 recorder subscribes a/# qos2
+            2 sensor connects present
+            2 sensor publishes 1 a/x qos2
+            3 recorder received sensor.1 qos2
+            4 recorder received sensor.1 qos2";
+        let summary = judged(INVARIANT, &cast, mixed_up).summary;
+        assert!(summary.contains("may have been in use"), "{summary}");
     }
 
     const RELEASED: &str = "

@@ -4,9 +4,10 @@ use super::RunOptions;
 use crate::invariants::Terms;
 use crate::metrics::Metrics;
 use crate::net::{Nanos, Tap, nanos};
-use crate::scenario::{self, CongestionControl, Metric, Scenario, Unit, Whole};
+use crate::scenario::{self, CongestionControl, Metric, Scenario, Unit, When, Whole};
 use squall_reports::{Arrived, Expectation, FORMAT, Report, Setting, SiteWeather, Weather};
 use squall_reports::{Bytes, Layer, figures};
+use std::collections::BTreeSet;
 
 /// The report of a run that ended at `ended`.
 pub(super) fn report(
@@ -163,6 +164,23 @@ fn bytes(scenario: &Scenario, tap: &Tap) -> Bytes {
         total.packets_down += bytes.packets_down;
     }
     total
+}
+
+/// The faults that waited for a packet which never came, a sentence each;
+/// `set_off` has the indices of those that struck.
+pub(super) fn not_set_off(scenario: &Scenario, set_off: &BTreeSet<usize>) -> Vec<String> {
+    let waiting = scenario.faults.iter().enumerate();
+    let waiting = waiting.filter(|(index, _)| !set_off.contains(index));
+    let sentences = waiting.filter_map(|(_, fault)| match &fault.when {
+        When::On(trigger, _) => Some(format!(
+            "The fault {} never struck: there was no {} number {} for it.",
+            fault.kind.name(),
+            trigger.packet.name(),
+            trigger.nth
+        )),
+        _ => None,
+    });
+    sentences.collect()
 }
 
 fn notes(scenario: &Scenario, ended: Nanos) -> Vec<String> {

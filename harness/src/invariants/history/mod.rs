@@ -56,10 +56,11 @@ pub(crate) struct Reading {
     pub(crate) fate: Fate,
     /// PUBLISH packets.
     pub(crate) sends: u16,
-    /// At QoS 2, from a device that had forgotten an exchange its session still
-    /// has open: it may reuse that packet identifier, and then the broker takes
-    /// this reading for the forgotten one repeated. The client is to blame
-    /// [MQTT311-4.1.0-1], so its acknowledgement says nothing.
+    /// At QoS 2, from a device that does not know all that its session has open:
+    /// it forgot an exchange, or another device shares the session. It may use
+    /// a packet identifier that is taken, and then the broker takes this
+    /// reading for a repeated one, or a repeated one for new. The clients are to
+    /// blame [MQTT311-4.1.0-1], so its acknowledgement says nothing.
     pub(crate) mistakable: bool,
 }
 
@@ -284,7 +285,10 @@ impl History {
     }
 
     fn published(&mut self, at: Nanos, id: MessageId, message: Message) {
+        let shared =
+            self.roster.is_shared(id.device()) && !self.roster.role(id.device()).clean_session;
         let device = &mut self.devices[id.device().0 as usize];
+        let unsure = shared || device.forgot_exchange;
         // A device numbers its readings without gaps.
         device.readings.push(self.readings.len() as u32);
         self.readings.push(Reading {
@@ -296,7 +300,7 @@ impl History {
             message,
             fate: Fate::Open,
             sends: 0,
-            mistakable: device.forgot_exchange && message.qos == Qos::ExactlyOnce,
+            mistakable: unsure && message.qos == Qos::ExactlyOnce,
         });
     }
 

@@ -41,6 +41,8 @@ pub(crate) struct Roster {
     /// longest of their keep-alive times; zero if one has none.
     clean: Vec<bool>,
     keep_alive: Vec<Nanos>,
+    /// By client: how many devices share it.
+    sharers: Vec<usize>,
     by_client: FxHashMap<TextId, u32>,
 }
 
@@ -57,6 +59,7 @@ impl Roster {
             self.clients.push(client_id);
             self.clean.push(false);
             self.keep_alive.push(1);
+            self.sharers.push(0);
             self.clients.len() as u32 - 1
         });
         if let Some(role) = self.roles.last() {
@@ -67,6 +70,7 @@ impl Roster {
                 (one, other) => one.max(other),
             };
         }
+        self.sharers[client as usize] += 1;
         self.names.push(name);
         self.client_of.push(client);
         if let Some(will) = will {
@@ -106,6 +110,17 @@ impl Roster {
             .roles
             .partition_point(|role| role.first_device <= device.0);
         &self.roles[after.saturating_sub(1)]
+    }
+
+    /// Whether a device has its client identifier, and so its session, in
+    /// common with others. Each numbers its packets on its own.
+    pub(crate) fn is_shared(&self, device: DeviceId) -> bool {
+        self.sharers(self.client_of(device)) > 1
+    }
+
+    /// How many devices have a client's identifier.
+    pub(crate) fn sharers(&self, client: u32) -> usize {
+        self.sharers[client as usize]
     }
 
     /// Whether a device with this client identifier asks for clean sessions.

@@ -54,7 +54,7 @@ impl Seen {
     }
 }
 
-/// What a fault did; empty if nothing that can be seen.
+/// What a fault did, as far as it can be seen.
 pub(super) fn words(occurrence: &Occurrence, seen: &Seen, tally: Tally) -> String {
     let devices = match &occurrence.struck {
         Struck::Devices { devices, .. } => devices.len() as u64,
@@ -102,7 +102,10 @@ pub(super) fn words(occurrence: &Occurrence, seen: &Seen, tally: Tally) -> Strin
             phrases.count(devices, "device", "gone");
             phrases.count(seen.connected, "connection", "left open");
         }
-        FaultKind::Reset => phrases.count(seen.reset, "connection", "reset"),
+        FaultKind::Reset => {
+            phrases.count(seen.reset, "connection", "reset");
+            phrases.count(seen.refused, "connection attempt", "reset");
+        }
         FaultKind::Disconnect => phrases.count(seen.disconnected, "connection", "ended"),
         FaultKind::BatteryDeath => phrases.count(seen.vanished, "device", "died in mid-packet"),
         FaultKind::SleepInHandshake => {

@@ -233,6 +233,8 @@ fn recorded(sensors: u32) -> Scenario {
         title = "Recorded fleet"
         duration = "30s"
         drain = "5s"
+        [broker]
+        inflight_max = 8192 # 10,000 readings a second, 100 ms there and back
         [[site]]
         name = "field"
         link = {{ preset = "ethernet", latency = "50ms" }}

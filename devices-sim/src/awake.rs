@@ -165,8 +165,9 @@ mod tests {
         fn record(&self, _: DeviceId, _: Event<'_>) {}
     }
 
-    /// Tens of thousands of these are alive at once. Beside what counts here, a
-    /// device awake has rumqttc's event loop and its pending poll: 3.1 KB.
+    /// Tens of thousands of these are alive at once. Of a device awake, 3.1 KB
+    /// are rumqttc's event loop and its pending poll, in a build where nothing
+    /// asks for more of its features than a device needs.
     #[tokio::test]
     async fn a_device_is_small() {
         let world = World {
@@ -183,14 +184,6 @@ mod tests {
         );
         let task = size_of_val(&task);
         assert!(asleep <= 160, "{asleep} bytes asleep");
-        // The client's own size depends on which of its features a build has.
-        let options = rumqttc::MqttOptions::new("a", ("", 0));
-        let (_, mut eventloop) = rumqttc::AsyncClient::builder(options).capacity(1).build();
-        let clients = size_of_val(&eventloop) + size_of_val(&eventloop.poll());
-        let own = task.saturating_sub(clients);
-        assert!(
-            own <= 1_000,
-            "{own} bytes awake, and {clients} of the client's"
-        );
+        assert!(task <= 4_000, "{task} bytes awake");
     }
 }

@@ -5,20 +5,27 @@
 //! Those that are not written in Rust are used where they are installed;
 //! otherwise the test says what it skipped:
 //! - `mosquitto_pub` and `mosquitto_sub` on the path (Debian's
-//!   mosquitto-clients),
+//!   mosquitto-clients), which speak no WebSocket,
 //! - paho-mqtt for the Python named by `SQUALL_TEST_PAHO`, `python3` unless given,
 //! - MQTT.js in the `node_modules` of the directory named by
 //!   `SQUALL_TEST_MQTTJS`, for the `node` on the path.
 //!
 //! With `SQUALL_TEST_CLIENTS=required`, one that is missing is a failure.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
+use futures_util::{SinkExt as _, StreamExt as _};
 use rstest::rstest;
-use rumqttc::{AsyncClient, Event, MqttOptions, Packet, PublishOptions, QoS};
+use tokio::io::{AsyncRead, AsyncWrite, join};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::client_async;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_util::io::{CopyToBytes, SinkWriter, StreamReader};
 
 use crate::process::Broker;
 use crate::{PATIENCE, say};
@@ -156,23 +163,15 @@ fn of_mosquitto(#[case] version: &str) {
     assert!(!log.contains(" WARN "), "{log}");
 }
 
-#[rstest]
-#[tokio::test]
-async fn of_rumqttc(#[values("mqtt", "ws")] scheme: &str) {
-    let broker = broker();
-    let target = match scheme {
-        "mqtt" => ("127.0.0.1", broker.address("mqtt").port()).into(),
-        _ => rumqttc::Broker::websocket(broker.url("ws")).expect("a URL"),
-    };
-    let mut options = MqttOptions::new("client", target);
-    options.set_max_packet_size(200_000, 200_000);
-    let (client, mut events) = AsyncClient::builder(options).capacity(10).build();
-    client
-        .subscribe("client/#", QoS::ExactlyOnce)
-        .await
-        .expect("a queue");
-    let mut received = Vec::new();
-    let exchange = async {
+/// The exchange of a client of the rumqttc family, of whichever version: the
+/// same names, other types.
+macro_rules! rumqttc_exchange {
+    ($options:expr, $client:ident) => {{
+        use $client::{AsyncClient, Event, Packet, PublishOptions, QoS};
+        let (client, mut events) = AsyncClient::builder($options).capacity(10).build();
+        let asked = client.subscribe("client/#", QoS::ExactlyOnce).await;
+        asked.expect("a queue");
+        let mut received = Vec::new();
         while received.len() < 4 {
             match events.poll().await.expect("no error") {
                 Event::Incoming(Packet::SubAck(_)) => {
@@ -196,9 +195,56 @@ async fn of_rumqttc(#[values("mqtt", "ws")] scheme: &str) {
                 _ => {}
             }
         }
+        received
+    }};
+}
+
+#[rstest]
+#[tokio::test]
+async fn of_rumqttc(#[values("mqtt", "ws")] scheme: &str, #[values("3.1.1", "5.0")] version: &str) {
+    let broker = broker();
+    let url = broker.url(scheme).to_owned();
+    let dial = move |_, _| dial(url.clone());
+    let exchange = async {
+        if version == "3.1.1" {
+            let mut options = rumqttc::MqttOptions::new("client", "broker");
+            options.set_max_packet_size(200_000, 200_000);
+            options.set_socket_connector(dial);
+            rumqttc_exchange!(options, rumqttc)
+        } else {
+            let mut options = rumqttc_v5::MqttOptions::new("client", "broker");
+            options.set_max_packet_size(Some(200_000));
+            options.set_socket_connector(dial);
+            rumqttc_exchange!(options, rumqttc_v5)
+        }
     };
-    let done = tokio::time::timeout(PATIENCE + Duration::from_secs(1), exchange).await;
-    done.expect("in time");
+    let mut received = timeout(PATIENCE, exchange).await.expect("in time");
     received.sort();
     assert_eq!(received.join("\n"), RECEIVED);
+}
+
+/// Anything that MQTT's bytes go over.
+trait Stream: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Sync + Unpin> Stream for S {}
+
+/// Opens a TCP connection or a WebSocket.
+async fn dial(url: String) -> io::Result<Box<dyn Stream>> {
+    let address = url.split('/').nth(2).unwrap_or_default();
+    let socket = TcpStream::connect(address).await?;
+    if url.starts_with("mqtt:") {
+        return Ok(Box::new(socket));
+    }
+    let mut request = url.into_client_request().map_err(io::Error::other)?;
+    let mqtt = HeaderValue::from_static("mqtt");
+    request.headers_mut().insert("Sec-WebSocket-Protocol", mqtt);
+    let upgraded = client_async(request, socket).await;
+    let (socket, _) = upgraded.map_err(io::Error::other)?;
+    let (sink, messages) = socket.split();
+    let bytes = messages.map(|message| message.map(Message::into_data).map_err(io::Error::other));
+    let sink = sink.with(async |bytes| Ok::<_, Error>(Message::Binary(bytes)));
+    let sink = CopyToBytes::new(sink.sink_map_err(io::Error::other));
+    Ok(Box::new(join(
+        StreamReader::new(bytes),
+        SinkWriter::new(Box::pin(sink)),
+    )))
 }

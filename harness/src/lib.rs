@@ -13,6 +13,7 @@ mod random;
 pub mod scenario;
 pub mod serve;
 pub mod sim;
+pub mod targets;
 pub mod testing;
 pub mod trace;
 

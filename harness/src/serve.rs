@@ -47,6 +47,7 @@ use log::Log;
 use socket::Socket;
 use store::Directory;
 
+pub use crate::targets::Transport;
 pub use password::PasswordHash;
 pub use store::OpenError;
 pub use tls::{Tls, TlsError};
@@ -54,36 +55,6 @@ pub use tls::{Tls, TlsError};
 /// How long the system is left alone when it has no descriptor or memory for
 /// another socket.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
-
-/// What carries MQTT's bytes.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Transport {
-    /// TCP.
-    Tcp,
-    /// TLS over TCP.
-    Tls,
-    /// WebSocket over TCP.
-    WebSocket,
-    /// WebSocket over TLS.
-    WebSocketTls,
-}
-
-impl Transport {
-    /// The scheme of its URLs.
-    #[must_use]
-    pub fn scheme(self) -> &'static str {
-        match self {
-            Self::Tcp => "mqtt",
-            Self::Tls => "mqtts",
-            Self::WebSocket => "ws",
-            Self::WebSocketTls => "wss",
-        }
-    }
-
-    fn is_encrypted(self) -> bool {
-        matches!(self, Self::Tls | Self::WebSocketTls)
-    }
-}
 
 /// Where to listen.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -234,7 +205,7 @@ impl Listening {
         let url = |(transport, _, address): &(Transport, TcpListener, SocketAddr)| {
             let path = match transport {
                 Transport::Tcp | Transport::Tls => "",
-                Transport::WebSocket | Transport::WebSocketTls => path,
+                Transport::WebSocket | Transport::SecureWebSocket => path,
             };
             format!("{}://{address}{path}", transport.scheme())
         };
@@ -419,7 +390,7 @@ impl Service {
                     self.mqtt(transport, stream, peer).await;
                 }
             }
-            (Transport::WebSocketTls, Some(tls)) => {
+            (Transport::SecureWebSocket, Some(tls)) => {
                 let upgraded = async {
                     let stream = tls.accept(stream).await?;
                     MqttWebSocket::accept(stream, &self.upgrade).await
@@ -429,7 +400,7 @@ impl Service {
                 }
             }
             // There is a certificate if there is an endpoint that needs it.
-            (Transport::Tls | Transport::WebSocketTls, None) => {}
+            (Transport::Tls | Transport::SecureWebSocket, None) => {}
         }
     }
 

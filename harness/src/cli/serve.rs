@@ -71,7 +71,7 @@ impl Arguments {
         let mut endpoints = given(Transport::Tcp, &self.tcp);
         endpoints.extend(given(Transport::Tls, &self.tls));
         endpoints.extend(given(Transport::WebSocket, &self.ws));
-        endpoints.extend(given(Transport::WebSocketTls, &self.wss));
+        endpoints.extend(given(Transport::SecureWebSocket, &self.wss));
         endpoints
     }
 }

@@ -445,7 +445,7 @@ fn endpoints(table: ListenTable) -> Vec<Endpoint> {
         (Transport::Tcp, table.tcp),
         (Transport::Tls, table.tls),
         (Transport::WebSocket, table.ws),
-        (Transport::WebSocketTls, table.wss),
+        (Transport::SecureWebSocket, table.wss),
     ]
     .into_iter()
     .flat_map(|(transport, addresses)| {

@@ -71,7 +71,7 @@ fn a_file_says_everything() {
         Endpoint::new(Transport::Tls, "127.0.0.1:8883"),
         Endpoint::new(Transport::WebSocket, "127.0.0.1:8085"),
         Endpoint::new(Transport::WebSocket, "[::1]:8085"),
-        Endpoint::new(Transport::WebSocketTls, "127.0.0.1:8086"),
+        Endpoint::new(Transport::SecureWebSocket, "127.0.0.1:8086"),
     ];
     assert_eq!(settings.endpoints, endpoints);
     assert_eq!(settings.upgrade.path.as_deref(), Some("/broker"));

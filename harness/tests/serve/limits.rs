@@ -29,8 +29,8 @@ async fn rest(mut stream: TcpStream) -> Vec<u8> {
 
 #[tokio::test]
 async fn whoever_does_not_connect_in_time_is_let_go() {
-    use Transport::{Tcp, Tls, WebSocket, WebSocketTls};
-    for transport in [Tcp, Tls, WebSocket, WebSocketTls] {
+    use Transport::{SecureWebSocket, Tcp, Tls, WebSocket};
+    for transport in [Tcp, Tls, WebSocket, SecureWebSocket] {
         let mut settings = settings(transport);
         settings.broker.limits.connect_timeout = SOON;
         serving(settings, |address| async move {
@@ -40,7 +40,7 @@ async fn whoever_does_not_connect_in_time_is_let_go() {
             let beginning: &[u8] = match transport {
                 Tcp => &CONNECT[..5],
                 WebSocket => b"GET /mqtt HTTP/1.1\r\nHost: a\r\n",
-                Tls | WebSocketTls => &[22, 3, 1],
+                Tls | SecureWebSocket => &[22, 3, 1],
             };
             stream.write_all(beginning).await.expect("written");
             assert_eq!(rest(stream).await, b"");

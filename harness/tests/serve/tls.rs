@@ -71,7 +71,7 @@ async fn mqtt_over_tls_shows_the_given_certificate() {
 #[tokio::test]
 async fn mqtt_over_secure_websocket() {
     let directory = tempfile::tempdir().expect("a directory");
-    let (trusted, settings) = certificate(directory.path(), Transport::WebSocketTls);
+    let (trusted, settings) = certificate(directory.path(), Transport::SecureWebSocket);
     serving(settings, |address| async move {
         let stream = encrypted(address, trusted).await;
         let mut request = "wss://broker.example/mqtt"

@@ -314,13 +314,6 @@ fn is_caught_by_the_guarantee_it_breaks(
     squall::testing::assert_held(&honest);
 }
 
-/// The cases above are written out, and so is the table.
-#[test]
-fn every_quirk_has_its_guarantee() {
-    let caught: BTreeSet<Quirk> = KILLS.iter().map(|(quirk, ..)| *quirk).collect();
-    assert_eq!(caught, BTreeSet::from(Quirk::ALL));
-}
-
 #[rstest]
 fn shows_what_it_claims(#[values(0, 1)] half: usize) {
     for (claim, name, shows) in CLAIMS.iter().skip(half).step_by(2) {

@@ -19,6 +19,7 @@ use crate::access::Check;
 use crate::broker::{Broker, Config, Input, Transmit};
 use crate::connection::ConnId;
 use crate::observer::Observer;
+use crate::quirks::Quirks;
 use crate::store::Store;
 use crate::wire::Decoder;
 
@@ -64,6 +65,7 @@ struct Shared {
     /// The broker's time zero.
     start: Instant,
     packet_bytes_max: usize,
+    quirks: Quirks,
     /// The earliest deadline has become earlier.
     earlier: Notify,
     /// There are passwords to be checked.
@@ -111,6 +113,7 @@ impl Server {
 
     fn over(broker: Broker) -> Self {
         let packet_bytes_max = broker.config().limits.packet_bytes;
+        let quirks = broker.config().quirks;
         let core = Core {
             broker,
             wakers: Vec::new(),
@@ -122,6 +125,7 @@ impl Server {
                 core: Mutex::new(core),
                 start: Instant::now(),
                 packet_bytes_max,
+                quirks,
                 earlier: Notify::new(),
                 checks: Notify::new(),
                 changed: Notify::new(),
@@ -181,7 +185,8 @@ impl Server {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let id = self.shared.with(|core, now| core.broker.open(now));
-        let decoder = Decoder::negotiating(self.shared.packet_bytes_max);
+        let decoder =
+            Decoder::negotiating(self.shared.packet_bytes_max).tolerating(self.shared.quirks);
         let shared = Arc::clone(&self.shared);
         Serve {
             shared,

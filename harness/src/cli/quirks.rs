@@ -6,18 +6,14 @@ use super::exit::{Exit, Failure};
 use super::output::Output;
 
 pub(crate) fn run(output: &Output) -> Result<Exit, Failure> {
-    let width = |text: fn(Quirk) -> &'static str| {
-        let widths = Quirk::ALL.into_iter().map(|quirk| text(quirk).len());
-        widths.max().unwrap_or_default()
-    };
-    let (names, statements) = (width(Quirk::name), width(Quirk::statement));
-    for quirk in Quirk::ALL {
-        output.print(&format!(
-            "{:names$}  {:statements$}  {}\n",
-            quirk.name(),
-            quirk.statement(),
-            quirk.summary()
-        ))?;
+    let rows: Vec<_> = Quirk::ALL
+        .iter()
+        .map(|quirk| (quirk.name(), quirk.statements().join(", "), quirk.summary()))
+        .collect();
+    let names = rows.iter().map(|row| row.0.len()).max().unwrap_or_default();
+    let statements = rows.iter().map(|row| row.1.len()).max().unwrap_or_default();
+    for (name, broken, summary) in rows {
+        output.print(&format!("{name:names$}  {broken:statements$}  {summary}\n"))?;
     }
     Ok(Exit::Held)
 }

@@ -51,7 +51,7 @@ pub(crate) struct Arguments {
     #[arg(
         long = "quirk",
         value_name = "NAME",
-        value_parser = PossibleValuesParser::new(Quirk::ALL.map(Quirk::name)).map(named),
+        value_parser = PossibleValuesParser::new(Quirk::ALL.iter().map(|quirk| quirk.name())).map(named),
         hide_possible_values = true
     )]
     quirks: Vec<Option<Quirk>>,

@@ -189,7 +189,7 @@ fn notes(scenario: &Scenario, ended: Nanos) -> Vec<String> {
         notes.push(format!(
             "The broker is broken on purpose: it {} [{}].",
             quirk.summary(),
-            quirk.statement()
+            quirk.statements().join(", ")
         ));
     }
     if scenario.sites.iter().any(|site| site.link.is_lossy()) {

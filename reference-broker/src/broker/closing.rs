@@ -64,6 +64,12 @@ impl Broker {
     /// Ends an open connection: its session is let go, its will published if it
     /// is due, and its stream is to be closed.
     pub(super) fn close(&mut self, slot: usize, reason: CloseReason) {
+        if let CloseReason::Wire(error) = &reason
+            && let Some(rule) = error.rule()
+            && self.config.quirks.tolerates(rule)
+        {
+            return;
+        }
         let connection = &mut self.connections[slot];
         let session = match connection.phase {
             Phase::AwaitingConnect | Phase::Checking => None,

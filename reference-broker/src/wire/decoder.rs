@@ -1,5 +1,7 @@
 //! From bytes, in whatever pieces they come, to packets.
 
+use crate::quirks::Quirks;
+
 use super::error::{Rule, Violation, WireError};
 use super::primitive::{Number, Reader, Variable, variable};
 use super::property::Place;
@@ -22,6 +24,8 @@ pub struct Decoder {
     packet_bytes_max: usize,
     /// The packet that has begun and not ended.
     begun: Vec<u8>,
+    /// Which rules may be broken.
+    quirks: Quirks,
 }
 
 impl Decoder {
@@ -36,6 +40,7 @@ impl Decoder {
             sender,
             packet_bytes_max,
             begun: Vec::new(),
+            quirks: Quirks::default(),
         }
     }
 
@@ -47,6 +52,11 @@ impl Decoder {
             negotiating: true,
             ..Self::new(Version::V3_1_1, Sender::Client, packet_bytes_max)
         }
+    }
+
+    /// Passes over packets that break a rule which one of these tolerates.
+    pub(crate) fn tolerating(self, quirks: Quirks) -> Self {
+        Self { quirks, ..self }
     }
 
     /// The version in use; of a decoder that is [negotiating](Self::negotiating),
@@ -63,6 +73,19 @@ impl Decoder {
     /// See [`WireError`]. The stream has lost its framing then, and the decoder
     /// must not be used again.
     pub fn decode(&mut self, input: &mut &[u8]) -> Result<Option<Packet>, WireError> {
+        loop {
+            match self.next(input) {
+                Err(error) if self.tolerates(&error) => {}
+                next => return next,
+            }
+        }
+    }
+
+    fn tolerates(&self, error: &WireError) -> bool {
+        error.rule().is_some_and(|rule| self.quirks.tolerates(rule))
+    }
+
+    fn next(&mut self, input: &mut &[u8]) -> Result<Option<Packet>, WireError> {
         if self.begun.is_empty() {
             let Some(frame) = self.frame(input)? else {
                 return self.keep(input);
@@ -118,7 +141,13 @@ impl Decoder {
         let Some((first, rest)) = bytes.split_first() else {
             return Ok(None);
         };
-        check_first_byte(self.version, self.sender, *first)?;
+        // What comes behind tells how much of it there is to pass over.
+        match check_first_byte(self.version, self.sender, *first) {
+            Err(violation) if !self.quirks.tolerates(violation.rule) => {
+                return Err(violation.into());
+            }
+            _ => {}
+        }
         let Variable::Known(length) = variable(rest, self.version)? else {
             return Ok(None);
         };
@@ -138,6 +167,7 @@ impl Decoder {
     }
 
     fn packet(&mut self, frame: Frame, packet: &[u8]) -> Result<Packet, WireError> {
+        check_first_byte(self.version, self.sender, packet[0])?;
         let body = &packet[1 + frame.length.bytes..];
         if packet[0] >> 4 == 1 {
             self.choose_version(frame, body)?;

@@ -618,21 +618,24 @@ impl Scalar for QuirkName {
     const EXPECTED: &'static str = "the name of a quirk";
 
     fn from_text(text: &str) -> Result<Self, Complaint> {
-        let known = Quirk::ALL.map(Quirk::name);
+        let known = Quirk::ALL
+            .iter()
+            .map(|quirk| quirk.name())
+            .collect::<Vec<_>>();
         Quirk::from_name(text)
             .map(Self)
             .ok_or_else(|| unknown("quirk", text, &known))
     }
     fn describe() -> (&'static str, Schema) {
-        let choice = |quirk: Quirk| {
+        let choice = |quirk: &Quirk| {
             json_schema!({
                 "const": quirk.name(),
-                "description": format!("The broker {} [{}].", quirk.summary(), quirk.statement()),
+                "description": format!("The broker {} [{}].", quirk.summary(), quirk.statements().join(", ")),
             })
         };
         let schema = json_schema!({
             "description": "A deliberate defect of the broker.",
-            "oneOf": Quirk::ALL.map(choice),
+            "oneOf": Quirk::ALL.iter().map(choice).collect::<Vec<_>>(),
         });
         ("Quirk", schema)
     }

@@ -6,20 +6,26 @@
 //! codes `[MQTT311-3.9.3-2]` `[MQTT311-3.2.2-6]`, DUP at QoS 0
 //! `[MQTT311-3.3.1-2]` `[MQTT311-4.3.1-1]`.
 
+mod expecting;
+mod packets;
+mod seen;
+mod store;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bytes::Bytes;
 use squall_broker::wire::{
-    Ack, ConnAck, Connect, Decoder, Delivery, Disconnect, Packet, PacketId, Properties, Property,
-    Publish, Qos, ReasonCode, Sender, SubAck, Subscribe, SubscribeCode, Subscription, Text,
-    TopicFilter, TopicName, UnsubAck, Unsubscribe, Version, Will,
+    ConnAck, Connect, Decoder, Disconnect, Packet, Publish, Qos, ReasonCode, Sender, Version,
 };
-use squall_broker::{
-    Batch, Broker, Check, CloseReason, Config, ConnId, DropCause, Input, Message, Observer,
-    SessionEvent, Transmit,
+use squall_broker::{Broker, Check, Config, ConnId, Input, Transmit};
+
+pub(crate) use packets::{
+    clean, dup, id, persistent, puback, pubcomp, publish, pubrec, pubrel, refusal, retain, seconds,
+    suback, subscribe, text, unsuback, unsubscribe, will,
 };
+use seen::{Recorder, Seen};
+use store::MemoryStore;
 
 /// A broker, the connections to it, and the time.
 pub(crate) struct World {
@@ -28,34 +34,6 @@ pub(crate) struct World {
     clients: BTreeMap<ConnId, Client>,
     seen: Arc<Mutex<Seen>>,
     store: Option<MemoryStore>,
-}
-
-/// A store that a test looks into.
-#[derive(Default)]
-pub(crate) struct MemoryStore {
-    /// What is durable.
-    pub(crate) image: BTreeMap<Vec<u8>, Vec<u8>>,
-    /// Batches taken and not synced.
-    log: Vec<Batch>,
-    /// Syncs only when it is told to.
-    pub(crate) slow: bool,
-}
-
-impl MemoryStore {
-    fn apply(&mut self, batch: Batch) {
-        for change in batch.changes {
-            match change.value {
-                Some(value) => self.image.insert(change.key, value),
-                None => self.image.remove(&change.key),
-            };
-        }
-    }
-
-    /// The bytes of all that is durable.
-    pub(crate) fn bytes(&self) -> usize {
-        let bytes = |(key, value): (&Vec<u8>, &Vec<u8>)| key.len() + value.len();
-        self.image.iter().map(bytes).sum()
-    }
 }
 
 struct Client {
@@ -68,54 +46,6 @@ struct Client {
     /// Bytes taken out of the broker while stalled.
     untold: usize,
     gone: bool,
-}
-
-/// What the broker's observer was told.
-#[derive(Default)]
-pub(crate) struct Seen {
-    closed: BTreeMap<ConnId, CloseReason>,
-    pub(crate) sessions: Vec<String>,
-    pub(crate) dropped: Vec<(String, String, DropCause)>,
-    pub(crate) packets: Vec<String>,
-}
-
-struct Recorder(Arc<Mutex<Seen>>);
-
-impl Recorder {
-    fn write(&self, record: impl FnOnce(&mut Seen)) {
-        record(&mut self.0.lock().expect("no panic"));
-    }
-}
-
-impl Observer for Recorder {
-    fn opened(&mut self, _: Duration, conn: ConnId) {
-        self.write(|seen| seen.packets.push(format!("{conn} opened")));
-    }
-    fn received(&mut self, _: Duration, conn: ConnId, packet: &Packet) {
-        self.write(|seen| seen.packets.push(format!("{conn} > {}", packet.name())));
-    }
-    fn sent(&mut self, _: Duration, conn: ConnId, packet: &Packet) {
-        self.write(|seen| seen.packets.push(format!("{conn} < {}", packet.name())));
-    }
-    fn closed(&mut self, _: Duration, conn: ConnId, reason: &CloseReason) {
-        self.write(|seen| {
-            seen.packets.push(format!("{conn} closed"));
-            let before = seen.closed.insert(conn, reason.clone());
-            assert_eq!(before, None, "closed twice");
-        });
-    }
-    fn session(&mut self, _: Duration, client_id: &str, event: SessionEvent) {
-        let event = match event {
-            SessionEvent::Created { .. } => "created".to_owned(),
-            SessionEvent::Resumed { .. } => "resumed".to_owned(),
-            SessionEvent::Discarded { undelivered } => format!("discarded {undelivered}"),
-        };
-        self.write(|seen| seen.sessions.push(format!("{client_id} {event}")));
-    }
-    fn dropped(&mut self, _: Duration, client_id: &str, message: &Message, cause: DropCause) {
-        let payload = String::from_utf8_lossy(&message.payload).into_owned();
-        self.write(|seen| seen.dropped.push((client_id.to_owned(), payload, cause)));
-    }
 }
 
 impl World {
@@ -428,219 +358,4 @@ impl World {
             }
         }
     }
-
-    /// What has come since it was last asked.
-    #[track_caller]
-    pub(crate) fn inbox(&mut self, conn: ConnId) -> Vec<Packet> {
-        let bytes = std::mem::take(&mut self.clients.get_mut(&conn).expect("opened").inbox);
-        let mut input = &bytes[..];
-        let mut downlink = Decoder::new(self.version(conn), Sender::Server, usize::MAX);
-        let mut packets = Vec::new();
-        while let Some(packet) = downlink.decode(&mut input).expect("the broker is strict") {
-            packets.push(packet);
-        }
-        packets
-    }
-
-    /// Exactly these have come since it was last asked, and it is connected.
-    #[track_caller]
-    pub(crate) fn expect(&mut self, conn: ConnId, packets: &[Packet]) {
-        assert_eq!(self.inbox(conn), packets);
-        let reason = self.seen(|seen| seen.closed.get(&conn).cloned());
-        assert_eq!(reason, None, "is still connected");
-    }
-
-    /// The stream is not to be closed yet.
-    #[track_caller]
-    pub(crate) fn expect_open(&self, conn: ConnId) {
-        assert!(!self.clients[&conn].gone, "closed too early");
-    }
-
-    /// These have come, and then the connection was closed for this reason.
-    #[track_caller]
-    pub(crate) fn expect_closed(&mut self, conn: ConnId, packets: &[Packet], reason: &CloseReason) {
-        assert_eq!(self.inbox(conn), packets);
-        let actual = self.seen(|seen| seen.closed.get(&conn).cloned());
-        assert_eq!(actual.as_ref(), Some(reason));
-        assert!(self.clients[&conn].gone, "the stream is to be closed");
-    }
-
-    /// Nothing has come but a DISCONNECT with this code for this reason, and the
-    /// connection was closed.
-    #[track_caller]
-    pub(crate) fn expect_disconnect(&mut self, conn: ConnId, code: u8) -> CloseReason {
-        let code = ReasonCode::from_byte(code).expect("a reason code");
-        let inbox = self.inbox(conn);
-        let [Packet::Disconnect(disconnect)] = &inbox[..] else {
-            panic!("expected a DISCONNECT, found {inbox:?}");
-        };
-        assert_eq!(disconnect.code, code);
-        assert!(self.clients[&conn].gone, "the stream is to be closed");
-        let reason = self.seen(|seen| seen.closed.get(&conn).cloned());
-        let reason = reason.expect("closed");
-        // What was wrong is said in words too.
-        let words = match &reason {
-            CloseReason::Wire(error) => Some(Property::ReasonString(text(&error.to_string()))),
-            _ => None,
-        };
-        assert_eq!(disconnect.properties, words.into_iter().collect());
-        reason
-    }
-
-    /// The same for a breach of this rule.
-    #[track_caller]
-    pub(crate) fn expect_breach_5(&mut self, conn: ConnId, code: u8, rule: &str) {
-        match self.expect_disconnect(conn, code) {
-            CloseReason::Wire(error) => assert_eq!(error.rule(), Some(rule)),
-            other => panic!("expected a close for {rule}, found {other:?}"),
-        }
-    }
-
-    /// Nothing has come but a close for a breach of this rule.
-    #[track_caller]
-    pub(crate) fn expect_breach(&mut self, conn: ConnId, rule: &str) {
-        assert_eq!(self.inbox(conn), []);
-        match self.seen(|seen| seen.closed.get(&conn).cloned()) {
-            Some(CloseReason::Wire(error)) => assert_eq!(error.rule(), Some(rule)),
-            other => panic!("expected a close for {rule}, found {other:?}"),
-        }
-        assert!(self.clients[&conn].gone, "the stream is to be closed");
-    }
-}
-
-pub(crate) fn id(number: u16) -> PacketId {
-    PacketId::new(number).expect("not zero")
-}
-
-pub(crate) fn text(text: &str) -> Text {
-    Text::new(text.to_owned()).expect("well-formed")
-}
-
-pub(crate) fn clean(client_id: &str) -> Connect {
-    Connect {
-        clean_session: true,
-        client_id: text(client_id),
-        ..Connect::default()
-    }
-}
-
-pub(crate) fn persistent(client_id: &str) -> Connect {
-    Connect {
-        clean_session: false,
-        client_id: text(client_id),
-        ..Connect::default()
-    }
-}
-
-pub(crate) fn will(topic: &str, message: &str, qos: u8, retain: bool) -> Option<Will> {
-    Some(Will {
-        topic: TopicName::new(topic.to_owned()).expect("a topic"),
-        message: Bytes::from(message.to_owned()),
-        qos: Qos::from_level(qos).expect("a level"),
-        retain,
-        properties: Properties::NONE,
-    })
-}
-
-/// PUBLISH, first copy, RETAIN 0; the identifier counts above QoS 0 only.
-pub(crate) fn publish(topic: &str, payload: &str, qos: u8, packet_id: u16) -> Packet {
-    let delivery = match Qos::from_level(qos).expect("a level") {
-        Qos::AtMostOnce => Delivery::AtMostOnce,
-        Qos::AtLeastOnce => Delivery::AtLeastOnce(id(packet_id)),
-        Qos::ExactlyOnce => Delivery::ExactlyOnce(id(packet_id)),
-    };
-    Packet::Publish(Publish {
-        dup: false,
-        delivery,
-        retain: false,
-        topic: TopicName::new(topic.to_owned()).expect("a topic"),
-        properties: Properties::NONE,
-        payload: Bytes::from(payload.to_owned()),
-    })
-}
-
-/// The same with DUP 1.
-pub(crate) fn dup(packet: Packet) -> Packet {
-    match packet {
-        Packet::Publish(publish) => Packet::Publish(Publish {
-            dup: true,
-            ..publish
-        }),
-        other => panic!("{other:?} has no DUP"),
-    }
-}
-
-/// The same with RETAIN 1.
-pub(crate) fn retain(packet: Packet) -> Packet {
-    match packet {
-        Packet::Publish(publish) => Packet::Publish(Publish {
-            retain: true,
-            ..publish
-        }),
-        other => panic!("{other:?} has no RETAIN"),
-    }
-}
-
-pub(crate) fn puback(packet_id: u16) -> Packet {
-    Packet::PubAck(Ack::new(id(packet_id)))
-}
-
-pub(crate) fn pubrec(packet_id: u16) -> Packet {
-    Packet::PubRec(Ack::new(id(packet_id)))
-}
-
-pub(crate) fn pubrel(packet_id: u16) -> Packet {
-    Packet::PubRel(Ack::new(id(packet_id)))
-}
-
-pub(crate) fn pubcomp(packet_id: u16) -> Packet {
-    Packet::PubComp(Ack::new(id(packet_id)))
-}
-
-pub(crate) fn subscribe(packet_id: u16, filters: &[(&str, u8)]) -> Packet {
-    let one = |&(filter, qos): &(&str, u8)| {
-        let filter = TopicFilter::new(filter.to_owned()).expect("a filter");
-        Subscription::new(filter, Qos::from_level(qos).expect("a level"))
-    };
-    let subscriptions = filters.iter().map(one).collect();
-    Packet::Subscribe(Subscribe {
-        packet_id: id(packet_id),
-        subscriptions,
-        properties: Properties::NONE,
-    })
-}
-
-/// 0x80 stands for a failure.
-pub(crate) fn suback(packet_id: u16, codes: &[u8]) -> Packet {
-    let code = |code: &u8| {
-        let refused = SubscribeCode::Refused(ReasonCode::UnspecifiedError);
-        Qos::from_level(*code).map_or(refused, SubscribeCode::Granted)
-    };
-    Packet::SubAck(SubAck {
-        packet_id: id(packet_id),
-        codes: codes.iter().map(code).collect(),
-        properties: Properties::NONE,
-    })
-}
-
-pub(crate) fn unsubscribe(packet_id: u16, filters: &[&str]) -> Packet {
-    let one = |filter: &&str| TopicFilter::new((*filter).to_owned()).expect("a filter");
-    let filters = filters.iter().map(one).collect();
-    Packet::Unsubscribe(Unsubscribe {
-        packet_id: id(packet_id),
-        filters,
-        properties: Properties::NONE,
-    })
-}
-
-pub(crate) fn unsuback(packet_id: u16) -> Packet {
-    Packet::UnsubAck(UnsubAck::new(id(packet_id)))
-}
-
-pub(crate) fn refusal(code: ReasonCode) -> Packet {
-    Packet::ConnAck(ConnAck::refused(code))
-}
-
-pub(crate) fn seconds(count: u64) -> Duration {
-    Duration::from_secs(count)
 }

@@ -44,7 +44,7 @@ use crate::effects::Effects;
 use crate::journal::Journal;
 use crate::limits::Limits;
 use crate::observer::{CloseReason, Observer, Watch};
-use crate::quirks::Quirks;
+use crate::quirks::{Quirk, Quirks};
 use crate::retained::Retained;
 use crate::session::Session;
 use crate::shares::Shares;
@@ -332,7 +332,12 @@ impl Broker {
             Packet::Subscribe(subscribe) => self.subscribe(slot, session, subscribe),
             Packet::Unsubscribe(unsubscribe) => self.unsubscribe(slot, session, unsubscribe),
             // [MQTT311-3.12.4-1] [MQTT5-3.12.4-1]
-            Packet::PingReq => self.reply(slot, &Packet::PingResp),
+            Packet::PingReq => {
+                let without = self.connections[slot].silence_max.is_none();
+                if !(without && self.config.quirks.has(Quirk::NoPingrespWithoutKeepAlive)) {
+                    self.reply(slot, &Packet::PingResp);
+                }
+            }
             Packet::Disconnect(disconnect) => return self.disconnect(slot, session, &disconnect),
             Packet::Auth(_) => {
                 return Err(Rule::protocol(

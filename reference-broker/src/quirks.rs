@@ -93,7 +93,7 @@ quirks! {
             ["MQTT311-3.1.2-4", "MQTT5-3.1.2-5"]
             "loses what a session has queued when a new connection takes it over";
         ReordersOnReconnect "reorders-on-reconnect"
-            ["MQTT311-4.6.0-1", "MQTT5-4.6.0-6"]
+            ["MQTT311-4.6.0-6", "MQTT5-4.6.0-6"]
             "resends unacknowledged messages in reverse order";
         IgnoresKeepAlive "ignores-keep-alive"
             ["MQTT311-3.1.2-24", "MQTT5-3.1.2-22"]
@@ -110,6 +110,9 @@ quirks! {
         StaleRetainedAfterRestart "stale-retained-after-restart"
             ["MQTT311-3.3.1-5", "MQTT5-3.3.1-5"]
             "serves a retained value after a restart that had been replaced before";
+        NoPingrespWithoutKeepAlive "no-pingresp-without-keep-alive"
+            ["MQTT311-3.12.4-1", "MQTT5-3.12.4-1"]
+            "does not answer the PINGREQ of a client whose keep-alive is 0";
     }
     tolerates {
         ToleratesConnectFlag "tolerates-connect-flag"

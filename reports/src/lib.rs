@@ -8,6 +8,7 @@
 //!
 
 mod bytes;
+pub mod conformance;
 mod escape;
 pub mod figures;
 pub mod json;

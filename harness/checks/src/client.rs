@@ -1,0 +1,634 @@
+//! A connection of a check: sends any bytes, and judges what comes.
+
+use std::io;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use squall_broker::wire::{
+    Ack, ConnAck, Connect, Decoder, Delivery, Disconnect, Packet, Publish, Qos, ReasonCode, Sender,
+    SubAck, Subscribe, SubscribeCode, UnsubAck, Unsubscribe, Version,
+};
+use squall_reports::conformance::{Closing, ExchangeEvent};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::{Instant, timeout_at};
+
+use crate::bench::Bench;
+use crate::finding::{Finding, Outcome};
+use crate::packets;
+use crate::server::Stream;
+use crate::transcript::{received, says, sent};
+
+/// What may be read before it is looked at, in bytes.
+const READ_BYTES: usize = 16 * 1024;
+
+/// The largest packet a server may send in a check, in bytes; beyond it is no
+/// broker that can be tested.
+const PACKET_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Packets that are read while something else is waited for.
+const PACKETS_MAX: usize = 10_000;
+
+/// What came from the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// A packet.
+    Packet(Packet),
+    /// It ended the connection in order (FIN).
+    Ended,
+    /// It reset the connection (RST), or the connection broke.
+    Reset,
+    /// Nothing, for as long as was waited.
+    Silence,
+}
+
+/// How a connection ended, or that it did not.
+struct End {
+    /// [`Arrival::Silence`] if it did not.
+    how: Arrival,
+    /// The reason that was given.
+    code: Option<ReasonCode>,
+    /// The first packet that gives none.
+    other: Option<&'static str>,
+}
+
+/// One connection of a check. Dropping it ends it without a DISCONNECT.
+pub struct Client {
+    bench: Bench,
+    stream: Box<dyn Stream>,
+    name: String,
+    connection: u32,
+    version: Version,
+    decoder: Decoder,
+    unread: BytesMut,
+    /// How the connection ended, once it has.
+    ended: Option<Arrival>,
+    last_id: u16,
+}
+
+impl Client {
+    pub(crate) fn new(bench: Bench, stream: Box<dyn Stream>, name: &str, connection: u32) -> Self {
+        let version = bench.version();
+        let client = Self {
+            bench,
+            stream,
+            name: name.to_owned(),
+            connection,
+            version,
+            decoder: Decoder::new(version, Sender::Server, PACKET_BYTES_MAX),
+            unread: BytesMut::new(),
+            ended: None,
+            last_id: 0,
+        };
+        client.note(ExchangeEvent::Opened);
+        client
+    }
+
+    fn note(&self, event: ExchangeEvent) {
+        let mut notes = self.bench.notes();
+        notes.transcript.note(self.connection, &self.name, event);
+    }
+
+    /// The next packet identifier of this client: 1, 2, 3 …
+    pub fn next_id(&mut self) -> u16 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    /// Sends a CONNECT, whatever its version. What it leaves behind is tidied up
+    /// after the check.
+    ///
+    /// # Errors
+    /// As [`send_bytes`](Self::send_bytes).
+    pub async fn send_connect(&mut self, connect: &Connect) -> Outcome {
+        if connect.version != self.version {
+            self.version = connect.version;
+            self.decoder = Decoder::new(connect.version, Sender::Server, PACKET_BYTES_MAX);
+        }
+        self.bench.leaves_session(connect);
+        self.send(&Packet::Connect(Box::new(connect.clone()))).await
+    }
+
+    /// Sends a packet.
+    ///
+    /// # Errors
+    /// As [`send_bytes`](Self::send_bytes).
+    pub async fn send(&mut self, packet: &Packet) -> Outcome {
+        if let Packet::Publish(publish) = packet
+            && publish.retain
+        {
+            self.bench.leaves_retained(publish.topic.as_str());
+        }
+        let bytes = packets::encode(packet, self.version);
+        self.write(&bytes, says(packet)).await
+    }
+
+    /// Sends bytes as they are.
+    ///
+    /// # Errors
+    /// [`Finding::Error`] when they are not taken within the time for an answer.
+    /// That the server has ended the connection meanwhile is no error: the next
+    /// read tells.
+    pub async fn send_bytes(&mut self, bytes: &[u8]) -> Outcome {
+        self.write(bytes, String::new()).await
+    }
+
+    /// Sends bytes in pieces of `size`, each flushed on its own.
+    ///
+    /// # Errors
+    /// As [`send_bytes`](Self::send_bytes).
+    pub async fn send_in_pieces(&mut self, bytes: &[u8], size: usize) -> Outcome {
+        for piece in bytes.chunks(size) {
+            self.send_bytes(piece).await?;
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self, bytes: &[u8], says: String) -> Outcome {
+        self.note(sent(bytes, says));
+        let deadline = Instant::now() + self.bench.timeout();
+        let writing = async {
+            self.stream.write_all(bytes).await?;
+            self.stream.flush().await
+        };
+        match timeout_at(deadline, writing).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) if is_ended(&error) => Ok(()),
+            Ok(Err(error)) => Err(error.into()),
+            Err(_) => Err(Finding::Error(format!(
+                "the server did not take {} bytes within {} s",
+                bytes.len(),
+                self.bench.timeout().as_secs_f64()
+            ))),
+        }
+    }
+
+    /// What comes next, within the time for an answer.
+    ///
+    /// # Errors
+    /// [`Finding::Fail`] when it is no packet that a server may send.
+    pub async fn next(&mut self) -> Outcome<Arrival> {
+        self.next_within(self.bench.timeout()).await
+    }
+
+    /// What comes next, within a time.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next).
+    pub async fn next_within(&mut self, time: Duration) -> Outcome<Arrival> {
+        let deadline = Instant::now() + time;
+        loop {
+            if let Some(packet) = self.decode()? {
+                return Ok(Arrival::Packet(packet));
+            }
+            if let Some(ended) = &self.ended {
+                return Ok(ended.clone());
+            }
+            self.unread.reserve(READ_BYTES);
+            let read = timeout_at(deadline, self.stream.read_buf(&mut self.unread)).await;
+            let ended = match read {
+                Err(_) => return Ok(Arrival::Silence),
+                Ok(Ok(0)) => (Arrival::Ended, ExchangeEvent::Ended),
+                Ok(Ok(_)) => continue,
+                Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    (Arrival::Ended, ExchangeEvent::Ended)
+                }
+                Ok(Err(_)) => (Arrival::Reset, ExchangeEvent::Reset),
+            };
+            self.ended = Some(ended.0);
+            self.note(ended.1);
+        }
+    }
+
+    /// The next packet among the bytes that have come.
+    fn decode(&mut self) -> Outcome<Option<Packet>> {
+        let before = self.unread.clone();
+        let mut rest: &[u8] = &before;
+        let decoded = self.decoder.decode(&mut rest);
+        let taken = before.len() - rest.len();
+        let bytes = self.unread.split_to(taken);
+        match decoded {
+            Ok(Some(packet)) => {
+                self.note(received(&bytes, says(&packet)));
+                Ok(Some(packet))
+            }
+            Ok(None) => Ok(None),
+            Err(error) => {
+                let bytes: &[u8] = if bytes.is_empty() { &before } else { &bytes };
+                self.note(received(bytes, error.to_string()));
+                // Nothing behind it can be read.
+                self.unread.clear();
+                Err(Finding::fail(
+                    "a packet that a server may send",
+                    format!("bytes that are none: {error}"),
+                ))
+            }
+        }
+    }
+
+    /// The next packet; anything else is a failure to send what was expected.
+    ///
+    /// # Errors
+    /// [`Finding::Fail`] that expected `what`.
+    pub async fn packet(&mut self, what: &str) -> Outcome<Packet> {
+        match self.next().await? {
+            Arrival::Packet(packet) => Ok(packet),
+            other => Err(Finding::fail(what, self.in_words(&other))),
+        }
+    }
+
+    /// What came, as a report says it.
+    #[must_use]
+    pub fn in_words(&self, arrival: &Arrival) -> String {
+        match arrival {
+            Arrival::Packet(packet) => format!("{} came: {}", packet.name(), says(packet)),
+            Arrival::Ended => "the broker ended the connection".to_owned(),
+            Arrival::Reset => "the broker reset the connection".to_owned(),
+            Arrival::Silence => {
+                let time = self.bench.timeout().as_secs_f64();
+                format!("nothing came within {time} s")
+            }
+        }
+    }
+
+    /// The next packet, which has to be one that `wanted` takes.
+    ///
+    /// # Errors
+    /// [`Finding::Fail`] that expected `what`.
+    pub async fn expect<T>(
+        &mut self,
+        what: &str,
+        wanted: impl FnOnce(&Packet) -> Option<T>,
+    ) -> Outcome<T> {
+        let packet = self.packet(what).await?;
+        match wanted(&packet) {
+            Some(found) => Ok(found),
+            None => Err(Finding::fail(what, self.in_words(&Arrival::Packet(packet)))),
+        }
+    }
+
+    /// CONNACK, whatever it says.
+    ///
+    /// # Errors
+    /// [`Finding::Fail`] when something else comes.
+    pub async fn connack(&mut self) -> Outcome<ConnAck> {
+        self.expect("a CONNACK", |packet| match packet {
+            Packet::ConnAck(connack) => Some(connack.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// PINGRESP.
+    ///
+    /// # Errors
+    /// [`Finding::Fail`] when something else comes.
+    pub async fn pingresp(&mut self) -> Outcome {
+        self.expect("a PINGRESP", |packet| {
+            (*packet == Packet::PingResp).then_some(())
+        })
+        .await
+    }
+
+    /// PUBACK of this packet identifier.
+    ///
+    /// # Errors
+    /// [`Finding::Fail`] when something else comes.
+    pub async fn puback(&mut self, id: u16) -> Outcome<Ack> {
+        self.expect(&format!("a PUBACK of {id}"), |packet| match packet {
+            Packet::PubAck(ack) if ack.packet_id.get() == id => Some(ack.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// PUBREC of this packet identifier.
+    ///
+    /// # Errors
+    /// [`Finding::Fail`] when something else comes.
+    pub async fn pubrec(&mut self, id: u16) -> Outcome<Ack> {
+        self.expect(&format!("a PUBREC of {id}"), |packet| match packet {
+            Packet::PubRec(ack) if ack.packet_id.get() == id => Some(ack.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// PUBREL of this packet identifier.
+    ///
+    /// # Errors
+    /// [`Finding::Fail`] when something else comes.
+    pub async fn pubrel(&mut self, id: u16) -> Outcome<Ack> {
+        self.expect(&format!("a PUBREL of {id}"), |packet| match packet {
+            Packet::PubRel(ack) if ack.packet_id.get() == id => Some(ack.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// PUBCOMP of this packet identifier.
+    ///
+    /// # Errors
+    /// [`Finding::Fail`] when something else comes.
+    pub async fn pubcomp(&mut self, id: u16) -> Outcome<Ack> {
+        self.expect(&format!("a PUBCOMP of {id}"), |packet| match packet {
+            Packet::PubComp(ack) if ack.packet_id.get() == id => Some(ack.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// SUBACK of this packet identifier.
+    ///
+    /// # Errors
+    /// [`Finding::Fail`] when something else comes.
+    pub async fn suback(&mut self, id: u16) -> Outcome<SubAck> {
+        self.expect(&format!("a SUBACK of {id}"), |packet| match packet {
+            Packet::SubAck(suback) if suback.packet_id.get() == id => Some(suback.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// UNSUBACK of this packet identifier.
+    ///
+    /// # Errors
+    /// [`Finding::Fail`] when something else comes.
+    pub async fn unsuback(&mut self, id: u16) -> Outcome<UnsubAck> {
+        self.expect(&format!("an UNSUBACK of {id}"), |packet| match packet {
+            Packet::UnsubAck(unsuback) if unsuback.packet_id.get() == id => Some(unsuback.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// A PUBLISH, not acknowledged yet.
+    ///
+    /// # Errors
+    /// [`Finding::Fail`] when something else comes.
+    pub async fn publish(&mut self) -> Outcome<Publish> {
+        self.expect("a PUBLISH", |packet| match packet {
+            Packet::Publish(publish) => Some(publish.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// A PUBLISH, and the rest of its handshake.
+    ///
+    /// # Errors
+    /// [`Finding::Fail`] when something else comes.
+    pub async fn message(&mut self) -> Outcome<Publish> {
+        let publish = self.publish().await?;
+        self.acknowledge(&publish).await?;
+        Ok(publish)
+    }
+
+    /// The receiver's part of a PUBLISH's handshake.
+    ///
+    /// # Errors
+    /// [`Finding::Fail`] when something else comes.
+    pub async fn acknowledge(&mut self, publish: &Publish) -> Outcome {
+        match publish.delivery {
+            Delivery::AtMostOnce => Ok(()),
+            Delivery::AtLeastOnce(id) => self.send(&Packet::PubAck(Ack::new(id))).await,
+            Delivery::ExactlyOnce(id) => {
+                self.send(&Packet::PubRec(Ack::new(id))).await?;
+                self.pubrel(id.get()).await?;
+                self.send(&Packet::PubComp(Ack::new(id))).await
+            }
+        }
+    }
+
+    /// Sends a PUBLISH and does the sender's part of its handshake, in which the
+    /// server has to succeed.
+    ///
+    /// # Errors
+    /// [`Finding::Fail`] when it does not.
+    pub async fn send_message(&mut self, publish: &Publish) -> Outcome {
+        self.send(&Packet::Publish(publish.clone())).await?;
+        let ack = match publish.delivery {
+            Delivery::AtMostOnce => return Ok(()),
+            Delivery::AtLeastOnce(id) => self.puback(id.get()).await?,
+            Delivery::ExactlyOnce(id) => {
+                let received = self.pubrec(id.get()).await?;
+                if !received.code.is_failure() {
+                    self.send(&Packet::PubRel(Ack::new(id))).await?;
+                    self.pubcomp(id.get()).await?;
+                }
+                received
+            }
+        };
+        if ack.code.is_failure() {
+            return Err(Finding::fail(
+                "the message to be taken",
+                format!("reason code {:#04x} ({:?})", ack.code as u8, ack.code),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Publishes and completes the handshake.
+    ///
+    /// # Errors
+    /// As [`send_message`](Self::send_message).
+    pub async fn publishes(&mut self, topic: &str, payload: impl AsRef<[u8]>, qos: Qos) -> Outcome {
+        let id = self.next_id();
+        let publish = packets::publish(topic, payload, qos, id);
+        self.send_message(&publish).await
+    }
+
+    /// Publishes a message that is to be retained, and completes the handshake.
+    ///
+    /// # Errors
+    /// As [`send_message`](Self::send_message).
+    pub async fn retains(&mut self, topic: &str, payload: impl AsRef<[u8]>, qos: Qos) -> Outcome {
+        let id = self.next_id();
+        let publish = Publish {
+            retain: true,
+            ..packets::publish(topic, payload, qos, id)
+        };
+        self.send_message(&publish).await
+    }
+
+    /// Removes a topic's retained message.
+    pub(crate) async fn clear_retained(&mut self, topic: &str) -> Outcome {
+        // Not through `send`, which would remember it as left behind again.
+        let publish = Publish {
+            retain: true,
+            ..packets::publish(topic, "", Qos::AtMostOnce, 0)
+        };
+        let bytes = packets::encode(&Packet::Publish(publish), self.version);
+        self.send_bytes(&bytes).await
+    }
+
+    /// Subscribes, which has to be granted, and returns the SUBACK. Messages
+    /// that come before it are a failure; see
+    /// [`subscribe_with`](Self::subscribe_with).
+    ///
+    /// # Errors
+    /// [`Finding::Fail`] when it is refused.
+    pub async fn subscribe(&mut self, filter: &str, qos: Qos) -> Outcome<SubAck> {
+        let id = self.next_id();
+        self.subscribe_with(&packets::subscribe(id, &[(filter, qos)]))
+            .await
+    }
+
+    /// Sends a SUBSCRIBE that has to be granted, and returns the SUBACK.
+    ///
+    /// # Errors
+    /// [`Finding::Fail`] when it is refused.
+    pub async fn subscribe_with(&mut self, subscribe: &Subscribe) -> Outcome<SubAck> {
+        self.send(&Packet::Subscribe(subscribe.clone())).await?;
+        let suback = self.suback(subscribe.packet_id.get()).await?;
+        for code in &suback.codes {
+            if let SubscribeCode::Refused(code) = code {
+                return Err(Finding::fail(
+                    "the subscription to be granted",
+                    format!("SUBACK {:#04x} ({code:?})", *code as u8),
+                ));
+            }
+        }
+        Ok(suback)
+    }
+
+    /// Unsubscribes and returns the UNSUBACK.
+    ///
+    /// # Errors
+    /// [`Finding::Fail`] when something else comes.
+    pub async fn unsubscribe(&mut self, filter: &str) -> Outcome<UnsubAck> {
+        let id = self.next_id();
+        let unsubscribe: Unsubscribe = packets::unsubscribe(id, &[filter]);
+        self.send(&Packet::Unsubscribe(unsubscribe)).await?;
+        self.unsuback(id).await
+    }
+
+    /// What comes until a PINGREQ sent now is answered: the way to see that
+    /// something did *not* come. Messages are not acknowledged.
+    ///
+    /// # Errors
+    /// [`Finding::Fail`] when the connection ends or nothing comes.
+    pub async fn until_ping(&mut self) -> Outcome<Vec<Packet>> {
+        self.send(&Packet::PingReq).await?;
+        self.until("a PINGRESP", |packet| *packet == Packet::PingResp)
+            .await
+            .map(|(before, _)| before)
+    }
+
+    /// What comes until a packet that `last` takes, and that packet.
+    ///
+    /// # Errors
+    /// [`Finding::Fail`] that expected `what` when the connection ends or
+    /// nothing comes.
+    pub async fn until(
+        &mut self,
+        what: &str,
+        mut last: impl FnMut(&Packet) -> bool,
+    ) -> Outcome<(Vec<Packet>, Packet)> {
+        let mut before = Vec::new();
+        while before.len() < PACKETS_MAX {
+            let packet = self.packet(what).await?;
+            if last(&packet) {
+                return Ok((before, packet));
+            }
+            before.push(packet);
+        }
+        Err(Finding::fail(
+            what,
+            format!("{PACKETS_MAX} other packets came"),
+        ))
+    }
+
+    /// The broker has to end the connection, with one of these reason codes if
+    /// it gives one. How it did it is in the report, and does not decide: a
+    /// DISCONNECT or, before the connection is accepted, a CONNACK that refuses
+    /// it may come first, and what was under way before.
+    ///
+    /// # Errors
+    /// [`Finding::Fail`] when it does not, within the time for an answer.
+    pub async fn closed(&mut self, codes: &[ReasonCode]) -> Outcome {
+        self.closed_within(self.bench.timeout(), codes).await
+    }
+
+    /// The same within a time, from now.
+    ///
+    /// # Errors
+    /// As [`closed`](Self::closed).
+    pub async fn closed_within(&mut self, time: Duration, codes: &[ReasonCode]) -> Outcome {
+        let end = self.end_within(time).await?;
+        let closing = match (&end.how, end.code) {
+            (Arrival::Silence | Arrival::Packet(_), _) => Closing::StaysOpen,
+            (_, Some(code)) if codes.contains(&code) => Closing::RightCode { code: code as u8 },
+            (_, Some(code)) => Closing::WrongCode { code: code as u8 },
+            (Arrival::Ended, None) => Closing::NoCode,
+            (Arrival::Reset, None) => Closing::Reset,
+        };
+        self.bench.notes().closing = Some(closing);
+        if closing != Closing::StaysOpen {
+            return Ok(());
+        }
+        let actual = match (end.other, end.code) {
+            (Some(name), _) => format!("the connection stays open, and {name} came"),
+            (None, Some(code)) => format!("{code:?} was said, and the connection stays open"),
+            (None, None) => "the connection stays open".to_owned(),
+        };
+        Err(Finding::fail("the broker to end the connection", actual))
+    }
+
+    /// Reads until the connection has ended, or for a time.
+    async fn end_within(&mut self, time: Duration) -> Outcome<End> {
+        let deadline = Instant::now() + time;
+        let (mut code, mut other) = (None, None);
+        for _ in 0..PACKETS_MAX {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.next_within(left).await? {
+                Arrival::Packet(Packet::Disconnect(disconnect)) => code = Some(disconnect.code),
+                Arrival::Packet(Packet::ConnAck(connack)) if connack.code.is_failure() => {
+                    code = Some(connack.code);
+                }
+                Arrival::Packet(packet) => other = other.or(Some(packet.name())),
+                how => return Ok(End { how, code, other }),
+            }
+        }
+        let how = Arrival::Silence;
+        Ok(End { how, code, other })
+    }
+
+    /// Says DISCONNECT and ends the connection.
+    ///
+    /// # Errors
+    /// As [`send_bytes`](Self::send_bytes).
+    pub async fn leave(mut self) -> Outcome {
+        self.send(&Packet::Disconnect(Disconnect::default()))
+            .await?;
+        let _ = self.stream.shutdown().await;
+        // Once the server has ended it too, it has acted upon it.
+        let _ = self.end_within(self.bench.timeout()).await;
+        self.note(ExchangeEvent::Closed);
+        Ok(())
+    }
+
+    /// Ends the connection without a DISCONNECT, as a client does that crashes,
+    /// and waits until the server has noticed.
+    ///
+    /// # Errors
+    /// None yet.
+    pub async fn vanish(mut self) -> Outcome {
+        let _ = self.stream.shutdown().await;
+        let _ = self.end_within(self.bench.timeout()).await;
+        self.note(ExchangeEvent::Closed);
+        Ok(())
+    }
+}
+
+/// Whether a write failed because the peer has ended the connection.
+fn is_ended(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::BrokenPipe
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::NotConnected
+            | io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::WriteZero
+    )
+}

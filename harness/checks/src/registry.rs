@@ -1,0 +1,33 @@
+//! Every check there is, in the order of the specification.
+
+use crate::check::Check;
+use crate::mqtt;
+
+/// The checks of each section.
+const SECTIONS: &[&[Check]] = &[mqtt::connect::CHECKS, mqtt::ping::CHECKS];
+
+/// All checks.
+pub fn all() -> impl Iterator<Item = &'static Check> {
+    SECTIONS.iter().copied().flatten()
+}
+
+/// The check of this name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Check> {
+    all().find(|check| check.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_check_has_a_name_of_its_own_and_decides_something() {
+        let names: BTreeSet<_> = all().map(|check| check.name).collect();
+        assert_eq!(names.len(), all().count());
+        for check in all() {
+            assert!(!check.statements.is_empty(), "{}", check.name);
+        }
+    }
+}

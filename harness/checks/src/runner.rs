@@ -1,0 +1,270 @@
+//! Runs checks against a server, many at once, and makes sure that one that
+//! brings the server down is not the end of the others.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use squall_reports::conformance::{Case, Conclusion, Protocol};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::bench::{Bench, Settings};
+use crate::check::Check;
+use crate::finding::{Finding, Outcome};
+use crate::server::{RestartError, Server};
+
+/// Longest time that one check may take besides the quiet period and what the
+/// specification has it wait for: that many times the time for an answer.
+const ANSWERS_MAX: u32 = 60;
+
+/// A check that was chosen, in one of its protocols.
+#[derive(Clone, Copy, Debug)]
+pub struct Selected {
+    /// Which check.
+    pub check: &'static Check,
+    /// In which protocol.
+    pub protocol: Protocol,
+}
+
+/// Hears of each case that has ended.
+pub type Progress<'a> = &'a mut (dyn FnMut(&Case) + Send);
+
+/// Runs the selected checks, as many at once as the settings say; those that
+/// need the server to themselves come last, one by one. The result is in the
+/// order of the selection.
+///
+/// After each check the server has to accept a new client. If it does not, it
+/// is restarted, and whatever ran meanwhile runs again alone, so that the one
+/// that brought it down is found and the others are judged.
+pub async fn run(
+    server: Arc<dyn Server>,
+    settings: Settings,
+    selection: &[Selected],
+    progress: Progress<'_>,
+) -> Vec<Case> {
+    let mut runner = Runner {
+        server,
+        settings: Arc::new(settings),
+        selection,
+        cases: selection.iter().map(|_| None).collect(),
+        progress,
+        dead: false,
+    };
+    let (alone, beside): (VecDeque<_>, VecDeque<_>) =
+        (0..selection.len()).partition(|index| selection[*index].check.alone);
+    runner.together(beside).await;
+    for index in alone {
+        runner.alone(index).await;
+    }
+    runner.cases.into_iter().flatten().collect()
+}
+
+struct Runner<'a> {
+    server: Arc<dyn Server>,
+    settings: Arc<Settings>,
+    selection: &'a [Selected],
+    cases: Vec<Option<Case>>,
+    progress: Progress<'a>,
+    /// The server is gone for good.
+    dead: bool,
+}
+
+impl Runner<'_> {
+    /// Runs checks beside each other.
+    async fn together(&mut self, mut waiting: VecDeque<usize>) {
+        let mut running = JoinSet::new();
+        // What has ended since the server was last seen alive.
+        let mut suspects = Vec::new();
+        let mut alive = true;
+        loop {
+            while alive
+                && running.len() < self.settings.jobs.max(1)
+                && let Some(index) = waiting.pop_front()
+            {
+                running.spawn(self.case(index));
+            }
+            let Some(ended) = running.join_next().await else {
+                break;
+            };
+            if let Ok((index, case, still_alive)) = ended {
+                suspects.push(index);
+                self.cases[index] = Some(case);
+                alive &= still_alive;
+            }
+            if alive {
+                for index in suspects.drain(..) {
+                    self.report(index);
+                }
+            } else if running.is_empty() {
+                self.revive().await;
+                for index in std::mem::take(&mut suspects) {
+                    self.alone(index).await;
+                }
+                alive = true;
+            }
+        }
+    }
+
+    /// Runs one check by itself.
+    async fn alone(&mut self, index: usize) {
+        if self.dead {
+            let what = "the server is gone, and could not be restarted".to_owned();
+            self.cases[index] = Some(self.unrun(index, what));
+        } else {
+            let mut running = JoinSet::new();
+            running.spawn(self.case(index));
+            if let Some(Ok((_, mut case, alive))) = running.join_next().await {
+                if !alive {
+                    case.verdict = brought_down(&case);
+                    self.revive().await;
+                }
+                self.cases[index] = Some(case);
+            }
+        }
+        self.report(index);
+    }
+
+    /// Starts a server anew that serves nobody any more.
+    async fn revive(&mut self) {
+        match self.server.restart().await {
+            Ok(()) => {}
+            Err(RestartError::Unable) => self.dead = !self.is_alive().await,
+            Err(RestartError::Failed(why)) => {
+                tracing::warn!(why, "the server did not restart");
+                self.dead = true;
+            }
+        }
+    }
+
+    async fn is_alive(&self) -> bool {
+        let bench = self.bench(self.selection.len(), Protocol::Mqtt311);
+        is_alive(&bench).await
+    }
+
+    fn report(&mut self, index: usize) {
+        if let Some(case) = &self.cases[index] {
+            (self.progress)(case);
+        }
+    }
+
+    fn bench(&self, index: usize, protocol: Protocol) -> Bench {
+        let server = Arc::clone(&self.server);
+        Bench::new(server, Arc::clone(&self.settings), protocol, index)
+    }
+
+    /// A case's own task: its index, what came of it, and whether the server
+    /// still accepts clients after it.
+    fn case(
+        &self,
+        index: usize,
+    ) -> impl Future<Output = (usize, Case, bool)> + Send + 'static + use<> {
+        let Selected { check, protocol } = self.selection[index];
+        let bench = self.bench(index, protocol);
+        let limit = self.settings.timeout * ANSWERS_MAX + self.settings.quiet * 2;
+        async move {
+            // A task of its own, so that a panic in a check is its own, too.
+            let mut task = JoinSet::new();
+            task.spawn((check.run)(bench.clone()));
+            let outcome = timeout(limit, task.join_next()).await;
+            task.abort_all();
+            let verdict = conclude(check, protocol, &bench, outcome.ok().flatten(), limit);
+            let took_ns = bench.notes().transcript.took_ns();
+            let transcript = bench.notes().transcript.take();
+            let waits = std::mem::take(&mut bench.notes().waits);
+            let closing = bench.notes().closing.take();
+            bench.tidy().await;
+            let alive = is_alive(&bench).await;
+            let case = Case {
+                check: check.name.to_owned(),
+                protocol,
+                statements: check.decides(protocol).map(str::to_owned).collect(),
+                verdict,
+                closing,
+                expected: None,
+                took_ns,
+                waits,
+                transcript,
+            };
+            (index, case, alive)
+        }
+    }
+
+    fn unrun(&self, index: usize, what: String) -> Case {
+        let Selected { check, protocol } = self.selection[index];
+        Case {
+            check: check.name.to_owned(),
+            protocol,
+            statements: check.decides(protocol).map(str::to_owned).collect(),
+            verdict: Conclusion::Error { what },
+            closing: None,
+            expected: None,
+            took_ns: 0,
+            waits: Vec::new(),
+            transcript: Vec::new(),
+        }
+    }
+}
+
+/// Whether the server accepts a client, or at least says that it does not.
+async fn is_alive(bench: &Bench) -> bool {
+    let knock = async {
+        let mut client = bench.open("knocks").await?;
+        client.send_connect(&bench.connect_packet("k")).await?;
+        client.connack().await?;
+        client.leave().await
+    };
+    let alive: Outcome = knock.await;
+    !matches!(alive, Err(Finding::Fail { .. } | Finding::Error(_)))
+}
+
+/// The verdict on a check after which the server served nobody any more.
+fn brought_down(case: &Case) -> Conclusion {
+    let (expected, before) = match &case.verdict {
+        Conclusion::Fail {
+            expected, actual, ..
+        } => (expected.clone(), format!("{actual}; then ")),
+        _ => ("the server to go on serving".to_owned(), String::new()),
+    };
+    Conclusion::Fail {
+        broken: case.statements.clone(),
+        expected,
+        actual: format!("{before}it accepts no client any more"),
+    }
+}
+
+fn conclude(
+    check: &Check,
+    protocol: Protocol,
+    bench: &Bench,
+    outcome: Option<Result<Outcome, tokio::task::JoinError>>,
+    limit: Duration,
+) -> Conclusion {
+    let finding = match outcome {
+        Some(Ok(Ok(()))) => return Conclusion::Pass,
+        Some(Ok(Err(finding))) => finding,
+        Some(Err(error)) => Finding::Error(format!("the check failed: {error}")),
+        None => Finding::Error(format!(
+            "the check did not end within {} s",
+            limit.as_secs_f64()
+        )),
+    };
+    match finding {
+        Finding::Fail { expected, actual } => {
+            let deciding = &bench.notes().deciding;
+            let named: Vec<_> = check
+                .decides(protocol)
+                .filter(|statement| deciding.is_empty() || deciding.contains(statement))
+                .map(str::to_owned)
+                .collect();
+            Conclusion::Fail {
+                broken: named,
+                expected,
+                actual,
+            }
+        }
+        Finding::NonStrict { expected, actual } => Conclusion::NonStrict { expected, actual },
+        Finding::Skip(lacks) => Conclusion::Skip { lacks },
+        Finding::Error(what) => Conclusion::Error { what },
+    }
+}

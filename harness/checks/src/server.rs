@@ -1,0 +1,72 @@
+//! The broker under test, as checks see it.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// A boxed future that may go to another thread.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A byte stream to the server. Dropping it closes the connection as an
+/// operating system does for a process that ends.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+/// The broker under test.
+pub trait Server: Send + Sync + 'static {
+    /// Opens a connection that carries MQTT, over whatever transport it is.
+    fn dial(&self) -> BoxFuture<'_, io::Result<Box<dyn Stream>>>;
+
+    /// Kills the server, as a loss of power does, and starts it again with the
+    /// data it had. Returns once it accepts connections.
+    fn restart(&self) -> BoxFuture<'_, Result<(), RestartError>> {
+        Box::pin(async { Err(RestartError::Unable) })
+    }
+
+    /// How the server is set up, beyond what it tells by itself.
+    fn fixtures(&self) -> &Fixtures;
+}
+
+/// Why a server was not restarted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RestartError {
+    /// It is not ours to restart.
+    Unable,
+    /// It was stopped and did not come back.
+    Failed(String),
+}
+
+/// How a server is set up for the checks. What it is not set up for is skipped.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fixtures {
+    /// Whom clients log in as; `None` for anonymous ones.
+    pub login: Option<Login>,
+    /// A login that is refused.
+    pub bad_login: Option<Login>,
+    /// A topic that the login may not publish to.
+    pub denied_publish: Option<String>,
+    /// A filter that the login may not subscribe to.
+    pub denied_subscribe: Option<String>,
+    /// A client identifier that is refused.
+    pub denied_client_id: Option<String>,
+    /// A user of SCRAM-SHA-256.
+    pub scram: Option<Login>,
+    /// Whether sessions and messages survive a restart.
+    pub durable: bool,
+    /// Capabilities that the server lacks and does not tell of, by the names
+    /// of the fields of [`Capabilities`](crate::Capabilities).
+    pub lacks: Vec<String>,
+}
+
+/// A user name and a password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// Who.
+    pub user: String,
+    /// The proof of it.
+    pub password: Bytes,
+}

@@ -15,7 +15,7 @@
 //! - `bench`, `client`, `packets`: what a check is written with
 //! - `finding`: what may come of it
 //! - `capabilities`: what brokers may lack
-//! - `server`, `runner`: where checks run, and how
+//! - `server`, `setup`, `runner`: where checks run, and how
 //! - `mqtt`, one file for each section of the specifications: the checks
 //!
 //! To write one: an async function in the file of its section, a row in that
@@ -44,6 +44,7 @@ pub mod packets;
 mod registry;
 mod runner;
 mod server;
+mod setup;
 mod transcript;
 
 pub use bench::{Bench, Settings};
@@ -54,3 +55,4 @@ pub use finding::{Finding, Outcome, ensure};
 pub use registry::{all, find};
 pub use runner::{Progress, Selected, run};
 pub use server::{BoxFuture, Fixtures, Login, RestartError, Server, Stream};
+pub use setup::Setup;

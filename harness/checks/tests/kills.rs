@@ -8,8 +8,9 @@ mod pipe;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pipe::{Setup, everything, try_checks};
+use pipe::{everything, try_checks};
 use squall_broker::Quirk;
+use squall_checks::Setup;
 use squall_reports::conformance::{Case, Conclusion, Protocol};
 
 /// Of the other checks, this many in a hundred still pass under a quirk.
@@ -24,7 +25,7 @@ fn name(case: &Case) -> (String, Protocol) {
 fn the_honest_broker_passes_every_check() {
     let mut skipped: BTreeMap<_, Vec<String>> = BTreeMap::new();
     let mut passed = BTreeSet::new();
-    for setup in [Setup::Full, Setup::Limited] {
+    for setup in Setup::ALL {
         for case in try_checks(setup, None, &everything()) {
             match &case.verdict {
                 Conclusion::Pass => {
@@ -54,7 +55,7 @@ fn every_check_is_killed_by_a_quirk() {
     let mut coarse = Vec::new();
     for quirk in Quirk::ALL.iter().copied() {
         let mut kills = 0;
-        for setup in [Setup::Full, Setup::Limited] {
+        for setup in Setup::ALL {
             let cases = try_checks(setup, Some(quirk), &all);
             let killed: Vec<_> = cases.iter().filter(|case| is_killed(case, quirk)).collect();
             let failed = |case: &&Case| {

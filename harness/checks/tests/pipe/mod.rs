@@ -5,8 +5,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use squall_broker::{Config, Quirk, Quirks, Server as Broker};
-use squall_checks::{BoxFuture, Fixtures, Selected, Server, Settings, Stream, all, run};
+use squall_broker::{Quirk, Quirks, Server as Broker};
+use squall_checks::{BoxFuture, Fixtures, Selected, Server, Settings, Setup, Stream, all, run};
 use squall_reports::conformance::Case;
 
 /// Bytes that are under way in each direction at most.
@@ -29,28 +29,6 @@ impl Server for Pipe {
     }
 }
 
-/// How the broker is set up: as it comes, or with everything that is optional
-/// limited or switched off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Setup {
-    Full,
-    Limited,
-}
-
-impl Setup {
-    fn config(self, quirk: Option<Quirk>) -> (Config, Fixtures) {
-        let mut config = Config {
-            quirks: Quirks::from_iter(quirk),
-            ..Config::default()
-        };
-        let fixtures = Fixtures::default();
-        if self == Self::Limited {
-            config.capabilities.retain = false;
-        }
-        (config, fixtures)
-    }
-}
-
 /// Every check in each of its protocols of MQTT.
 pub(crate) fn everything() -> Vec<Selected> {
     let each = |check: &'static squall_checks::Check| {
@@ -68,7 +46,8 @@ pub(crate) fn try_checks(setup: Setup, quirk: Option<Quirk>, selection: &[Select
         .build()
         .expect("a runtime");
     runtime.block_on(async {
-        let (config, fixtures) = setup.config(quirk);
+        let (mut config, fixtures) = setup.of_the_broker();
+        config.quirks = Quirks::from_iter(quirk);
         let broker = Broker::new(config, None);
         let timers = broker.clone();
         tokio::spawn(async move { timers.run_timers().await });

@@ -1,8 +1,10 @@
-//! What the broker costs: nanoseconds for each MQTT packet that goes in or out,
-//! decoding and encoding included, and memory for each idle connection.
+//! What the broker costs on one core: nanoseconds for each MQTT packet that goes
+//! in or out, decoding and encoding included; the same among 100,000
+//! subscriptions that have nothing to do with what is published, which must cost
+//! about as much; and memory for each idle connection and stored session.
 //!
-//! `cargo bench -p squall-broker` prints one table. Each line is the best of
-//! three rounds, since only noise makes a round slower.
+//! `cargo bench -p squall-broker` prints one table. Each figure is the best of
+//! five rounds, since only noise makes a round slower.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -19,34 +21,53 @@ use squall_broker::wire::{
 use squall_broker::{Broker, Config, ConnId, Input, Server};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+/// Subscriptions that match nothing of what is published.
+const UNRELATED: usize = 100_000;
+
 fn main() -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    // First, while no memory has been freed that could be used again unseen.
-    let (resident, future) = idle(50_000);
+    // First, and nothing is freed in between: freed memory could be used again
+    // unseen.
+    let (resident, future, runtime) = idle(50_000);
     writeln!(
         out,
         "idle connection: {resident} bytes resident, {future} of them its future"
     )?;
-    writeln!(out, "{:<58} {:>12} {:>10}", "", "messages/s", "ns/packet")?;
+    let (resident, rig) = sessions(50_000);
+    writeln!(
+        out,
+        "stored session with one subscription: {resident} bytes resident"
+    )?;
+    drop((runtime, rig));
+    writeln!(
+        out,
+        "{:<52} {:>12} {:>10} {:>22} {:>7}",
+        "",
+        "messages/s",
+        "ns/packet",
+        format!("among {UNRELATED} others"),
+        "ratio"
+    )?;
     for qos in [Qos::AtMostOnce, Qos::AtLeastOnce, Qos::ExactlyOnce] {
         let name = format!("fan-in, 10,000 publishers to 1, QoS {}", qos as u8);
-        line(&mut out, &name, || fan_in(qos, 10_000, 30))?;
+        line(&mut out, &name, |others| fan_in(qos, 10_000, 30, others))?;
     }
-    for qos in [Qos::AtMostOnce, Qos::AtLeastOnce] {
+    for qos in [Qos::AtMostOnce, Qos::AtLeastOnce, Qos::ExactlyOnce] {
         let name = format!("fan-out, 1 publisher to 1,000, QoS {}", qos as u8);
-        line(&mut out, &name, || fan_out(qos, 1_000, 300))?;
+        line(&mut out, &name, |others| fan_out(qos, 1_000, 300, others))?;
     }
-    for subscriptions in [1_000, 100_000] {
-        let name = format!("many to many, 1,000 clients, {subscriptions} subscriptions, QoS 1");
-        line(&mut out, &name, || many_to_many(subscriptions))?;
-    }
-    line(&mut out, "retained, 10,000 topics, QoS 1", || {
-        retained(10_000, 30)
+    line(
+        &mut out,
+        "many to many, 1,000 clients, 5 to each topic, QoS 1",
+        many_to_many,
+    )?;
+    line(&mut out, "retained, 10,000 topics, QoS 1", |others| {
+        retained(10_000, 30, others)
     })?;
     line(
         &mut out,
         "through the shim: 1,000 publishers to 1, QoS 1",
-        || shim(1_000, 100),
+        |others| shim(1_000, 100, others),
     )?;
     Ok(())
 }
@@ -58,14 +79,30 @@ struct Figure {
     took: Duration,
 }
 
-fn line(out: &mut impl Write, name: &str, round: impl Fn() -> Figure) -> std::io::Result<()> {
-    let figures = (0..3).map(|_| round());
-    let Some(best) = figures.min_by_key(|figure| figure.took) else {
+impl Figure {
+    fn ns_per_packet(&self) -> f64 {
+        self.took.as_nanos() as f64 / self.packets as f64
+    }
+}
+
+/// Measures without other subscriptions and among many, in turns, and prints the
+/// best of each.
+fn line(out: &mut impl Write, name: &str, round: impl Fn(usize) -> Figure) -> std::io::Result<()> {
+    let rounds: Vec<_> = (0..5).map(|_| (round(0), round(UNRELATED))).collect();
+    let best = |of: fn(&(Figure, Figure)) -> &Figure| {
+        let figures = rounds.iter().map(of);
+        figures.min_by_key(|figure| figure.took)
+    };
+    let (Some(alone), Some(among)) = (best(|round| &round.0), best(|round| &round.1)) else {
         return Ok(());
     };
-    let rate = best.messages as f64 / best.took.as_secs_f64();
-    let each = best.took.as_nanos() as f64 / best.packets as f64;
-    writeln!(out, "{name:<58} {rate:>12.0} {each:>10.0}")
+    let rate = alone.messages as f64 / alone.took.as_secs_f64();
+    let (alone, among) = (alone.ns_per_packet(), among.ns_per_packet());
+    let ratio = among / alone;
+    writeln!(
+        out,
+        "{name:<52} {rate:>12.0} {alone:>10.0} {among:>22.0} {ratio:>6.2}x"
+    )
 }
 
 #[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
@@ -92,7 +129,9 @@ struct Client {
 }
 
 impl Rig {
-    fn new(clients: usize) -> Self {
+    /// A broker with as many connected clients, and one more for `others`
+    /// subscriptions.
+    fn new(clients: usize, others: usize) -> Self {
         let mut rig = Self {
             broker: Broker::new(Config::default(), None),
             clients: Vec::new(),
@@ -101,7 +140,7 @@ impl Rig {
             wire: Vec::new(),
             answers: VecDeque::new(),
         };
-        for number in 0..clients {
+        for number in 0..clients + usize::from(others > 0) {
             let id = rig.broker.open(Duration::ZERO);
             let uplink = Decoder::new(Version::V3_1_1, Sender::Client, usize::MAX);
             rig.clients.push(Client { id, uplink });
@@ -113,6 +152,9 @@ impl Rig {
             };
             rig.send(number, &Packet::Connect(Box::new(connect)));
         }
+        for bytes in subscribe_others(others) {
+            rig.bytes(clients, &bytes);
+        }
         rig
     }
 
@@ -123,17 +165,7 @@ impl Rig {
     }
 
     fn subscribe(&mut self, client: usize, filter: String, qos: Qos) {
-        let filter = TopicFilter::new(filter).expect("a filter");
-        let packet_id = PacketId::MIN;
-        let subscriptions = vec![Subscription::new(filter, qos)];
-        self.send(
-            client,
-            &Packet::Subscribe(Subscribe {
-                packet_id,
-                subscriptions,
-                properties: Properties::NONE,
-            }),
-        );
+        self.bytes(client, &subscribe([filter], qos));
     }
 
     /// Hands bytes in, and lets every client answer until all is said.
@@ -196,6 +228,37 @@ impl Rig {
     }
 }
 
+/// A SUBSCRIBE for some filters.
+fn subscribe(filters: impl IntoIterator<Item = String>, qos: Qos) -> Vec<u8> {
+    let subscription = |filter| {
+        let filter = TopicFilter::new(filter).expect("a filter");
+        Subscription::new(filter, qos)
+    };
+    let mut bytes = Vec::new();
+    Packet::Subscribe(Subscribe {
+        packet_id: PacketId::MIN,
+        subscriptions: filters.into_iter().map(subscription).collect(),
+        properties: Properties::NONE,
+    })
+    .encode(Version::V3_1_1, &mut bytes);
+    bytes
+}
+
+/// SUBSCRIBEs for filters that match nothing of what is published: on topics
+/// beside those, below them, and elsewhere.
+fn subscribe_others(others: usize) -> impl Iterator<Item = Vec<u8>> {
+    let filter = |n: usize| match n % 4 {
+        0 => format!("site/{n}/humidity"),
+        1 => format!("room/{n}/value/{n}"),
+        2 => format!("plant/+/line/{n}/#"),
+        _ => format!("plant/{}/line/{n}", n % 100),
+    };
+    // A SUBACK is then a short packet.
+    (0..others)
+        .step_by(100)
+        .map(move |from| subscribe((from..from + 100).map(filter), Qos::AtLeastOnce))
+}
+
 /// A reading of 32 bytes.
 fn reading(topic: String, qos: Qos, retain: bool) -> Vec<u8> {
     let delivery = match qos {
@@ -218,8 +281,8 @@ fn reading(topic: String, qos: Qos, retain: bool) -> Vec<u8> {
     bytes
 }
 
-fn fan_in(qos: Qos, publishers: usize, each: usize) -> Figure {
-    let mut rig = Rig::new(publishers + 1);
+fn fan_in(qos: Qos, publishers: usize, each: usize, others: usize) -> Figure {
+    let mut rig = Rig::new(publishers + 1, others);
     rig.subscribe(publishers, "site/+/temperature".to_owned(), qos);
     let readings: Vec<_> = (0..publishers)
         .map(|n| reading(format!("site/{n}/temperature"), qos, false))
@@ -233,8 +296,8 @@ fn fan_in(qos: Qos, publishers: usize, each: usize) -> Figure {
     })
 }
 
-fn fan_out(qos: Qos, subscribers: usize, messages: usize) -> Figure {
-    let mut rig = Rig::new(subscribers + 1);
+fn fan_out(qos: Qos, subscribers: usize, messages: usize, others: usize) -> Figure {
+    let mut rig = Rig::new(subscribers + 1, others);
     for subscriber in 0..subscribers {
         rig.subscribe(subscriber, "site/+/temperature".to_owned(), qos);
     }
@@ -242,31 +305,27 @@ fn fan_out(qos: Qos, subscribers: usize, messages: usize) -> Figure {
     rig.measure(|rig| (0..messages).for_each(|_| rig.bytes(subscribers, &reading)))
 }
 
-/// Each of 1,000 clients publishes to topics that about five others want, among
-/// any number of subscriptions.
-fn many_to_many(subscriptions: usize) -> Figure {
+/// Each of 1,000 clients publishes to topics that five others want.
+fn many_to_many(others: usize) -> Figure {
     const CLIENTS: usize = 1_000;
-    let topics = subscriptions / 5;
-    let mut rig = Rig::new(CLIENTS);
-    for n in 0..subscriptions {
-        rig.subscribe(
-            n % CLIENTS,
-            format!("room/{}/value", n * 7 % topics),
-            Qos::AtLeastOnce,
-        );
+    const TOPICS: usize = CLIENTS / 5;
+    let mut rig = Rig::new(CLIENTS, others);
+    for client in 0..CLIENTS {
+        let filter = format!("room/{}/value", client * 7 % TOPICS);
+        rig.subscribe(client, filter, Qos::AtLeastOnce);
     }
-    let readings: Vec<_> = (0..topics)
+    let readings: Vec<_> = (0..TOPICS)
         .map(|topic| reading(format!("room/{topic}/value"), Qos::AtLeastOnce, false))
         .collect();
     rig.measure(|rig| {
         for n in 0..40_000 {
-            rig.bytes(n % CLIENTS, &readings[n * 13 % topics]);
+            rig.bytes(n % CLIENTS, &readings[n * 13 % TOPICS]);
         }
     })
 }
 
-fn retained(topics: usize, each: usize) -> Figure {
-    let rig = Rig::new(1);
+fn retained(topics: usize, each: usize, others: usize) -> Figure {
+    let rig = Rig::new(1, others);
     let readings: Vec<_> = (0..topics)
         .map(|n| reading(format!("site/{n}/temperature"), Qos::AtLeastOnce, true))
         .collect();
@@ -285,6 +344,16 @@ struct Script {
     packets: VecDeque<Vec<u8>>,
     ends: bool,
     swallowed: u64,
+}
+
+impl Script {
+    fn open(packets: VecDeque<Vec<u8>>) -> Self {
+        Self {
+            packets,
+            ends: false,
+            swallowed: 0,
+        }
+    }
 }
 
 impl AsyncRead for Script {
@@ -351,19 +420,21 @@ fn runtime() -> tokio::runtime::Runtime {
 
 /// The same as `fan_in`, by tasks and streams. The subscriber takes QoS 0, so
 /// that it need not answer.
-fn shim(publishers: usize, each: usize) -> Figure {
+fn shim(publishers: usize, each: usize, others: usize) -> Figure {
     let runtime = runtime();
     runtime.block_on(async {
         let server = Server::new(Config::default(), None);
-        let mut subscribe = connect_bytes(publishers);
-        subscribe.extend_from_slice(b"\x82\x17\0\x01\0\x12site/+/temperature\0");
-        let script = Script {
-            packets: [subscribe].into(),
-            ends: false,
-            swallowed: 0,
-        };
-        let recorder = tokio::spawn(server.serve(script));
-        tokio::task::yield_now().await;
+        let filter = "site/+/temperature".to_owned();
+        let mut packets = VecDeque::from([connect_bytes(publishers)]);
+        packets.push_back(subscribe([filter], Qos::AtMostOnce));
+        let recorder = tokio::spawn(server.serve(Script::open(packets)));
+        let mut packets = VecDeque::from([connect_bytes(publishers + 1)]);
+        packets.extend(subscribe_others(others));
+        let turns = 2 * packets.len();
+        let other = tokio::spawn(server.serve(Script::open(packets)));
+        for _ in 0..turns {
+            tokio::task::yield_now().await;
+        }
         let tasks: Vec<_> = (0..publishers)
             .map(|n| {
                 let mut packets = VecDeque::from([connect_bytes(n)]);
@@ -383,6 +454,7 @@ fn shim(publishers: usize, each: usize) -> Figure {
         }
         let took = start.elapsed();
         recorder.abort();
+        other.abort();
         let messages = (publishers * each) as u64;
         Figure {
             messages,
@@ -392,18 +464,14 @@ fn shim(publishers: usize, each: usize) -> Figure {
     })
 }
 
-/// Resident bytes of one connected, idle client with its task, and the size of
-/// its future.
-fn idle(connections: usize) -> (usize, usize) {
+/// Resident bytes of one connected, idle client with its task, the size of its
+/// future, and what all of them live in.
+fn idle(connections: usize) -> (usize, usize, tokio::runtime::Runtime) {
     let runtime = runtime();
-    runtime.block_on(async {
+    let (resident, future) = runtime.block_on(async {
         let server = Server::new(Config::default(), None);
         let scripts: Vec<_> = (0..connections)
-            .map(|n| Script {
-                packets: [connect_bytes(n)].into(),
-                ends: false,
-                swallowed: 0,
-            })
+            .map(|n| Script::open([connect_bytes(n)].into()))
             .collect();
         let before = resident_bytes();
         let mut future = 0;
@@ -420,7 +488,30 @@ fn idle(connections: usize) -> (usize, usize) {
             (resident_bytes().saturating_sub(before)) / connections,
             future,
         )
-    })
+    });
+    (resident, future, runtime)
+}
+
+/// Resident bytes of one session whose client is gone, and the broker that has
+/// them.
+fn sessions(sessions: usize) -> (usize, Rig) {
+    let mut rig = Rig::new(0, 0);
+    let before = resident_bytes();
+    for number in 0..sessions {
+        let id = rig.broker.open(Duration::ZERO);
+        let uplink = Decoder::new(Version::V3_1_1, Sender::Client, usize::MAX);
+        rig.clients.clear();
+        rig.clients.push(Client { id, uplink });
+        let connect = Connect {
+            client_id: Text::new(format!("client-{number}")).expect("well-formed"),
+            ..Connect::default()
+        };
+        rig.send(0, &Packet::Connect(Box::new(connect)));
+        rig.subscribe(0, format!("site/{number}/order"), Qos::AtLeastOnce);
+        rig.broker.handle(Duration::ZERO, Input::Closed(id));
+    }
+    let resident = resident_bytes().saturating_sub(before) / sessions;
+    (resident, rig)
 }
 
 fn resident_bytes() -> usize {

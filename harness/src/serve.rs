@@ -3,7 +3,8 @@
 //! [`Listening::bind`] opens every endpoint of [`Settings`],
 //! [`Listening::serve`] serves what connects until it is told to stop. MQTT runs
 //! over TCP and over WebSocket, each with or without TLS; protocol, sessions and
-//! limits are those of [`squall_broker`].
+//! limits are those of [`squall_broker`]. Beside it, plain WebSocket is served by
+//! a [`Hub`].
 //!
 //! ```
 //! use squall::serve::{Endpoint, Listening, Settings, Transport};
@@ -24,6 +25,7 @@
 mod config;
 mod log;
 mod password;
+mod service;
 mod socket;
 mod store;
 mod tls;
@@ -35,26 +37,21 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
-use squall_broker::{Config, MqttWebSocket, Server, Upgrade, UpgradeError};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use squall_broker::{Config, Hub, HubConfig, Server, Upgrade};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use log::Log;
-use socket::Socket;
+use service::{Serves, Service};
 use store::Directory;
 
 pub use crate::targets::Transport;
 pub use password::PasswordHash;
 pub use store::OpenError;
 pub use tls::{Tls, TlsError};
-
-/// How long the system is left alone when it has no descriptor or memory for
-/// another socket.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
 /// Where to listen.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -82,6 +79,11 @@ impl Endpoint {
 pub struct Settings {
     /// Where to listen.
     pub endpoints: Vec<Endpoint>,
+    /// Where to listen for the clients of the hub: host and port, as in an
+    /// [`Endpoint`].
+    pub hubs: Vec<String>,
+    /// The hub.
+    pub hub: HubConfig,
     /// The broker.
     pub broker: Config,
     /// The passwords of users whose password is
@@ -107,6 +109,8 @@ impl Default for Settings {
                 Endpoint::new(Transport::Tcp, "127.0.0.1:1883"),
                 Endpoint::new(Transport::WebSocket, "127.0.0.1:8083"),
             ],
+            hubs: Vec::new(),
+            hub: HubConfig::default(),
             broker: Config::default(),
             passwords: BTreeMap::new(),
             upgrade: Upgrade::default(),
@@ -149,7 +153,7 @@ pub enum ServeError {
 /// What was served.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Served {
-    /// Connections that reached the broker.
+    /// Connections that reached the broker or the hub.
     pub connections: u64,
 }
 
@@ -160,7 +164,7 @@ pub struct Listening {
     /// There if an endpoint needs it.
     tls: Option<Tls>,
     store: Option<(PathBuf, Directory)>,
-    listeners: Vec<(Transport, TcpListener, SocketAddr)>,
+    listeners: Vec<(Serves, TcpListener, SocketAddr)>,
 }
 
 impl Listening {
@@ -177,16 +181,19 @@ impl Listening {
             Some(given) => Some(given.clone()),
             None => Some(Tls::self_signed(hosts(&settings.endpoints))?),
         };
-        let mut listeners = Vec::with_capacity(settings.endpoints.len());
-        for Endpoint { transport, address } in &settings.endpoints {
+        let endpoints = settings.endpoints.iter();
+        let endpoints = endpoints.map(|one| (Serves::Mqtt(one.transport), &one.address));
+        let hubs = settings.hubs.iter().map(|address| (Serves::Hub, address));
+        let mut listeners = Vec::with_capacity(settings.endpoints.len() + settings.hubs.len());
+        for (serves, address) in endpoints.chain(hubs) {
             let bound = async {
                 let listener = TcpListener::bind(address).await?;
                 let address = listener.local_addr()?;
-                Ok((*transport, listener, address))
+                Ok((serves, listener, address))
             };
             listeners.push(bound.await.map_err(|source| ServeError::Listen {
                 address: address.clone(),
-                scheme: transport.scheme(),
+                scheme: serves.scheme(),
                 source,
             })?);
         }
@@ -198,16 +205,18 @@ impl Listening {
         })
     }
 
-    /// Where it listens, in the order of the endpoints.
+    /// Where it listens, in the order of the endpoints, then of the hubs, whose
+    /// clients add [their paths](Hub).
     #[must_use]
     pub fn urls(&self) -> Vec<String> {
         let path = self.settings.upgrade.path.as_deref().unwrap_or("/");
-        let url = |(transport, _, address): &(Transport, TcpListener, SocketAddr)| {
-            let path = match transport {
-                Transport::Tcp | Transport::Tls => "",
-                Transport::WebSocket | Transport::SecureWebSocket => path,
+        let url = |(serves, _, address): &(Serves, TcpListener, SocketAddr)| {
+            let path = match serves {
+                Serves::Mqtt(Transport::WebSocket | Transport::SecureWebSocket) => path,
+                Serves::Mqtt(Transport::Tcp | Transport::Tls) => "",
+                Serves::Hub => "/",
             };
-            format!("{}://{address}{path}", transport.scheme())
+            format!("{}://{address}{path}", serves.scheme())
         };
         self.listeners.iter().map(url).collect()
     }
@@ -253,6 +262,7 @@ impl Listening {
         let service = Arc::new(Service {
             connect_timeout,
             server,
+            hub: Hub::new(settings.hub),
             upgrade: settings.upgrade,
             passwords: settings.passwords,
             tls,
@@ -267,8 +277,8 @@ impl Listening {
         let checking = tokio::spawn(Arc::clone(&service).check_passwords());
         let accepting: Vec<_> = listeners
             .into_iter()
-            .map(|(transport, listener, _)| {
-                tokio::spawn(Arc::clone(&service).accept(transport, listener))
+            .map(|(serves, listener, _)| {
+                tokio::spawn(Arc::clone(&service).accept(serves, listener))
             })
             .collect();
         let failure = tokio::select! {
@@ -284,6 +294,7 @@ impl Listening {
             let _ = task.await;
         }
         service.server.close_all();
+        service.hub.close_all();
         // Each connection has a place until its socket is closed.
         let all = async {
             for _ in 0..sockets {
@@ -321,143 +332,6 @@ async fn failure(storing: Option<&mut (PathBuf, JoinHandle<io::Error>)>) -> Opti
     Some(ServeError::Store { path, source })
 }
 
-/// What every connection needs.
-#[derive(Debug)]
-struct Service {
-    server: Server,
-    upgrade: Upgrade,
-    passwords: BTreeMap<String, PasswordHash>,
-    tls: Option<Tls>,
-    /// For everything before the CONNECT; the broker has its own for that.
-    connect_timeout: Duration,
-    /// A place for each socket.
-    room: Arc<Semaphore>,
-    /// Whether the service is to stop.
-    stopped: watch::Receiver<bool>,
-    connections: AtomicU64,
-}
-
-impl Service {
-    /// Lets in who connects, until the service is to stop.
-    async fn accept(self: Arc<Self>, transport: Transport, listener: TcpListener) {
-        let mut stopped = self.stopped.clone();
-        loop {
-            let next = async {
-                let place = Arc::clone(&self.room).acquire_owned().await;
-                (place, listener.accept().await)
-            };
-            let (place, accepted) = tokio::select! {
-                biased;
-                _ = stopped.wait_for(|stopped| *stopped) => return,
-                next = next => next,
-            };
-            match (place, accepted) {
-                (Ok(place), Ok((stream, peer))) => {
-                    tokio::spawn(Arc::clone(&self).connection(transport, stream, peer, place));
-                }
-                (Ok(_), Err(error)) if of_one_connection(&error) => {
-                    tracing::debug!(%error, "a connection was gone before it was accepted");
-                }
-                (Ok(_), Err(error)) => {
-                    tracing::warn!(%error, "cannot accept a connection; trying again");
-                    sleep(ACCEPT_AGAIN).await;
-                }
-                (Err(_), _) => return,
-            }
-        }
-    }
-
-    /// One socket, from its acceptance until it is closed.
-    async fn connection(
-        self: Arc<Self>,
-        transport: Transport,
-        stream: TcpStream,
-        peer: SocketAddr,
-        place: OwnedSemaphorePermit,
-    ) {
-        let stream = Socket::new(stream, place);
-        match (transport, &self.tls) {
-            (Transport::Tcp, _) => self.mqtt(transport, stream, peer).await,
-            (Transport::WebSocket, _) => {
-                let upgraded = MqttWebSocket::accept(stream, &self.upgrade);
-                if let Some(stream) = self.in_time(transport, peer, upgraded).await {
-                    self.mqtt(transport, stream, peer).await;
-                }
-            }
-            (Transport::Tls, Some(tls)) => {
-                let encrypted = async { Ok(tls.accept(stream).await?) };
-                if let Some(stream) = self.in_time(transport, peer, encrypted).await {
-                    self.mqtt(transport, stream, peer).await;
-                }
-            }
-            (Transport::SecureWebSocket, Some(tls)) => {
-                let upgraded = async {
-                    let stream = tls.accept(stream).await?;
-                    MqttWebSocket::accept(stream, &self.upgrade).await
-                };
-                if let Some(stream) = self.in_time(transport, peer, upgraded).await {
-                    self.mqtt(transport, stream, peer).await;
-                }
-            }
-            // There is a certificate if there is an endpoint that needs it.
-            (Transport::Tls | Transport::SecureWebSocket, None) => {}
-        }
-    }
-
-    /// The stream that handshakes below MQTT lead to, if they do in time.
-    async fn in_time<S>(
-        &self,
-        transport: Transport,
-        peer: SocketAddr,
-        handshake: impl Future<Output = Result<S, UpgradeError>>,
-    ) -> Option<S> {
-        let scheme = transport.scheme();
-        let mut stopped = self.stopped.clone();
-        let outcome = tokio::select! {
-            biased;
-            _ = stopped.wait_for(|stopped| *stopped) => return None,
-            outcome = timeout(self.connect_timeout, handshake) => outcome,
-        };
-        match outcome {
-            Ok(Ok(stream)) => return Some(stream),
-            Ok(Err(UpgradeError::Refused { status, reason })) => {
-                tracing::warn!(%peer, scheme, status, reason, "refused");
-            }
-            Ok(Err(UpgradeError::Stream(error))) => {
-                tracing::debug!(%peer, scheme, %error, "gone during its handshake");
-            }
-            Err(_) => tracing::debug!(%peer, scheme, "its handshake took too long"),
-        }
-        None
-    }
-
-    /// Checks hashed passwords, one after the other: however many clients come
-    /// with one, they take one core.
-    async fn check_passwords(self: Arc<Self>) {
-        loop {
-            let check = self.server.next_check().await;
-            let service = Arc::clone(&self);
-            let conn = check.conn;
-            let right = tokio::task::spawn_blocking(move || {
-                let hash = service.passwords.get(&check.user_name);
-                hash.is_some_and(|hash| hash.verifies(&check.password))
-            });
-            self.server.checked(conn, right.await.unwrap_or(false));
-        }
-    }
-
-    async fn mqtt<S>(&self, transport: Transport, stream: S, peer: SocketAddr)
-    where
-        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
-    {
-        let serving = self.server.serve(stream);
-        self.connections.fetch_add(1, Ordering::Relaxed);
-        let scheme = transport.scheme();
-        tracing::debug!(conn = serving.id().serial(), %peer, scheme, "opened");
-        serving.await;
-    }
-}
-
 /// What a certificate made at start is for: this machine, and the hosts that
 /// endpoints are given by.
 fn hosts(endpoints: &[Endpoint]) -> Vec<String> {
@@ -472,15 +346,4 @@ fn hosts(endpoints: &[Endpoint]) -> Vec<String> {
         }
     }
     hosts
-}
-
-/// Whether only the connection that was to be accepted is affected.
-fn of_one_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::Interrupted
-    )
 }

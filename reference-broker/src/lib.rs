@@ -8,6 +8,9 @@
 //! - [`Server`]: a thin shim that serves any `AsyncRead + AsyncWrite` stream,
 //!   and [`MqttWebSocket`], which makes such a stream of a WebSocket.
 //!
+//! Beside them stands [`Hub`], the plain WebSocket server that fleets are
+//! compared on.
+//!
 //! Statements are cited as `[MQTT311-3.1.2-3]` or `[MQTT5-3.1.2-3]`: the number in
 //! Appendix B of the OASIS standard of 29 October 2014 or of 7 March 2019, behind
 //! the version it belongs to.
@@ -34,6 +37,7 @@ mod shares;
 mod store;
 mod terms;
 mod topics;
+mod websocket;
 mod wills;
 pub mod wire;
 
@@ -45,6 +49,8 @@ pub use limits::{Limits, QueueFull};
 pub use message::{Expiry, Message};
 pub use observer::{CloseReason, DropCause, Observer, SessionEvent};
 pub use quirks::{Quirk, Quirks};
-pub use serve::websocket::{MqttWebSocket, Upgrade, UpgradeError};
 pub use serve::{Serve, Server};
 pub use store::{Batch, Change, CorruptEntry, Store, Syncing};
+pub use websocket::{
+    Hub, HubConfig, HubConnection, HubCounts, HubLimits, MqttWebSocket, Upgrade, UpgradeError,
+};

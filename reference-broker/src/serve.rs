@@ -1,8 +1,6 @@
 //! The broker behind real or simulated streams: a thin asynchronous shim. A
 //! stream is any ordered, lossless one, such as TCP [MQTT311-7.1.1-1].
 
-pub(crate) mod websocket;
-
 use std::future::Future;
 use std::io;
 use std::mem::MaybeUninit;

@@ -161,7 +161,7 @@ async fn whoever_asks_for_something_else_is_told_and_let_go() {
     stream.read_to_string(&mut answer).await.expect("ended");
     assert!(answer.starts_with("HTTP/1.1 404 Not Found\r\n"), "{answer}");
     assert!(
-        answer.ends_with("\r\n\r\nMQTT is not served here\n"),
+        answer.ends_with("\r\n\r\nnothing is served here\n"),
         "{answer}"
     );
 }

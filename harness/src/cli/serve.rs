@@ -1,4 +1,4 @@
-//! `squall serve`: the reference broker on real sockets.
+//! `squall serve`: the reference broker on real sockets, and the hub.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,6 +19,7 @@ Examples:
   squall serve --tcp 127.0.0.1:0                  any free port; the first line says which
   squall serve --tcp [::]:1883 --ws 0.0.0.0:8083  for everybody who can reach this machine
   squall serve --wss 127.0.0.1:8084               with a certificate made at start
+  squall serve --hub 127.0.0.1:9001               no MQTT: readings over plain WebSocket
   squall serve --quirk keeps-cleared-retained     a broker with a defect; `squall quirks` lists them
   squall serve --data broker                      what it acknowledges survives a crash
   squall serve --config broker.toml               users, topics, limits, certificates
@@ -41,6 +42,10 @@ pub(crate) struct Arguments {
     /// Listen here for MQTT over secure WebSocket.
     #[arg(long, value_name = "ADDR")]
     wss: Vec<String>,
+    /// Listen here for readings over plain WebSocket, on the paths /sensors/GROUP/SENSOR,
+    /// /groups/GROUP and /echo.
+    #[arg(long, value_name = "ADDR")]
+    hub: Vec<String>,
     /// Keep sessions and messages in this directory; without it, they are lost when it ends.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -82,8 +87,8 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Failur
         None => Settings::default(),
     };
     let endpoints = arguments.endpoints();
-    if !endpoints.is_empty() {
-        settings.endpoints = endpoints;
+    if !(endpoints.is_empty() && arguments.hub.is_empty()) {
+        (settings.endpoints, settings.hubs) = (endpoints, arguments.hub.clone());
     }
     settings.data = arguments.data.clone().or(settings.data);
     let quirks = arguments.quirks.iter().copied().flatten();

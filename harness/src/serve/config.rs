@@ -75,6 +75,8 @@ struct ListenTable {
     tls: Option<OneOrMore<String>>,
     ws: Option<OneOrMore<String>>,
     wss: Option<OneOrMore<String>>,
+    /// Plain WebSocket, served by the hub.
+    hub: Option<OneOrMore<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -200,9 +202,10 @@ impl Resolver<'_> {
 
     fn settings(&self, table: ServeTable) -> Result<Settings, ScenarioError> {
         let mut settings = Settings::default();
-        let endpoints = endpoints(table.listen);
-        if !endpoints.is_empty() {
-            settings.endpoints = endpoints;
+        let hubs = table.listen.hub.as_ref().map(|some| some.0.clone());
+        let (endpoints, hubs) = (endpoints(table.listen), hubs.unwrap_or_default());
+        if !(endpoints.is_empty() && hubs.is_empty()) {
+            (settings.endpoints, settings.hubs) = (endpoints, hubs);
         }
         set(
             &mut settings.sockets,
@@ -234,7 +237,8 @@ impl Resolver<'_> {
                 return Err(self.error(&path.span, what, "no `/` in front", help));
             }
         }
-        upgrade.origins = table.origins;
+        upgrade.origins = table.origins.clone();
+        settings.hub.origins = table.origins;
         set(
             &mut upgrade.message_bytes,
             table.message_bytes.as_ref().map(size),

@@ -18,6 +18,7 @@ tcp = "127.0.0.1:1884"
 tls = "127.0.0.1:8883"
 ws  = ["127.0.0.1:8085", "[::1]:8085"]
 wss = "127.0.0.1:8086"
+hub = "127.0.0.1:9001"
 
 [websocket]
 path          = "/broker"
@@ -74,9 +75,11 @@ fn a_file_says_everything() {
         Endpoint::new(Transport::SecureWebSocket, "127.0.0.1:8086"),
     ];
     assert_eq!(settings.endpoints, endpoints);
+    assert_eq!(settings.hubs, ["127.0.0.1:9001"]);
     assert_eq!(settings.upgrade.path.as_deref(), Some("/broker"));
     let origins = vec!["https://dashboard.example".to_owned()];
-    assert_eq!(settings.upgrade.origins, Some(origins));
+    assert_eq!(settings.upgrade.origins.as_ref(), Some(&origins));
+    assert_eq!(settings.hub.origins, Some(origins));
     assert_eq!(settings.upgrade.message_bytes, 1 << 20);
     assert_eq!(settings.sockets, 500);
     assert_eq!(settings.data.as_deref(), Some(Path::new("kept")));

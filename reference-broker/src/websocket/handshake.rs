@@ -1,19 +1,13 @@
-//! MQTT over WebSocket (section 6): a stream of bytes that travels in binary
-//! frames.
+//! The opening handshake, at the server's end (RFC 6455 section 4.2).
 //!
-//! [`MqttWebSocket::accept`] answers the opening handshake (RFC 6455 section
-//! 4.2) on any stream; what it returns is a stream again, for
-//! [`Server::serve`](crate::Server::serve). Packets may be split and packed
-//! across frames however the client likes `[MQTT-6.0.0-2]`.
+//! [`accept`] reads a request for an upgrade, answers it, and returns what an
+//! [`Endpoint`] has at the path that was asked for.
+
+mod extensions;
 
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 
-use bytes::{Buf as _, Bytes};
-use futures_util::{Sink, Stream};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
-use tokio_tungstenite::WebSocketStream;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
 use tokio_tungstenite::tungstenite::handshake::machine::TryParse as _;
 use tokio_tungstenite::tungstenite::handshake::server::{
@@ -21,45 +15,9 @@ use tokio_tungstenite::tungstenite::handshake::server::{
 };
 use tokio_tungstenite::tungstenite::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use tokio_tungstenite::tungstenite::http::{StatusCode, Version};
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role, WebSocketConfig};
-
-/// The name of MQTT among WebSocket's subprotocols `[MQTT-6.0.0-3]`.
-const SUBPROTOCOL: &str = "mqtt";
 
 /// The longest request for an upgrade, in bytes: room for a browser's cookies.
 const REQUEST_BYTES_MAX: usize = 16 * 1024;
-
-/// How much of what a client sends is read at once, in bytes; each connection
-/// keeps a buffer of this size.
-const READ_BYTES: usize = 4 * 1024;
-
-/// What a client has to ask for, to be let through to the broker.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Upgrade {
-    /// The only path there is, or `None` for any. Another one is answered with
-    /// 404.
-    pub path: Option<String>,
-    /// The pages that may connect, as browsers name them in `Origin`, such as
-    /// `https://example.org`; `None` for any. Another one is answered with 403
-    /// (RFC 6455 section 4.2.2); a client that names none is no browser.
-    pub origins: Option<Vec<String>>,
-    /// Largest message taken, in bytes. A larger one ends the connection with
-    /// close code 1009. MQTT has no such limit; it should have room for the
-    /// largest packet, since most clients send each in a message of its own.
-    pub message_bytes: usize,
-}
-
-impl Default for Upgrade {
-    /// `/mqtt`, for every origin, with messages as large as packets may be.
-    fn default() -> Self {
-        Self {
-            path: Some("/mqtt".to_owned()),
-            origins: None,
-            message_bytes: crate::wire::REMAINING_LENGTH_MAX + 5,
-        }
-    }
-}
 
 /// Why a stream did not become a WebSocket.
 #[derive(Debug, thiserror::Error)]
@@ -77,195 +35,82 @@ pub enum UpgradeError {
     Stream(#[from] io::Error),
 }
 
-/// A stream of bytes in the binary frames of a WebSocket, at the server's end.
-///
-/// A message that is not binary ends the connection `[MQTT-6.0.0-1]`, with close
-/// code 1003; so does a frame that RFC 6455 does not allow, an unmasked one
-/// among them, with 1002 or what fits it best (section 7.4.1). Pings are
-/// answered.
+/// What a server has to offer.
+pub(super) trait Endpoint {
+    /// What there is at a path.
+    type Resource;
+
+    /// What there is at this path; `None` is answered with 404.
+    fn resource(&self, path: &str) -> Option<Self::Resource>;
+
+    /// The pages that may connect, or `None` for any. Another one is answered
+    /// with 403 (section 4.2.2).
+    fn origins(&self) -> Option<&[String]>;
+
+    /// The one of the subprotocols on offer that is spoken, if any has to be.
+    fn subprotocol(
+        &self,
+        resource: &Self::Resource,
+        offered: &[&str],
+    ) -> Result<Option<&'static str>, Refusal>;
+}
+
+/// A request that was accepted.
 #[derive(Debug)]
-pub struct MqttWebSocket<S> {
-    frames: WebSocketStream<S>,
-    /// What has come and was not read yet.
-    unread: Bytes,
-    /// Whether a Close frame has been sent or received, or the stream failed.
-    ended: bool,
+pub(super) struct Accepted<R> {
+    /// What is at its path.
+    pub(super) resource: R,
+    /// The subprotocol that was agreed upon.
+    pub(super) subprotocol: Option<&'static str>,
+    /// What of the stream was read beyond the request.
+    pub(super) rest: Vec<u8>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> MqttWebSocket<S> {
-    /// Answers the client's request for an upgrade. How long it may take is for
-    /// the caller to limit.
-    ///
-    /// # Errors
-    /// [`UpgradeError::Refused`] when the client was sent a status other than
-    /// 101, and [`UpgradeError::Stream`] when the stream failed.
-    pub async fn accept(mut stream: S, upgrade: &Upgrade) -> Result<Self, UpgradeError> {
-        let mut request = Vec::new();
-        let outcome = loop {
-            match answer(&request, upgrade) {
-                Ok(None) => {}
-                Ok(Some(accepted)) => break Ok(accepted),
-                Err(refusal) => break Err(refusal),
-            }
-            if stream.read_buf(&mut request).await? == 0 {
-                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
-            }
-        };
-        match outcome {
-            Ok((head, response)) => {
-                let rest = request.split_off(head);
-                stream.write_all(&response).await?;
-                stream.flush().await?;
-                let config = WebSocketConfig::default()
-                    .read_buffer_size(READ_BYTES)
-                    // What the broker has written goes out at once: it counts
-                    // the bytes that are under way.
-                    .write_buffer_size(0)
-                    .max_message_size(Some(upgrade.message_bytes))
-                    .max_frame_size(Some(upgrade.message_bytes));
-                let frames =
-                    WebSocketStream::from_partially_read(stream, rest, Role::Server, Some(config));
-                Ok(Self {
-                    frames: frames.await,
-                    unread: Bytes::new(),
-                    ended: false,
-                })
-            }
-            Err(refusal) => {
-                stream.write_all(&refusal.response()).await?;
-                stream.shutdown().await?;
-                Err(UpgradeError::Refused {
-                    status: refusal.status.as_u16(),
-                    reason: refusal.reason,
-                })
-            }
+/// Reads a request and answers it. How long it may take is for the caller to
+/// limit.
+///
+/// # Errors
+/// [`UpgradeError::Refused`] when the client was sent a status other than 101,
+/// and [`UpgradeError::Stream`] when the stream failed.
+pub(super) async fn accept<S, E>(
+    stream: &mut S,
+    endpoint: &E,
+) -> Result<Accepted<E::Resource>, UpgradeError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    E: Endpoint,
+{
+    let mut request = Vec::new();
+    let outcome = loop {
+        match answer(&request, endpoint) {
+            Ok(None) => {}
+            Ok(Some(answer)) => break Ok(answer),
+            Err(refusal) => break Err(refusal),
         }
-    }
-
-    /// Says why the connection ends, if the peer takes it at once: it has not
-    /// earned that anybody waits for it.
-    fn fail(&mut self, cx: &mut Context<'_>, code: CloseCode, reason: String) -> io::Error {
-        self.ended = true;
-        let close = CloseFrame {
-            code,
-            reason: reason.as_str().into(),
-        };
-        let mut frames = Pin::new(&mut self.frames);
-        if frames
-            .as_mut()
-            .start_send(Message::Close(Some(close)))
-            .is_ok()
-        {
-            let _ = frames.poll_flush(cx);
+        if stream.read_buf(&mut request).await? == 0 {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
         }
-        io::Error::new(io::ErrorKind::InvalidData, reason)
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for MqttWebSocket<S> {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        while this.unread.is_empty() {
-            if this.ended {
-                return Poll::Ready(Ok(()));
-            }
-            match ready!(Pin::new(&mut this.frames).poll_next(cx)) {
-                Some(Ok(Message::Binary(bytes))) => this.unread = bytes,
-                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
-                // [MQTT-6.0.0-1]
-                Some(Ok(Message::Text(_))) => {
-                    let reason = "MQTT comes in binary frames [MQTT-6.0.0-1]".to_owned();
-                    return Poll::Ready(Err(this.fail(cx, CloseCode::Unsupported, reason)));
-                }
-                Some(Ok(Message::Close(_))) => {
-                    this.ended = true;
-                    // The answer lies ready. A peer that takes nothing any more
-                    // does without it.
-                    let _ = Pin::new(&mut this.frames).poll_flush(cx);
-                }
-                Some(Err(error)) => {
-                    return Poll::Ready(Err(match close_code(&error) {
-                        Some(code) => this.fail(cx, code, error.to_string()),
-                        None => {
-                            this.ended = true;
-                            io_error(error)
-                        }
-                    }));
-                }
-                None => this.ended = true,
-            }
+    };
+    match outcome {
+        Ok(answer) => {
+            stream.write_all(&answer.response).await?;
+            stream.flush().await?;
+            Ok(Accepted {
+                resource: answer.resource,
+                subprotocol: answer.subprotocol,
+                rest: request.split_off(answer.head),
+            })
         }
-        let count = this.unread.len().min(buffer.remaining());
-        buffer.put_slice(&this.unread[..count]);
-        this.unread.advance(count);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for MqttWebSocket<S> {
-    /// All that is given goes into one binary message.
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let mut frames = Pin::new(&mut self.get_mut().frames);
-        ready!(frames.as_mut().poll_ready(cx)).map_err(io_error)?;
-        let message = Message::Binary(Bytes::copy_from_slice(bytes));
-        frames.start_send(message).map_err(io_error)?;
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().frames)
-            .poll_flush(cx)
-            .map_err(io_error)
-    }
-
-    /// Sends a Close frame, then ends the stream below.
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        if !this.ended {
-            this.ended = true;
-            let close = CloseFrame {
-                code: CloseCode::Normal,
-                reason: "".into(),
-            };
-            Pin::new(&mut this.frames)
-                .start_send(Message::Close(Some(close)))
-                .map_err(io_error)?;
+        Err(refusal) => {
+            refusal.send(stream).await?;
+            Err(refusal.into())
         }
-        ready!(Pin::new(&mut this.frames).poll_flush(cx)).map_err(io_error)?;
-        Pin::new(this.frames.get_mut()).poll_shutdown(cx)
-    }
-}
-
-/// The code to close with when a peer has broken RFC 6455; `None` when it is the
-/// stream that failed.
-fn close_code(error: &Error) -> Option<CloseCode> {
-    match error {
-        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
-        Error::Protocol(_) => Some(CloseCode::Protocol),
-        Error::Capacity(_) => Some(CloseCode::Size),
-        Error::Utf8(_) => Some(CloseCode::Invalid),
-        _ => None,
-    }
-}
-
-fn io_error(error: Error) -> io::Error {
-    match error {
-        Error::Io(error) => error,
-        error => io::Error::new(io::ErrorKind::ConnectionAborted, error),
     }
 }
 
 /// A request that does not become a WebSocket, and its answer.
 #[derive(Debug)]
-struct Refusal {
+pub(super) struct Refusal {
     status: StatusCode,
     /// What the client may do instead.
     headers: &'static [(HeaderName, &'static str)],
@@ -273,12 +118,23 @@ struct Refusal {
 }
 
 impl Refusal {
-    const fn new(status: StatusCode, reason: &'static str) -> Self {
+    pub(super) const BAD: StatusCode = StatusCode::BAD_REQUEST;
+
+    pub(super) const fn new(status: StatusCode, reason: &'static str) -> Self {
         Self {
             status,
             headers: &[],
             reason,
         }
+    }
+
+    /// Answers with it, and ends the stream.
+    pub(super) async fn send<S>(&self, stream: &mut S) -> io::Result<()>
+    where
+        S: AsyncWrite + Unpin,
+    {
+        stream.write_all(&self.response()).await?;
+        stream.shutdown().await
     }
 
     /// The whole answer, in bytes.
@@ -307,10 +163,31 @@ fn serialized(response: &Response, body: &str) -> Vec<u8> {
     bytes
 }
 
-/// The answer to a request, and how long the request is; nothing as long as it
-/// is not complete.
-fn answer(request: &[u8], upgrade: &Upgrade) -> Result<Option<(usize, Vec<u8>)>, Refusal> {
-    const BAD: StatusCode = StatusCode::BAD_REQUEST;
+impl From<Refusal> for UpgradeError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused {
+            status: refusal.status.as_u16(),
+            reason: refusal.reason,
+        }
+    }
+}
+
+/// The answer to a request that was accepted.
+#[derive(Debug)]
+struct Answer<R> {
+    resource: R,
+    subprotocol: Option<&'static str>,
+    /// How long the request is, in bytes.
+    head: usize,
+    response: Vec<u8>,
+}
+
+/// The answer to a request; nothing as long as it is not complete.
+fn answer<E: Endpoint>(
+    request: &[u8],
+    endpoint: &E,
+) -> Result<Option<Answer<E::Resource>>, Refusal> {
+    const BAD: StatusCode = Refusal::BAD;
     let (head, request) = match Request::try_parse(request) {
         Ok(Some(parsed)) => parsed,
         Ok(None) if request.len() < REQUEST_BYTES_MAX => return Ok(None),
@@ -320,13 +197,10 @@ fn answer(request: &[u8], upgrade: &Upgrade) -> Result<Option<(usize, Vec<u8>)>,
         }
         Err(error) => return Err(broken(&error)),
     };
-    let path = request.uri().path();
-    if upgrade.path.as_deref().is_some_and(|only| only != path) {
-        return Err(Refusal::new(
-            StatusCode::NOT_FOUND,
-            "MQTT is not served here",
-        ));
-    }
+    let resource = endpoint.resource(request.uri().path()).ok_or(Refusal::new(
+        StatusCode::NOT_FOUND,
+        "nothing is served here",
+    ))?;
     let headers = request.headers();
     if headers.get_all(header::HOST).iter().count() != 1 {
         return Err(Refusal::new(BAD, "the request has not exactly one Host"));
@@ -339,22 +213,26 @@ fn answer(request: &[u8], upgrade: &Upgrade) -> Result<Option<(usize, Vec<u8>)>,
         ));
     }
     let mut response = create_response(&request).map_err(|error| broken(&error))?;
-    if !may_connect_from(headers.get(header::ORIGIN), upgrade.origins.as_deref()) {
+    if !may_connect_from(headers.get(header::ORIGIN), endpoint.origins()) {
         let reason = "pages of this origin may not connect";
         return Err(Refusal::new(StatusCode::FORBIDDEN, reason));
     }
-    // [MQTT-6.0.0-3]
-    if !offers_mqtt(headers) {
-        return Err(Refusal::new(
-            BAD,
-            "the request does not offer the subprotocol mqtt",
-        ));
+    // RFC 6455 section 9.1
+    if !extensions::are_well_formed(headers) {
+        return Err(Refusal::new(BAD, "Sec-WebSocket-Extensions is malformed"));
     }
-    // [MQTT-6.0.0-4]
-    let subprotocol = HeaderValue::from_static(SUBPROTOCOL);
-    let headers = response.headers_mut();
-    headers.insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
-    Ok(Some((head, serialized(&response, ""))))
+    let subprotocol = endpoint.subprotocol(&resource, &subprotocols(headers))?;
+    if let Some(agreed) = subprotocol {
+        let agreed = HeaderValue::from_static(agreed);
+        let headers = response.headers_mut();
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, agreed);
+    }
+    Ok(Some(Answer {
+        resource,
+        subprotocol,
+        head,
+        response: serialized(&response, ""),
+    }))
 }
 
 /// The answer to what is no request for an upgrade.
@@ -407,18 +285,20 @@ fn may_connect_from(origin: Option<&HeaderValue>, allowed: Option<&[String]>) ->
     }
 }
 
-/// Whether MQTT is among the subprotocols on offer, in one header or several.
-fn offers_mqtt(headers: &HeaderMap) -> bool {
+/// The subprotocols on offer, in one header or several.
+fn subprotocols(headers: &HeaderMap) -> Vec<&str> {
     headers
         .get_all(header::SEC_WEBSOCKET_PROTOCOL)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .any(|one| one.trim() == SUBPROTOCOL)
+        .map(str::trim)
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Upgrade;
     use super::*;
     use rstest::rstest;
 
@@ -437,11 +317,11 @@ mod tests {
     /// The example of RFC 6455 section 1.3, with MQTT as its subprotocol.
     #[test]
     fn a_request_is_answered_with_mqtt() {
-        let (head, response) = answer(REQUEST.as_bytes(), &upgrade())
+        let answer = answer(REQUEST.as_bytes(), &upgrade())
             .expect("accepted")
             .expect("complete");
-        assert_eq!(head, REQUEST.len());
-        let response = String::from_utf8(response).expect("text");
+        assert_eq!(answer.head, REQUEST.len());
+        let response = String::from_utf8(answer.response).expect("text");
         assert!(response.starts_with("HTTP/1.1 101 Switching Protocols\r\n"));
         for line in [
             "sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n",
@@ -485,6 +365,7 @@ mod tests {
     #[case::another_origin("https://dashboard.example", "https://elsewhere.example", 403)]
     #[case::no_subprotocol("Sec-WebSocket-Protocol: mqtt\r\n", "", 400)]
     #[case::another_subprotocol("Protocol: mqtt", "Protocol: mqttv3.1, MQTT", 400)]
+    #[case::malformed_extensions("Origin", "Sec-WebSocket-Extensions: ; =,\r\nOrigin", 400)]
     fn a_bad_request_is_refused(#[case] right: &str, #[case] wrong: &str, #[case] status: u16) {
         assert!(REQUEST.contains(right));
         let request = REQUEST.replacen(right, wrong, 1);
@@ -508,6 +389,10 @@ mod tests {
     #[case::in_a_header_of_its_own(
         "Sec-WebSocket-Protocol: mqtt",
         "Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Protocol: mqtt"
+    )]
+    #[case::with_an_extension(
+        "Origin",
+        "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\nOrigin"
     )]
     #[case::several_tokens("Connection: Upgrade", "Connection: keep-alive, Upgrade")]
     fn a_good_request_is_taken(#[case] right: &str, #[case] also: &str) {

@@ -242,6 +242,8 @@ impl Listening {
             listeners,
         } = self;
         let linger = settings.broker.limits.linger;
+        // Whoever asks for a quirk need not know where it is.
+        let quirks = settings.broker.quirks;
         let sockets = settings.sockets.clamp(1, Semaphore::MAX_PERMITS);
         let (stopping, stopped) = watch::channel(false);
         let (log, config) = (Some(Box::new(Log) as Box<_>), settings.broker);
@@ -262,8 +264,14 @@ impl Listening {
         let service = Arc::new(Service {
             connect_timeout,
             server,
-            hub: Hub::new(settings.hub),
-            upgrade: settings.upgrade,
+            hub: Hub::new(HubConfig {
+                quirks,
+                ..settings.hub
+            }),
+            upgrade: Upgrade {
+                quirks,
+                ..settings.upgrade
+            },
             passwords: settings.passwords,
             tls,
             room: Arc::new(Semaphore::new(sockets)),

@@ -113,6 +113,127 @@ quirks! {
         NoPingrespWithoutKeepAlive "no-pingresp-without-keep-alive"
             ["MQTT311-3.12.4-1", "MQTT5-3.12.4-1"]
             "does not answer the PINGREQ of a client whose keep-alive is 0";
+
+        WsOverlooksMalformedHeaders "ws-overlooks-malformed-headers" ["RFC6455-4.2.1-1"]
+            "overlooks header lines that are not HTTP in a request for a WebSocket";
+        WsUpgradesAnyMethod "ws-upgrades-any-method" ["RFC6455-4.2.1-2"]
+            "opens a WebSocket for requests other than GET";
+        WsUpgradesHttp10 "ws-upgrades-http-1-0" ["RFC6455-4.2.1-3"]
+            "opens a WebSocket for a request of HTTP/1.0";
+        WsNeedsNoHost "ws-needs-no-host" ["RFC6455-4.2.1-4"]
+            "opens a WebSocket for a request without Host";
+        WsNeedsNoUpgrade "ws-needs-no-upgrade" ["RFC6455-4.2.1-5"]
+            "opens a WebSocket whatever Upgrade says";
+        WsNeedsNoConnection "ws-needs-no-connection" ["RFC6455-4.2.1-6"]
+            "opens a WebSocket whatever Connection says";
+        WsNeedsNoKey "ws-needs-no-key" ["RFC6455-4.2.1-7"]
+            "opens a WebSocket without a good Sec-WebSocket-Key";
+        WsNeedsNoVersion "ws-needs-no-version" ["RFC6455-4.2.1-8"]
+            "opens a WebSocket without Sec-WebSocket-Version";
+        WsRefusesUnknownHeaders "ws-refuses-unknown-headers" ["RFC6455-4.2.1-9"]
+            "refuses a WebSocket to a request with a header that it does not know";
+        WssServesPlain "wss-serves-plain" ["RFC6455-4.2.2-1"]
+            "serves whoever does without TLS at an address for secure WebSocket";
+        WsIgnoresOrigin "ws-ignores-origin" ["RFC6455-4.2.2-2"]
+            "opens a WebSocket for pages of every origin, whatever its settings say";
+        WsUpgradesAnyVersion "ws-upgrades-any-version" ["RFC6455-4.2.2-3"]
+            "opens a WebSocket for versions of the protocol that it does not speak";
+        WsServesAnyPath "ws-serves-any-path" ["RFC6455-4.2.2-4"]
+            "opens a WebSocket at paths where there is nothing";
+        WsImposesSubprotocol "ws-imposes-subprotocol" ["RFC6455-4.2.2-5"]
+            "picks a subprotocol that the client did not offer";
+        WsSendsEmptySubprotocol "ws-sends-empty-subprotocol" ["RFC6455-4.2.2-6"]
+            "answers with an empty subprotocol when it speaks none of those on offer";
+        WsNamesUnofferedExtension "ws-names-unoffered-extension" ["RFC6455-4.2.2-7", "RFC6455-9-1"]
+            "names an extension that the client did not offer";
+        WsAnswers200 "ws-answers-200" ["RFC6455-4.2.2-8"]
+            "opens a WebSocket with status 200";
+        WsOmitsUpgrade "ws-omits-upgrade" ["RFC6455-4.2.2-9"]
+            "opens a WebSocket without saying Upgrade";
+        WsOmitsConnection "ws-omits-connection" ["RFC6455-4.2.2-10"]
+            "opens a WebSocket without saying Connection";
+        WsAcceptsWrongly "ws-accepts-wrongly" ["RFC6455-4.2.2-11"]
+            "opens a WebSocket with the same Sec-WebSocket-Accept for every key";
+        WsListsUnspokenVersion "ws-lists-unspoken-version" ["RFC6455-4.4-1"]
+            "says of a version of WebSocket that it speaks it, and does not";
+        WsOverlooksMalformedExtensions "ws-overlooks-malformed-extensions" ["RFC6455-9.1-1"]
+            "overlooks a malformed Sec-WebSocket-Extensions";
+        WsPicksAnotherSubprotocol "ws-picks-another-subprotocol" ["MQTT-6.0.0-4"]
+            "picks a subprotocol on offer other than mqtt";
+        WsAcceptsUnmasked "ws-accepts-unmasked" ["RFC6455-5.1-1"]
+            "takes frames of a client that are not masked";
+        WsMasksItsFrames "ws-masks-its-frames" ["RFC6455-5.1-2"]
+            "masks its own frames";
+        WsIgnoresReservedBits "ws-ignores-reserved-bits" ["RFC6455-5.2-1"]
+            "takes frames with reserved bits for frames without";
+        WsSkipsUnknownOpcodes "ws-skips-unknown-opcodes" ["RFC6455-5.2-2"]
+            "passes over frames of unknown opcodes";
+        WsWritesLengthsOverlong "ws-writes-lengths-overlong" ["RFC6455-5.2-3"]
+            "writes the length of every frame in 64 bits";
+        WsIgnoresTopBitOfLength "ws-ignores-top-bit-of-length" ["RFC6455-5.2-4"]
+            "takes a 64-bit length for one without its top bit";
+        WsSetsReservedBit "ws-sets-reserved-bit" ["RFC6455-5.2-5"]
+            "sets a reserved bit of its own frames";
+        WsJoinsFragmentedControl "ws-joins-fragmented-control" ["RFC6455-5.4-1"]
+            "takes control frames in fragments";
+        WsJoinsInterleavedMessages "ws-joins-interleaved-messages" ["RFC6455-5.4-2"]
+            "takes a message inside another for a part of it";
+        WsLosesPingsInMessages "ws-loses-pings-in-messages" ["RFC6455-5.4-3"]
+            "loses pings between the fragments of a message";
+        WsRefusesEmptyFragments "ws-refuses-empty-fragments" ["RFC6455-5.4-4"]
+            "refuses messages with an empty fragment";
+        WsSkipsStrayContinuations "ws-skips-stray-continuations" ["RFC6455-5.4-5"]
+            "passes over a continuation of nothing";
+        WsReversesFragments "ws-reverses-fragments" ["RFC6455-5.4-6"]
+            "joins the fragments of a message in reverse order";
+        WsTakesFragmentsForMessages "ws-takes-fragments-for-messages" ["RFC6455-5.4-7"]
+            "takes each fragment for a message of its own";
+        WsTruncatesLongControl "ws-truncates-long-control" ["RFC6455-5.5-1"]
+            "takes control frames of more than 125 bytes";
+        WsClosesWithOneByte "ws-closes-with-one-byte" ["RFC6455-5.5.1-1"]
+            "sends Close frames with half a status code";
+        WsSendsAfterClose "ws-sends-after-close" ["RFC6455-5.5.1-2"]
+            "sends data after its Close frame";
+        WsNeverAnswersClose "ws-never-answers-close" ["RFC6455-5.5.1-3"]
+            "does not answer a Close frame";
+        WsKeepsStreamAfterClose "ws-keeps-stream-after-close" ["RFC6455-5.5.1-4"]
+            "leaves the connection open after Close frames both ways";
+        WsIgnoresPings "ws-ignores-pings" ["RFC6455-5.5.2-1"]
+            "does not answer pings";
+        WsEmptiesPongs "ws-empties-pongs" ["RFC6455-5.5.3-1"]
+            "answers pings with nothing in its pongs";
+        WsRefusesPongs "ws-refuses-pongs" ["RFC6455-5.5.3-2"]
+            "ends the connection at a pong that it did not ask for";
+        WsTakesAnyText "ws-takes-any-text" ["RFC6455-5.6-1"]
+            "takes text that is not UTF-8";
+        WsNeverEndsMessages "ws-never-ends-messages" ["RFC6455-6.1-1"]
+            "leaves the last frame of its messages without FIN";
+        WsUnmasksWithFirstKey "ws-unmasks-with-first-key" ["RFC6455-6.2-1"]
+            "unmasks all fragments of a message with the key of the first";
+        WsResetsStreams "ws-resets-streams" ["RFC6455-7.1.1-1"]
+            "resets the connections of WebSockets that it closes";
+        WsFailsSilently "ws-fails-silently" ["RFC6455-7.1.7-1"]
+            "does not say why it fails a connection";
+        WsGoesOnAfterFailing "ws-goes-on-after-failing" ["RFC6455-7.1.7-2"]
+            "goes on taking frames after it has failed a connection for reserved bits";
+        WsClosesWith1005 "ws-closes-with-1005" ["RFC6455-7.4.1-1"]
+            "sends Close frames with code 1005";
+        WsFailsWith1000 "ws-fails-with-1000" ["RFC6455-7.4.1-2"]
+            "fails connections with code 1000";
+        WsClosesWith999 "ws-closes-with-999" ["RFC6455-7.4.2-1"]
+            "sends Close frames with code 999";
+        WsTakesAnyCloseReason "ws-takes-any-close-reason" ["RFC6455-8.1-1"]
+            "takes a Close frame whose reason is not UTF-8";
+        WsWaitsForAnyLength "ws-waits-for-any-length" ["RFC6455-10.4-1"]
+            "waits for the end of frames of any length";
+        WsSkipsGarbage "ws-skips-garbage" ["RFC6455-10.7-1"]
+            "passes over frames of which nothing is right";
+        WsTakesTextForMqtt "ws-takes-text-for-mqtt" ["MQTT-6.0.0-1"]
+            "takes MQTT in text frames";
+        WsSendsMqttAsText "ws-sends-mqtt-as-text" ["MQTT-6.0.0-1"]
+            "sends MQTT in text frames";
+        WsTakesWholePacketsOnly "ws-takes-whole-packets-only" ["MQTT-6.0.0-2"]
+            "loses frames that end inside a packet";
     }
     tolerates {
         ToleratesConnectFlag "tolerates-connect-flag"

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use squall_broker::{Hub, MqttWebSocket, Server, Upgrade, UpgradeError};
+use squall_broker::{Hub, MqttWebSocket, Quirk, Server, Upgrade, UpgradeError};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
@@ -95,8 +95,14 @@ impl Service {
         peer: SocketAddr,
         place: OwnedSemaphorePermit,
     ) {
-        let stream = Socket::new(stream, place);
+        let quirks = self.upgrade.quirks;
+        let plain = quirks.has(Quirk::WssServesPlain) && is_plain(&stream).await;
+        let mut stream = Socket::new(stream, place);
+        if quirks.has(Quirk::WsResetsStreams) {
+            stream.reset_at_end();
+        }
         let transport = match serves {
+            Serves::Mqtt(Transport::SecureWebSocket) if plain => Transport::WebSocket,
             Serves::Mqtt(transport) => transport,
             Serves::Hub => return self.hub(stream, peer).await,
         };
@@ -189,6 +195,15 @@ impl Service {
         tracing::debug!(conn = serving.id().serial(), %peer, scheme, "opened");
         serving.await;
     }
+}
+
+/// Whether a client's first byte begins no TLS handshake (RFC 8446 section 5.1).
+async fn is_plain(stream: &TcpStream) -> bool {
+    const HANDSHAKE: u8 = 22;
+    let mut first = [HANDSHAKE];
+    // A stream that fails says so again when it is served.
+    let _ = stream.peek(&mut first).await;
+    first[0] != HANDSHAKE
 }
 
 /// Whether only the connection that was to be accepted is affected.

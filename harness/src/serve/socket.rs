@@ -34,6 +34,8 @@ pub(super) struct Socket {
     place: Option<OwnedSemaphorePermit>,
     /// Whether the peer has closed its side or the connection failed.
     gone: bool,
+    /// Whether to reset it instead of closing it: a deliberate defect.
+    resets: bool,
 }
 
 impl Socket {
@@ -53,7 +55,13 @@ impl Socket {
             stream: Some(stream),
             place: Some(place),
             gone: false,
+            resets: false,
         }
+    }
+
+    /// Has it reset instead of closed.
+    pub(super) fn reset_at_end(&mut self) {
+        self.resets = true;
     }
 
     /// Does something with the stream, and remembers when the peer is gone.
@@ -98,6 +106,9 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.resets {
+            return Poll::Ready(Ok(()));
+        }
         self.poll(|stream| stream.poll_shutdown(cx))
     }
 }
@@ -108,6 +119,11 @@ impl Drop for Socket {
             return;
         };
         let place = self.place.take();
+        if self.resets {
+            // What cannot be set leaves a stream that is closed as ever.
+            let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+            return;
+        }
         // Without a runtime there is nobody to wait.
         if let (false, Ok(runtime)) = (self.gone, tokio::runtime::Handle::try_current()) {
             runtime.spawn(async move {

@@ -4,6 +4,7 @@
 //! [`Endpoint`] has at the path that was asked for.
 
 mod extensions;
+mod misread;
 
 use std::io;
 
@@ -15,6 +16,8 @@ use tokio_tungstenite::tungstenite::handshake::server::{
 };
 use tokio_tungstenite::tungstenite::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use tokio_tungstenite::tungstenite::http::{StatusCode, Version};
+
+use crate::quirks::{Quirk, Quirks};
 
 /// The longest request for an upgrade, in bytes: room for a browser's cookies.
 const REQUEST_BYTES_MAX: usize = 16 * 1024;
@@ -46,6 +49,9 @@ pub(super) trait Endpoint {
     /// The pages that may connect, or `None` for any. Another one is answered
     /// with 403 (section 4.2.2).
     fn origins(&self) -> Option<&[String]>;
+
+    /// Its deliberate defects.
+    fn quirks(&self) -> Quirks;
 
     /// The one of the subprotocols on offer that is spoken, if any has to be.
     fn subprotocol(
@@ -188,14 +194,23 @@ fn answer<E: Endpoint>(
     endpoint: &E,
 ) -> Result<Option<Answer<E::Resource>>, Refusal> {
     const BAD: StatusCode = Refusal::BAD;
-    let (head, request) = match Request::try_parse(request) {
+    let quirks = endpoint.quirks();
+    let misread = misread::misread(request, quirks);
+    let parsed = match &misread {
+        // What is misread has another length.
+        Some((head, other)) => {
+            Request::try_parse(other).map(|some| some.map(|(_, one)| (*head, one)))
+        }
+        None => Request::try_parse(request),
+    };
+    let (head, request) = match parsed {
         Ok(Some(parsed)) => parsed,
         Ok(None) if request.len() < REQUEST_BYTES_MAX => return Ok(None),
         Ok(None) | Err(Error::Capacity(CapacityError::TooManyHeaders)) => {
             let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
             return Err(Refusal::new(status, "the request's headers are too large"));
         }
-        Err(error) => return Err(broken(&error)),
+        Err(error) => return Err(broken(&error, quirks)),
     };
     let resource = endpoint.resource(request.uri().path()).ok_or(Refusal::new(
         StatusCode::NOT_FOUND,
@@ -212,20 +227,28 @@ fn answer<E: Endpoint>(
             "the request has several Sec-WebSocket-Key",
         ));
     }
-    let mut response = create_response(&request).map_err(|error| broken(&error))?;
-    if !may_connect_from(headers.get(header::ORIGIN), endpoint.origins()) {
+    let mut response = create_response(&request).map_err(|error| broken(&error, quirks))?;
+    let welcome = may_connect_from(headers.get(header::ORIGIN), endpoint.origins());
+    if !(welcome || quirks.has(Quirk::WsIgnoresOrigin)) {
         let reason = "pages of this origin may not connect";
         return Err(Refusal::new(StatusCode::FORBIDDEN, reason));
     }
     // RFC 6455 section 9.1
-    if !extensions::are_well_formed(headers) {
+    let overlooked = quirks.has(Quirk::WsOverlooksMalformedExtensions);
+    if !(overlooked || extensions::are_well_formed(headers)) {
         return Err(Refusal::new(BAD, "Sec-WebSocket-Extensions is malformed"));
+    }
+    if quirks.has(Quirk::WsRefusesUnknownHeaders) && misread::has_unknown(headers) {
+        return Err(Refusal::new(BAD, "the request has a header of its own"));
     }
     let subprotocol = endpoint.subprotocol(&resource, &subprotocols(headers))?;
     if let Some(agreed) = subprotocol {
         let agreed = HeaderValue::from_static(agreed);
         let headers = response.headers_mut();
         headers.insert(header::SEC_WEBSOCKET_PROTOCOL, agreed);
+    }
+    if !quirks.is_empty() {
+        misread::misanswer(&request, &mut response, quirks);
     }
     Ok(Some(Answer {
         resource,
@@ -236,9 +259,10 @@ fn answer<E: Endpoint>(
 }
 
 /// The answer to what is no request for an upgrade.
-fn broken(error: &Error) -> Refusal {
+fn broken(error: &Error, quirks: Quirks) -> Refusal {
     const UPGRADE: (HeaderName, &str) = (header::UPGRADE, "websocket");
     const VERSION: (HeaderName, &str) = (header::SEC_WEBSOCKET_VERSION, "13");
+    const VERSIONS: (HeaderName, &str) = (header::SEC_WEBSOCKET_VERSION, "13, 12");
     let Error::Protocol(error) = error else {
         return Refusal::new(StatusCode::BAD_REQUEST, "the request is not HTTP");
     };
@@ -257,7 +281,10 @@ fn broken(error: &Error) -> Refusal {
         // RFC 6455 section 4.4
         ProtocolError::MissingSecWebSocketVersionHeader => Refusal {
             status: StatusCode::UPGRADE_REQUIRED,
-            headers: &[UPGRADE, VERSION],
+            headers: match quirks.has(Quirk::WsListsUnspokenVersion) {
+                true => &[UPGRADE, VERSIONS],
+                false => &[UPGRADE, VERSION],
+            },
             reason: "the version of WebSocket is not 13",
         },
         ProtocolError::WrongHttpVersion => Refusal::new(
@@ -282,6 +309,16 @@ fn may_connect_from(origin: Option<&HeaderValue>, allowed: Option<&[String]>) ->
         (Some(origin), Some(allowed)) => allowed
             .iter()
             .any(|one| origin.as_bytes().eq_ignore_ascii_case(one.as_bytes())),
+    }
+}
+
+/// What a quirky server says of a subprotocol when the one that it speaks is not
+/// on offer, if that is where it goes wrong.
+pub(super) fn wrong_subprotocol(quirks: Quirks, spoken: &'static str) -> Option<&'static str> {
+    match () {
+        () if quirks.has(Quirk::WsImposesSubprotocol) => Some(spoken),
+        () if quirks.has(Quirk::WsSendsEmptySubprotocol) => Some(""),
+        () => None,
     }
 }
 

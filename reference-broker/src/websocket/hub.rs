@@ -50,12 +50,11 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::http::StatusCode;
-use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::frames;
 use super::handshake::{self, Endpoint, Refusal, UpgradeError};
+use crate::quirks::{Quirk, Quirks};
 use path::Path;
 use state::State;
 
@@ -72,6 +71,8 @@ pub struct HubConfig {
     pub origins: Option<Vec<String>>,
     /// How much of everything.
     pub limits: HubLimits,
+    /// Deliberate defects; none by default.
+    pub quirks: Quirks,
 }
 
 /// Every limit of a [`Hub`].
@@ -208,14 +209,17 @@ impl Hub {
         let config = &self.shared.config;
         let accepted = handshake::accept(&mut stream, config).await?;
         self.shared.lock().counts.connections += 1;
-        let settings = Some(frames(config.limits.message_bytes));
-        let frames =
-            WebSocketStream::from_partially_read(stream, accepted.rest, Role::Server, settings);
+        let frames = frames(
+            stream,
+            accepted.rest,
+            config.limits.message_bytes,
+            config.quirks,
+        );
         Ok(HubConnection::new(
             place,
             frames.await,
             accepted.resource,
-            accepted.subprotocol.is_some(),
+            accepted.subprotocol == Some(ACKNOWLEDGED),
         ))
     }
 
@@ -235,7 +239,16 @@ impl Endpoint for HubConfig {
     type Resource = Path;
 
     fn resource(&self, path: &str) -> Option<Path> {
-        Path::parse(path)
+        let any = || {
+            self.quirks
+                .has(Quirk::WsServesAnyPath)
+                .then_some(Path::Echo)
+        };
+        Path::parse(path).or_else(any)
+    }
+
+    fn quirks(&self) -> Quirks {
+        self.quirks
     }
 
     fn origins(&self) -> Option<&[String]> {
@@ -246,6 +259,10 @@ impl Endpoint for HubConfig {
     /// others only is served without.
     fn subprotocol(&self, path: &Path, offered: &[&str]) -> Result<Option<&'static str>, Refusal> {
         let offered = offered.contains(&ACKNOWLEDGED);
+        let wrong = handshake::wrong_subprotocol(self.quirks, ACKNOWLEDGED);
+        if let (false, Some(wrong)) = (offered, wrong) {
+            return Ok(Some(wrong));
+        }
         match path {
             Path::Listener { name: Some(_), .. } if !offered => {
                 let reason = "a named listener has to offer acknowledged.squall";

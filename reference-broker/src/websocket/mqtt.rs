@@ -15,13 +15,18 @@ use futures_util::{Sink, Stream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role};
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message};
 
+use super::distorted::Below;
 use super::handshake::{self, Endpoint, Refusal, UpgradeError};
 use super::{close_code, frames, io_error};
+use crate::quirks::{Quirk, Quirks};
 
 /// The name of MQTT among WebSocket's subprotocols `[MQTT-6.0.0-3]`.
 const SUBPROTOCOL: &str = "mqtt";
+
+/// What it was called before it was called so.
+const OTHER: &str = "mqttv3.1";
 
 /// What a client has to ask for, to be let through to the broker.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -37,6 +42,8 @@ pub struct Upgrade {
     /// close code 1009. MQTT has no such limit; it should have room for the
     /// largest packet, since most clients send each in a message of its own.
     pub message_bytes: usize,
+    /// Deliberate defects; none by default. Those of MQTT are the broker's.
+    pub quirks: Quirks,
 }
 
 impl Default for Upgrade {
@@ -46,6 +53,7 @@ impl Default for Upgrade {
             path: Some("/mqtt".to_owned()),
             origins: None,
             message_bytes: crate::wire::REMAINING_LENGTH_MAX + 5,
+            quirks: Quirks::default(),
         }
     }
 }
@@ -55,7 +63,11 @@ impl Endpoint for Upgrade {
 
     fn resource(&self, path: &str) -> Option<()> {
         let served = self.path.as_deref().is_none_or(|only| only == path);
-        served.then_some(())
+        (served || self.quirks.has(Quirk::WsServesAnyPath)).then_some(())
+    }
+
+    fn quirks(&self) -> Quirks {
+        self.quirks
     }
 
     fn origins(&self) -> Option<&[String]> {
@@ -63,8 +75,14 @@ impl Endpoint for Upgrade {
     }
 
     fn subprotocol(&self, (): &(), offered: &[&str]) -> Result<Option<&'static str>, Refusal> {
+        if self.quirks.has(Quirk::WsPicksAnotherSubprotocol) && offered.contains(&OTHER) {
+            return Ok(Some(OTHER));
+        }
         // [MQTT-6.0.0-3]
         if !offered.contains(&SUBPROTOCOL) {
+            if let Some(wrong) = handshake::wrong_subprotocol(self.quirks, SUBPROTOCOL) {
+                return Ok(Some(wrong));
+            }
             let reason = "the request does not offer the subprotocol mqtt";
             return Err(Refusal::new(Refusal::BAD, reason));
         }
@@ -81,7 +99,7 @@ impl Endpoint for Upgrade {
 /// answered.
 #[derive(Debug)]
 pub struct MqttWebSocket<S> {
-    frames: WebSocketStream<S>,
+    frames: WebSocketStream<Below<S>>,
     /// What has come and was not read yet.
     unread: Bytes,
     /// Whether a Close frame has been sent or received, or the stream failed.
@@ -97,9 +115,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> MqttWebSocket<S> {
     /// 101, and [`UpgradeError::Stream`] when the stream failed.
     pub async fn accept(mut stream: S, upgrade: &Upgrade) -> Result<Self, UpgradeError> {
         let accepted = handshake::accept(&mut stream, upgrade).await?;
-        let config = Some(frames(upgrade.message_bytes));
-        let frames =
-            WebSocketStream::from_partially_read(stream, accepted.rest, Role::Server, config);
+        let frames = frames(stream, accepted.rest, upgrade.message_bytes, upgrade.quirks);
         Ok(Self {
             frames: frames.await,
             unread: Bytes::new(),

@@ -13,6 +13,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message};
 
 use super::super::close_code;
+use super::super::distorted::Below;
 use super::path::{Name, Path};
 use super::state::Visit;
 use super::{Place, Shared};
@@ -25,7 +26,7 @@ const BATCH: usize = 64;
 #[must_use = "a client is served only by `serve`"]
 pub struct HubConnection<S> {
     place: Place,
-    frames: WebSocketStream<S>,
+    frames: WebSocketStream<Below<S>>,
     path: Path,
     /// Whether readings have numbers.
     acknowledged: bool,
@@ -71,7 +72,7 @@ impl Drop for Listening {
 impl<S: AsyncRead + AsyncWrite + Unpin> HubConnection<S> {
     pub(super) fn new(
         place: Place,
-        frames: WebSocketStream<S>,
+        frames: WebSocketStream<Below<S>>,
         path: Path,
         acknowledged: bool,
     ) -> Self {

@@ -5,6 +5,7 @@
 //! what it found is a [`reports::Report`]. [`testing`] makes test cases of them,
 //! and shows how.
 
+pub mod conform;
 mod faults;
 pub mod invariants;
 mod metrics;

@@ -11,6 +11,7 @@ mod fleets;
 mod outcome;
 mod server;
 mod strikes;
+pub(crate) mod tester;
 #[cfg(test)]
 mod tests;
 mod world;
@@ -146,7 +147,15 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Result<Report, Error> {
     let mut log =
         (!scenario.faults.is_empty()).then(|| FaultLog::new(&faults, Arc::clone(&cast.map)));
     let mut set_off = BTreeSet::new();
-    let mut world = World::build(scenario, options.seed, &cast, &tap, &recorder, &faults);
+    let mut world = World::build(
+        scenario,
+        options.seed,
+        &cast,
+        &tap,
+        &recorder,
+        &faults,
+        None,
+    );
     let duration = nanos(scenario.duration);
     while world.now() < duration && !options.stop.load(Ordering::Relaxed) {
         world.step().map_err(Error::World)?;

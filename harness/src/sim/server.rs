@@ -169,7 +169,7 @@ impl ServerWeather {
 #[derive(Clone)]
 pub(crate) struct ServerPlan {
     pub(crate) plan: Plan,
-    pub(crate) settings: BrokerSettings,
+    pub(crate) config: Config,
     pub(crate) switch: Arc<ServerSwitch>,
     /// Where the broker keeps what must survive, if it does.
     pub(crate) disk: Option<Arc<Disk>>,
@@ -216,7 +216,7 @@ impl ServerPlan {
         };
         // A task each, so that one that wakes does not poll the others.
         let mut tasks = JoinSet::new();
-        let config = config(&self.settings);
+        let config = self.config.clone();
         let server = match &self.disk {
             None => Server::new(config, Some(Box::new(observer))),
             Some(disk) => {
@@ -266,7 +266,8 @@ async fn accept(
     }
 }
 
-fn config(settings: &BrokerSettings) -> Config {
+/// How the broker of a scenario is set up.
+pub(super) fn config(settings: &BrokerSettings) -> Config {
     let mut config = Config::default();
     let limits = &mut config.limits;
     let size = |value: Option<u64>, default: usize| value.map_or(default, |value| value as usize);

@@ -82,7 +82,15 @@ fn run(scenario: &str, seed: u64, strikes: &[Strike]) -> Run {
     let tap = Arc::new(Mutex::new(tap));
     let recorder = Arc::new(Mutex::new(Recorder::default()));
     let mut metrics = Metrics::new(cast.fleet_infos(), nanos(scenario.duration));
-    let mut world = World::build(&scenario, seed, &cast, &tap, &recorder, &Arc::from([]));
+    let mut world = World::build(
+        &scenario,
+        seed,
+        &cast,
+        &tap,
+        &recorder,
+        &Arc::from([]),
+        None,
+    );
     let mut entries = Vec::new();
     let mut strikes = strikes.iter().peekable();
     while world.now() < nanos(scenario.duration) {

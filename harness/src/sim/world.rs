@@ -3,7 +3,7 @@
 use super::agenda::Agenda;
 use super::disk::Disk;
 use super::fleets::Cast;
-use super::server::{ServerPlan, ServerSwitch};
+use super::server::{self, ServerPlan, ServerSwitch};
 use super::strikes::Strikes;
 use crate::faults::{self, Action, LinkWeather, Occurrence, Struck, Surgeon};
 use crate::net::{Access, Clock, Host, MQTT_PORT, Map, Nanos, Nic, Tap, Tick, address, nanos};
@@ -54,6 +54,7 @@ impl World {
         tap: &Arc<Mutex<Tap>>,
         recorder: &Arc<Mutex<Recorder>>,
         faults: &Arc<[Occurrence]>,
+        guest: Option<Guest>,
     ) -> World {
         let mut sim = turmoil::Builder::new()
             .tick_duration(scenario.network.tick)
@@ -87,7 +88,10 @@ impl World {
         };
         let server_plan = ServerPlan {
             plan: plan.clone(),
-            settings: scenario.broker.clone(),
+            config: match &guest {
+                Some(guest) => guest.config.clone(),
+                None => server::config(&scenario.broker),
+            },
             switch: Arc::clone(&server),
             disk: scenario
                 .broker
@@ -110,6 +114,7 @@ impl World {
                     .filter(|(fleet, _)| fleet.site == index)
                     .map(|(_, fleet)| Arc::clone(fleet))
                     .collect(),
+                guest: guest.clone(),
             };
             let host = cast.map.host_of_site(index);
             sim.host(cast.map.hosts[usize::from(host)].as_str(), move || {
@@ -233,6 +238,23 @@ struct SitePlan {
     site: usize,
     link: Arc<LinkSpec>,
     fleets: Vec<Arc<Fleet>>,
+    guest: Option<Guest>,
+}
+
+/// Whoever is at every site besides its fleets, and the broker that it wants.
+#[derive(Clone)]
+pub(super) struct Guest {
+    pub(super) config: squall_broker::Config,
+    pub(super) task: Arc<dyn Fn(Visit) -> BoxFuture<'static, ()> + Send + Sync>,
+}
+
+/// What a guest finds at a site.
+pub(super) struct Visit {
+    pub(super) nic: Arc<Nic>,
+    pub(super) clock: Clock,
+    pub(super) tick: Duration,
+    /// What strikes the server.
+    pub(super) server_agenda: Agenda<Action>,
 }
 
 impl SitePlan {
@@ -240,9 +262,9 @@ impl SitePlan {
         let plan = &self.plan;
         let index = plan.map.host_of_site(self.site);
         let host = plan.host(index, self.link.up.mtu.min(self.link.down.mtu));
-        let clock = host.clock;
+        let (nic, clock) = (Arc::clone(&host.nic), host.clock);
         let network: Arc<dyn Dial> = Arc::new(SiteNetwork {
-            nic: Arc::clone(&host.nic),
+            nic: Arc::clone(&nic),
             broker: SocketAddrV4::new(address::of_server(0), MQTT_PORT),
         });
         let observer = Arc::new(ClientRecorder {
@@ -259,6 +281,19 @@ impl SitePlan {
         tasks.spawn(agenda.keep(clock, move |_, (device, strike)| {
             strikes.strike(device, strike)
         }));
+        if let Some(guest) = &self.guest {
+            let visit = Visit {
+                nic: Arc::clone(&nic),
+                clock,
+                tick: plan.network.tick,
+                server_agenda: plan.server_agenda.clone(),
+            };
+            let task = (guest.task)(visit);
+            tasks.spawn(async move {
+                task.await;
+                Ok(())
+            });
+        }
         for fleet in self.fleets {
             let strikes = plan.strikes.on_fleet(fleet.first_device);
             let (network, observer) = (Arc::clone(&network), observer.clone());

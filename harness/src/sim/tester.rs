@@ -1,0 +1,174 @@
+//! A world with a broker and, in place of fleets, somebody who tests it: the
+//! conformance checks over the virtual network, in virtual time.
+
+use super::fleets::Cast;
+use super::world::{Guest, Visit, World};
+use super::{Error, capture};
+use crate::faults::Action;
+use crate::net::{MQTT_PORT, Tap, address, nanos};
+use crate::scenario::Scenario;
+use crate::trace::Recorder;
+use parking_lot::Mutex;
+use squall_checks::{BoxFuture, Fixtures, RestartError, Server, Stream};
+use std::io;
+use std::net::SocketAddrV4;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::sleep_until;
+
+/// The scene: a broker with a disk, and a tester 10 ms away. The fleet has no
+/// devices that run; it gives the tester its address and its TCP window.
+const SCENE: &str = r#"
+title = "Conformance"
+duration = "1d"
+
+[network]
+window = "64KiB"
+
+[broker]
+disk_sync = "1ms"
+
+[[site]]
+name = "tester"
+link = { latency = "10ms" }
+
+[[fleet]]
+name = "tester"
+site = "tester"
+count = 1
+subscribe = [{ filter = "none", qos = 0 }]
+"#;
+
+/// How long a server that crashed is down.
+const DOWN: Duration = Duration::from_secs(1);
+
+/// The broker under test, from the tester's site.
+pub(crate) struct Tester {
+    visit: Visit,
+    fixtures: Fixtures,
+}
+
+impl Server for Tester {
+    fn dial(&self) -> BoxFuture<'_, io::Result<Box<dyn Stream>>> {
+        Box::pin(async move {
+            let server = SocketAddrV4::new(address::of_server(0), MQTT_PORT);
+            let stream = self
+                .visit
+                .nic
+                .connect(address::of_device(0), server)
+                .await?;
+            Ok(Box::new(stream) as Box<dyn Stream>)
+        })
+    }
+
+    fn restart(&self) -> BoxFuture<'_, Result<(), RestartError>> {
+        Box::pin(async move {
+            // The server's host may be behind this one by a tick.
+            let crash = self.visit.clock.now() + nanos(self.visit.tick) * 2;
+            let back = crash + nanos(DOWN);
+            self.visit.server_agenda.add(crash, Action::Crash);
+            self.visit.server_agenda.add(back, Action::Restart);
+            sleep_until(self.visit.clock.instant(back + nanos(self.visit.tick) * 2)).await;
+            Ok(())
+        })
+    }
+
+    fn fixtures(&self) -> &Fixtures {
+        &self.fixtures
+    }
+}
+
+/// A broker to test, and how.
+pub(crate) struct Test<'a> {
+    /// How the broker is set up.
+    pub(crate) config: squall_broker::Config,
+    /// What the tester may know of it.
+    pub(crate) fixtures: Fixtures,
+    /// What decides every random choice.
+    pub(crate) seed: u64,
+    /// Where to write the packets, as pcapng.
+    pub(crate) pcap: Option<&'a Path>,
+}
+
+impl Test<'_> {
+    /// Runs `tester` until it ends.
+    ///
+    /// # Errors
+    /// When the world fails, or the capture cannot be written.
+    pub(crate) fn run<T: Send + 'static>(
+        self,
+        tester: impl FnOnce(Arc<dyn Server>) -> BoxFuture<'static, T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let scenario = scene();
+        let mut cast = Cast::new(&scenario, self.seed)?;
+        cast.fleets.clear();
+        let file = self.pcap.map(|path| capture(path, &cast.host_names));
+        let tap = Tap::new(
+            scenario.fleets.len(),
+            scenario.sites.len(),
+            file.transpose()?,
+        );
+        let tap = Arc::new(Mutex::new(tap));
+        let recorder = Arc::new(Mutex::new(Recorder::default()));
+        let result = Arc::new(Mutex::new(None));
+        let guest = Guest {
+            config: self.config,
+            task: task(self.fixtures, tester, Arc::clone(&result)),
+        };
+        let none = Arc::default();
+        let mut world = World::build(
+            &scenario,
+            self.seed,
+            &cast,
+            &tap,
+            &recorder,
+            &none,
+            Some(guest),
+        );
+        let ended = loop {
+            world.step().map_err(Error::World)?;
+            let now = world.now();
+            tap.lock().advance(now);
+            recorder.lock().take();
+            if let Some(ended) = result.lock().take() {
+                break ended;
+            }
+        };
+        drop(world);
+        if let (Some(capture), Some(path)) = (tap.lock().take_capture(), self.pcap) {
+            capture.finish().map_err(|source| Error::Output {
+                path: path.to_owned(),
+                source,
+            })?;
+        }
+        Ok(ended)
+    }
+}
+
+fn scene() -> Scenario {
+    Scenario::parse(Path::new("conformance.toml"), SCENE, &[])
+        .unwrap_or_else(|error| panic!("the scene is part of the program and tested: {error}"))
+}
+
+/// What runs at the tester's site: `tester`, once, and then nothing.
+fn task<T: Send + 'static>(
+    fixtures: Fixtures,
+    tester: impl FnOnce(Arc<dyn Server>) -> BoxFuture<'static, T> + Send + 'static,
+    result: Arc<Mutex<Option<T>>>,
+) -> Arc<dyn Fn(Visit) -> BoxFuture<'static, ()> + Send + Sync> {
+    let tester = Mutex::new(Some(tester));
+    Arc::new(move |visit| {
+        let (tester, result, fixtures) =
+            (tester.lock().take(), Arc::clone(&result), fixtures.clone());
+        Box::pin(async move {
+            if let Some(tester) = tester {
+                let server = Tester { visit, fixtures };
+                let ended = tester(Arc::new(server)).await;
+                *result.lock() = Some(ended);
+            }
+            // The end of a task is the end of its host.
+            std::future::pending().await
+        })
+    })
+}

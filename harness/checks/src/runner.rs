@@ -28,7 +28,7 @@ pub struct Selected {
 }
 
 /// Hears of each case that has ended.
-pub type Progress<'a> = &'a mut (dyn FnMut(&Case) + Send);
+pub type Progress<'a> = &'a mut (dyn FnMut(&Case) + Send + Sync);
 
 /// Runs the selected checks, as many at once as the settings say; those that
 /// need the server to themselves come last, one by one. The result is in the

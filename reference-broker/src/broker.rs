@@ -142,6 +142,7 @@ impl Broker {
     /// only. [`restore`](Self::restore) makes one with a store.
     #[must_use]
     pub fn new(config: Config, observer: Option<Box<dyn Observer>>) -> Self {
+        let quirks = config.quirks;
         Self {
             config,
             connections: Slab::new(),
@@ -162,6 +163,7 @@ impl Broker {
                     now: Duration::ZERO,
                     observer,
                 },
+                quirks,
                 woken: VecDeque::new(),
                 journal: Journal::default(),
                 unsynced: Vec::new(),

@@ -11,6 +11,7 @@ use crate::effects::Effects;
 use crate::limits::Limits;
 use crate::message::Message;
 use crate::queue::Outgoing;
+use crate::quirks::{Quirk, Quirks};
 use crate::terms::Terms;
 use crate::topics::SessionKey;
 use crate::wills::Stated;
@@ -178,8 +179,11 @@ impl Connection {
 
     /// How many QoS 1 and 2 messages may be under way to it
     /// [MQTT5-3.3.4-9] [MQTT5-4.9.0-1].
-    pub(crate) fn window(&self, limits: &Limits) -> usize {
+    pub(crate) fn window(&self, limits: &Limits, quirks: Quirks) -> usize {
         let most = limits.inflight.clamp(1, usize::from(u16::MAX));
+        if quirks.has(Quirk::IgnoresReceiveMaximum) {
+            return most;
+        }
         most.min(usize::from(self.terms.receive_maximum))
     }
 
@@ -227,7 +231,13 @@ impl Connection {
                 let (topic, known) = self.aliases.say(&message.topic, most);
                 (said, alias) = (Some(topic), known);
             }
-            properties = message.properties_for(effects.watch.now, subscription_ids, alias);
+            let mut at = effects.watch.now;
+            if effects.quirks.has(Quirk::ForwardsWholeExpiry)
+                && let Some(expiry) = message.expiry
+            {
+                at = expiry.since;
+            }
+            properties = message.properties_for(at, subscription_ids, alias);
         }
         let parts = publish::Parts {
             dup,

@@ -6,9 +6,12 @@ use std::collections::VecDeque;
 use crate::connection::ConnId;
 use crate::journal::Journal;
 use crate::observer::Watch;
+use crate::quirks::Quirks;
 
 pub(crate) struct Effects {
     pub(crate) watch: Watch,
+    /// What is to be done wrong.
+    pub(crate) quirks: Quirks,
     /// Connections that have something new to write or have been ended.
     pub(crate) woken: VecDeque<ConnId>,
     pub(crate) journal: Journal,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::quirks::{Quirk, Quirks};
 use crate::wire::{Properties, Property, Qos, SubscriptionId, TopicName};
 
 /// An application message inside the broker, shared by every queue that holds
@@ -93,7 +94,11 @@ impl Message {
 
 /// What a message keeps of the properties of a PUBLISH or a will, and when it
 /// expires if the broker takes it on now.
-pub(crate) fn kept(properties: &Properties, now: Duration) -> (Properties, Option<Expiry>) {
+pub(crate) fn kept(
+    properties: &Properties,
+    now: Duration,
+    quirks: Quirks,
+) -> (Properties, Option<Expiry>) {
     let is_passed_on = |property: &Property| {
         matches!(
             property,
@@ -116,5 +121,30 @@ pub(crate) fn kept(properties: &Properties, now: Duration) -> (Properties, Optio
     } else {
         properties.iter().filter(is_passed_on).collect()
     };
+    let passed_on = if quirks.is_empty() {
+        passed_on
+    } else {
+        spoiled(&passed_on, quirks)
+    };
     (passed_on, expiry)
+}
+
+/// Properties as quirks leave them.
+fn spoiled(properties: &Properties, quirks: Quirks) -> Properties {
+    let is_dropped = |property: &Property| match property {
+        Property::PayloadFormatIndicator(_) => quirks.has(Quirk::DropsPayloadFormat),
+        Property::ContentType(_) => quirks.has(Quirk::DropsContentType),
+        Property::ResponseTopic(_) => quirks.has(Quirk::DropsResponseTopic),
+        Property::CorrelationData(_) => quirks.has(Quirk::DropsCorrelationData),
+        Property::UserProperty(_, value) => {
+            value.is_empty() && quirks.has(Quirk::DropsUserProperties)
+        }
+        _ => false,
+    };
+    let mut left: Vec<_> = properties.iter().collect();
+    left.retain(|property| !is_dropped(property));
+    if quirks.has(Quirk::ReversesUserProperties) {
+        left.reverse();
+    }
+    left.into_iter().collect()
 }

@@ -102,7 +102,7 @@ quirks! {
             ["MQTT311-4.3.3-1", "MQTT5-4.3.3-7"]
             "resends a QoS 2 PUBLISH on reconnect although its PUBREC came";
         ForwardsAfterUnsubscribe "forwards-after-unsubscribe"
-            ["MQTT311-3.10.4-2", "MQTT5-3.10.4-1"]
+            ["MQTT311-3.10.4-2", "MQTT5-3.10.4-1", "MQTT5-3.10.4-2"]
             "goes on delivering to a subscription that UNSUBSCRIBE ended";
         AcknowledgesBeforeDurable "acknowledges-before-durable"
             ["MQTT311-4.3.2-2", "MQTT5-4.3.2-4"]
@@ -113,6 +113,132 @@ quirks! {
         NoPingrespWithoutKeepAlive "no-pingresp-without-keep-alive"
             ["MQTT311-3.12.4-1", "MQTT5-3.12.4-1"]
             "does not answer the PINGREQ of a client whose keep-alive is 0";
+        ResendsWithoutDup "resends-without-dup"
+            ["MQTT311-3.3.1-1", "MQTT5-3.3.1-1"]
+            "does not set DUP when it sends a message again";
+        MarksDowngradedDup "marks-downgraded-dup"
+            ["MQTT311-3.3.1-2", "MQTT5-3.3.1-2"]
+            "sets DUP at QoS 0 if the message was published at QoS 2";
+        MarksQueuedDup "marks-queued-dup"
+            ["MQTT311-3.3.1-3", "MQTT5-3.3.1-3"]
+            "sets DUP on the first sending of a message that waited in a queue";
+        DropsRetainedQos2 "drops-retained-qos2"
+            ["MQTT311-3.3.1-5", "MQTT5-3.3.1-5"]
+            "does not retain messages of QoS 2";
+        SendsFirstRetainedOnly "sends-first-retained-only"
+            ["MQTT311-3.3.1-6"]
+            "sends a new subscription the retained message of one topic only";
+        KeepsRetainedOverQos0 "keeps-retained-over-qos0"
+            ["MQTT311-3.3.1-7", "MQTT5-3.3.1-5"]
+            "keeps what is retained when a message of QoS 0 is to replace it";
+        SendsRetainedUnmarked "sends-retained-unmarked"
+            ["MQTT311-3.3.1-8"]
+            "clears RETAIN on retained messages that it sends at QoS 1";
+        RetainsEmpty "retains-empty"
+            ["MQTT311-3.3.1-11", "MQTT5-3.3.1-7"]
+            "retains an empty message at a topic that has none retained";
+        ClearsRetainedUnasked "clears-retained-unasked"
+            ["MQTT311-3.3.1-12", "MQTT5-3.3.1-8"]
+            "removes what is retained when an empty message without RETAIN comes";
+        SendsRetainedOnce "sends-retained-once"
+            ["MQTT311-3.8.4-3", "MQTT5-3.3.1-9", "MQTT5-3.8.4-4"]
+            "sends no retained messages when a subscription is replaced";
+        IgnoresRetainHandling1 "ignores-retain-handling-1"
+            ["MQTT5-3.3.1-10"]
+            "takes Retain Handling 1 for 0";
+        IgnoresRetainHandling2 "ignores-retain-handling-2"
+            ["MQTT5-3.3.1-11"]
+            "takes Retain Handling 2 for 0";
+        IgnoresRetainAsPublished "ignores-retain-as-published"
+            ["MQTT5-3.3.1-13"]
+            "clears RETAIN whatever Retain As Published says";
+        DropsPayloadFormat "drops-payload-format"
+            ["MQTT5-3.3.2-4"]
+            "does not pass the payload format indicator on";
+        DropsResponseTopic "drops-response-topic"
+            ["MQTT5-3.3.2-15"]
+            "does not pass the response topic on";
+        DropsCorrelationData "drops-correlation-data"
+            ["MQTT5-3.3.2-16"]
+            "does not pass the correlation data on";
+        DropsUserProperties "drops-user-properties"
+            ["MQTT5-3.3.2-17"]
+            "does not pass user properties on that have an empty value";
+        ReversesUserProperties "reverses-user-properties"
+            ["MQTT5-3.3.2-18"]
+            "passes properties on in reverse order";
+        DropsContentType "drops-content-type"
+            ["MQTT5-3.3.2-20"]
+            "does not pass the content type on";
+        ForwardsWholeExpiry "forwards-whole-expiry"
+            ["MQTT5-3.3.2-6"]
+            "passes the message expiry interval on as it came";
+        IgnoresMessageExpiry "ignores-message-expiry"
+            ["MQTT5-3.3.2-5"]
+            "sends queued messages however late it is for them";
+        OmitsPubackOfRepeat "omits-puback-of-repeat"
+            ["MQTT311-3.3.4-1", "MQTT5-3.3.4-1"]
+            "does not answer a QoS 1 PUBLISH that has DUP set";
+        SendsOneSubscriptionIdentifier "sends-one-subscription-identifier"
+            ["MQTT5-3.3.4-3", "MQTT5-3.3.4-4"]
+            "says one subscription identifier where several subscriptions match";
+        IgnoresReceiveMaximum "ignores-receive-maximum"
+            ["MQTT5-3.3.4-9"]
+            "has more messages under way than the client takes";
+        MisstatesUnknownIdentifier "misstates-unknown-identifier"
+            ["MQTT5-3.6.2-1", "MQTT5-3.7.2-1"]
+            "answers an unknown packet identifier with reason code 0x80";
+        GrantsUnsupportedWildcards "grants-unsupported-wildcards"
+            ["MQTT311-3.8.3-2"]
+            "grants wildcard subscriptions that it does not support";
+        IgnoresNoLocal "ignores-no-local"
+            ["MQTT5-3.8.3-3"]
+            "sends a client its own messages in spite of No Local";
+        OmitsSubackOfRepeat "omits-suback-of-repeat"
+            ["MQTT311-3.8.4-1", "MQTT5-3.8.4-1"]
+            "does not answer a SUBSCRIBE that only repeats a filter at QoS 0";
+        CutsSubackId "cuts-suback-id"
+            ["MQTT311-3.8.4-2", "MQTT5-3.8.4-2"]
+            "answers a SUBSCRIBE with the lower byte of its packet identifier";
+        KeepsFirstSubscription "keeps-first-subscription"
+            ["MQTT311-3.8.4-3", "MQTT5-3.8.4-3"]
+            "does not replace a subscription by another to the same filter";
+        SubscribesFourFilters "subscribes-four-filters"
+            ["MQTT311-3.8.4-4", "MQTT5-3.8.4-5"]
+            "overlooks all filters of a SUBSCRIBE but four";
+        MergesSubackCodes "merges-suback-codes"
+            ["MQTT311-3.8.4-5", "MQTT5-3.8.4-6"]
+            "gives one code for a filter that is named twice";
+        OverstatesGrantedQos "overstates-granted-qos"
+            ["MQTT5-3.8.4-7"]
+            "says that it granted QoS 2 where it granted QoS 1";
+        RaisesQos1 "raises-qos1"
+            ["MQTT311-3.8.4-6", "MQTT5-3.8.4-8"]
+            "delivers a QoS 1 message at QoS 2 where that was granted";
+        ReversesSubackCodes "reverses-suback-codes"
+            ["MQTT311-3.9.3-1", "MQTT5-3.9.3-1"]
+            "gives the codes of SUBACK in reverse order";
+        UnsubscribesIgnoringCase "unsubscribes-ignoring-case"
+            ["MQTT311-3.10.4-1", "MQTT5-3.10.4-1"]
+            "ends a subscription whose filter differs in case";
+        ForgetsInflightOnUnsubscribe "forgets-inflight-on-unsubscribe"
+            ["MQTT311-3.10.4-3", "MQTT5-3.10.4-3"]
+            "gives up QoS 1 messages that are under way when their client unsubscribes";
+        CutsUnsubackId "cuts-unsuback-id"
+            ["MQTT311-3.10.4-4", "MQTT5-3.10.4-5"]
+            "answers an UNSUBSCRIBE with the lower byte of its packet identifier";
+        OmitsUnsubackOfUnknown "omits-unsuback-of-unknown"
+            ["MQTT311-3.10.4-5", "MQTT5-3.10.4-4", "MQTT5-3.10.4-5"]
+            "does not answer an UNSUBSCRIBE that ends nothing";
+        UnsubscribesFirstFilter "unsubscribes-first-filter"
+            ["MQTT311-3.10.4-6", "MQTT5-3.10.4-6"]
+            "ends the subscription to the first filter of an UNSUBSCRIBE only";
+        ReversesUnsubackCodes "reverses-unsuback-codes"
+            ["MQTT5-3.11.3-1"]
+            "gives the codes of UNSUBACK in reverse order";
+        MisstatesUnknownFilter "misstates-unknown-filter"
+            ["MQTT5-3.11.3-2"]
+            "says 0x10 instead of 0x11 of a filter that nobody subscribed to";
 
         WsOverlooksMalformedHeaders "ws-overlooks-malformed-headers" ["RFC6455-4.2.1-1"]
             "overlooks header lines that are not HTTP in a request for a WebSocket";
@@ -239,6 +365,63 @@ quirks! {
         ToleratesConnectFlag "tolerates-connect-flag"
             ["MQTT311-3.1.2-3", "MQTT5-3.1.2-3"]
             "overlooks the reserved flag of CONNECT";
+        ToleratesDupAtQos0 "tolerates-dup-at-qos0"
+            ["MQTT311-3.3.1-2"]
+            "overlooks a PUBLISH at QoS 0 that has DUP set";
+        ToleratesQos3 "tolerates-qos3"
+            ["MQTT311-3.3.1-4", "MQTT5-3.3.1-4"]
+            "overlooks a PUBLISH of QoS 3";
+        ToleratesCutTopic "tolerates-cut-topic"
+            ["MQTT311-3.3.2-1", "MQTT5-3.3.2-1"]
+            "overlooks a PUBLISH whose topic name is cut short";
+        ToleratesWildTopic "tolerates-wild-topic"
+            ["MQTT311-3.3.2-2", "MQTT5-3.3.2-2"]
+            "overlooks a PUBLISH to a topic with a wildcard";
+        ToleratesTopicAlias0 "tolerates-topic-alias-0"
+            ["MQTT5-3.3.2-8"]
+            "overlooks a PUBLISH with topic alias 0";
+        ToleratesHighTopicAlias "tolerates-high-topic-alias"
+            ["MQTT5-3.2.2-17", "MQTT5-3.3.2-9"]
+            "overlooks a PUBLISH whose topic alias is above its maximum";
+        ToleratesIllFormedResponseTopic "tolerates-ill-formed-response-topic"
+            ["MQTT5-3.3.2-13"]
+            "overlooks a PUBLISH whose response topic is no UTF-8";
+        ToleratesWildResponseTopic "tolerates-wild-response-topic"
+            ["MQTT5-3.3.2-14"]
+            "overlooks a PUBLISH whose response topic has a wildcard";
+        ToleratesIllFormedContentType "tolerates-ill-formed-content-type"
+            ["MQTT5-3.3.2-19"]
+            "overlooks a PUBLISH whose content type is no UTF-8";
+        ToleratesSubscriptionIdentifierInPublish "tolerates-subscription-identifier-in-publish"
+            ["MQTT5-3.3.4-6"]
+            "overlooks a client's PUBLISH with a subscription identifier";
+        ToleratesPubrelFlags "tolerates-pubrel-flags"
+            ["MQTT311-3.6.1-1", "MQTT5-3.6.1-1"]
+            "overlooks a PUBREL with other flags than it must have";
+        ToleratesSubscribeFlags "tolerates-subscribe-flags"
+            ["MQTT311-3.8.1-1", "MQTT5-3.8.1-1"]
+            "overlooks a SUBSCRIBE with other flags than it must have";
+        ToleratesCutFilter "tolerates-cut-filter"
+            ["MQTT311-3.8.3-1", "MQTT5-3.8.3-1"]
+            "overlooks a SUBSCRIBE whose filter is cut short";
+        ToleratesEmptySubscribe "tolerates-empty-subscribe"
+            ["MQTT311-3.8.3-3", "MQTT5-3.8.3-2"]
+            "overlooks a SUBSCRIBE without filters";
+        ToleratesReservedOptions "tolerates-reserved-options"
+            ["MQTT311-3.8.3-4", "MQTT5-3.8.3-5"]
+            "overlooks a SUBSCRIBE with a reserved bit beside the QoS";
+        ToleratesNoLocalShare "tolerates-no-local-share"
+            ["MQTT5-3.8.3-4"]
+            "overlooks a shared subscription with No Local";
+        ToleratesUnsubscribeFlags "tolerates-unsubscribe-flags"
+            ["MQTT311-3.10.1-1", "MQTT5-3.10.1-1"]
+            "overlooks an UNSUBSCRIBE with other flags than it must have";
+        ToleratesCutUnsubscribeFilter "tolerates-cut-unsubscribe-filter"
+            ["MQTT311-3.10.3-1", "MQTT5-3.10.3-1"]
+            "overlooks an UNSUBSCRIBE whose filter is cut short";
+        ToleratesEmptyUnsubscribe "tolerates-empty-unsubscribe"
+            ["MQTT311-3.10.3-2", "MQTT5-3.10.3-2"]
+            "overlooks an UNSUBSCRIBE without filters";
     }
 }
 

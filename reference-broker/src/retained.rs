@@ -49,6 +49,12 @@ impl Retained {
             self.clear(topic);
             return true;
         }
+        self.put(message, limits)
+    }
+
+    /// The same, whatever its payload is.
+    pub(crate) fn put(&mut self, message: &Arc<Message>, limits: &Limits) -> bool {
+        let topic = message.topic.as_bytes();
         let before = self
             .find(topic)
             .and_then(|node| self.nodes[node].message.as_ref());

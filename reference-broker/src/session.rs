@@ -14,6 +14,7 @@ use crate::limits::Limits;
 use crate::message::Message;
 use crate::observer::DropCause;
 use crate::queue::{Outgoing, Queue};
+use crate::quirks::{Quirk, Quirks};
 use crate::wills::Pending;
 use crate::wire::{Ack, Delivery, Packet, PacketId, Qos, TopicFilter};
 
@@ -153,9 +154,10 @@ impl Session {
     ) {
         let room = connection.has_room(limits);
         let overtakes = outgoing.qos == Qos::AtMostOnce && !self.must_wait(&outgoing);
-        let may_begin = self.queue.is_empty() && self.may_begin(&outgoing, connection, limits);
+        let may_begin =
+            self.queue.is_empty() && self.may_begin(&outgoing, connection, limits, effects.quirks);
         if room && (overtakes || may_begin) {
-            self.transmit(outgoing, connection, effects);
+            self.transmit(outgoing, false, connection, effects);
         } else if overtakes {
             self.report(&outgoing.message, DropCause::SlowSubscriber, effects);
         } else {
@@ -173,8 +175,14 @@ impl Session {
 
     /// Whether the window has room for a message, if it needs any, and nothing
     /// older has to be sent again first.
-    fn may_begin(&self, outgoing: &Outgoing, connection: &Connection, limits: &Limits) -> bool {
-        let window = connection.window(limits);
+    fn may_begin(
+        &self,
+        outgoing: &Outgoing,
+        connection: &Connection,
+        limits: &Limits,
+        quirks: Quirks,
+    ) -> bool {
+        let window = connection.window(limits, quirks);
         outgoing.qos == Qos::AtMostOnce
             || (self.inflight.len() < window && !self.inflight.must_resend())
     }
@@ -187,8 +195,9 @@ impl Session {
         limits: &Limits,
         effects: &mut Effects,
     ) {
+        let quirks = effects.quirks;
         while connection.has_room(limits) {
-            match self.inflight.next_resend(connection.window(limits)) {
+            match self.inflight.next_resend(connection.window(limits, quirks)) {
                 Some(Resend::PubRel(packet_id)) => {
                     connection.reply(&Packet::PubRel(Ack::new(packet_id)), effects);
                     continue;
@@ -200,11 +209,13 @@ impl Session {
                 None => {}
             }
             match self.queue.front() {
-                Some(next) if self.may_begin(next, connection, limits) => {}
+                Some(next) if self.may_begin(next, connection, limits, quirks) => {}
                 _ => return,
             }
             if let Some(outgoing) = self.queue.pop() {
-                self.transmit(outgoing, connection, effects);
+                let dup =
+                    effects.quirks.has(Quirk::MarksQueuedDup) && outgoing.qos > Qos::AtMostOnce;
+                self.transmit(outgoing, dup, connection, effects);
             }
         }
     }
@@ -229,7 +240,7 @@ impl Session {
         }
         let sending = Sending {
             // [MQTT311-3.3.1-1] [MQTT5-3.3.1-1]
-            dup: true,
+            dup: !effects.quirks.has(Quirk::ResendsWithoutDup),
             delivery,
             retain: outgoing.retain,
             message: &outgoing.message,
@@ -241,13 +252,26 @@ impl Session {
     /// Sends a message for the first time, if it is not too late for it
     /// [MQTT5-3.3.2-5], and its client takes a packet of its size
     /// [MQTT5-3.1.2-25].
-    fn transmit(&mut self, outgoing: Outgoing, connection: &mut Connection, effects: &mut Effects) {
-        if outgoing.message.has_expired(effects.watch.now) {
+    /// `dup` is only ever set by a quirk, whatever the publisher's DUP was
+    /// [MQTT311-3.3.1-3] [MQTT5-3.3.1-3].
+    fn transmit(
+        &mut self,
+        outgoing: Outgoing,
+        mut dup: bool,
+        connection: &mut Connection,
+        effects: &mut Effects,
+    ) {
+        if outgoing.message.has_expired(effects.watch.now)
+            && !effects.quirks.has(Quirk::IgnoresMessageExpiry)
+        {
             return self.give_up(outgoing, DropCause::Expired, effects);
         }
         if !connection.takes(&outgoing, effects) {
             return self.give_up(outgoing, DropCause::PacketTooLarge, effects);
         }
+        dup |= effects.quirks.has(Quirk::MarksDowngradedDup)
+            && outgoing.qos == Qos::AtMostOnce
+            && outgoing.message.qos == Qos::ExactlyOnce;
         let (message, retain) = (Arc::clone(&outgoing.message), outgoing.retain);
         let subscription_ids = outgoing.subscription_ids.clone();
         let delivery = match outgoing.qos {
@@ -263,8 +287,7 @@ impl Session {
             }
         };
         let sending = Sending {
-            // Whatever the publisher's DUP was. [MQTT311-3.3.1-3]
-            dup: false,
+            dup,
             delivery,
             retain,
             message: &message,

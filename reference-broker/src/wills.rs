@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::access::Rights;
 use crate::message::{self, Message};
 use crate::observer::CloseReason;
+use crate::quirks::Quirks;
 use crate::wire::{Property, Will};
 
 /// The will of a connection.
@@ -39,7 +40,7 @@ pub(crate) fn stated(will: Will) -> Stated {
         Property::WillDelayInterval(seconds) => Some(seconds),
         _ => None,
     });
-    let (properties, expiry) = message::kept(&properties, Duration::ZERO);
+    let (properties, expiry) = message::kept(&properties, Duration::ZERO, Quirks::default());
     let message = Arc::new(Message {
         topic,
         payload: message,

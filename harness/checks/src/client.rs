@@ -514,6 +514,22 @@ impl Client {
             .map(|(before, _)| before)
     }
 
+    /// No message of this topic may come until a PINGREQ sent now is answered.
+    ///
+    /// # Errors
+    /// [`Finding::Fail`] when one does; as [`until_ping`](Self::until_ping).
+    pub async fn until_ping_without(&mut self, topic: &str) -> Outcome {
+        for packet in self.until_ping().await? {
+            if let Packet::Publish(publish) = &packet
+                && publish.topic.as_str() == topic
+            {
+                let came = self.in_words(&Arrival::Packet(packet));
+                return Err(Finding::fail(format!("no message of {topic}"), came));
+            }
+        }
+        Ok(())
+    }
+
     /// What comes until a packet that `last` takes, and that packet.
     ///
     /// # Errors

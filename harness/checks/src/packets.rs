@@ -123,6 +123,14 @@ pub fn encode_connect(connect: &Connect) -> Vec<u8> {
     encode(&Packet::Connect(Box::new(connect.clone())), connect.version)
 }
 
+/// Has a CONNECT resume its session, or begin one, and keep it for a minute.
+pub fn keeps_session(connect: &mut Connect) {
+    connect.clean_session = false;
+    if connect.version == Version::V5 {
+        connect.properties = properties([Property::SessionExpiryInterval(60)]);
+    }
+}
+
 /// Bytes framed as a packet: the first byte as it is given, the remaining
 /// length, the body.
 #[must_use]

@@ -4,7 +4,16 @@ use crate::check::Check;
 use crate::mqtt;
 
 /// The checks of each section.
-const SECTIONS: &[&[Check]] = &[mqtt::connect::CHECKS, mqtt::ping::CHECKS];
+const SECTIONS: &[&[Check]] = &[
+    mqtt::connect::CHECKS,
+    mqtt::publish::CHECKS,
+    mqtt::retain::CHECKS,
+    mqtt::publish_properties::CHECKS,
+    mqtt::acknowledgements::CHECKS,
+    mqtt::subscribe::CHECKS,
+    mqtt::unsubscribe::CHECKS,
+    mqtt::ping::CHECKS,
+];
 
 /// All checks.
 pub fn all() -> impl Iterator<Item = &'static Check> {

@@ -33,9 +33,12 @@ impl Setup {
     #[must_use]
     pub fn of_the_broker(self) -> (Config, Fixtures) {
         let mut config = Config::default();
-        let fixtures = Fixtures::default();
+        let mut fixtures = Fixtures::default();
         if self == Self::Limited {
             config.capabilities.retain = false;
+            config.capabilities.wildcard_subscriptions = false;
+            // What it cannot tell a client of 3.1.1.
+            fixtures.lacks = ["retain", "wildcards"].map(str::to_owned).to_vec();
         }
         (config, fixtures)
     }

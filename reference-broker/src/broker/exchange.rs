@@ -101,6 +101,9 @@ impl Broker {
     /// A PUBREL or PUBCOMP for an identifier that was in use, or was not.
     fn answer(&self, slot: usize, packet_id: PacketId, known: bool) -> Ack {
         let code = match self.connections[slot].version {
+            Version::V5 if !known && self.config.quirks.has(Quirk::MisstatesUnknownIdentifier) => {
+                ReasonCode::UnspecifiedError
+            }
             Version::V5 if !known => ReasonCode::PacketIdentifierNotFound,
             Version::V5 | Version::V3_1_1 => ReasonCode::Success,
         };

@@ -11,7 +11,9 @@ use crate::queue::{self, Outgoing};
 use crate::quirks::Quirk;
 use crate::shares::GroupKey;
 use crate::topics::{Found, SessionKey};
-use crate::wire::{Ack, Delivery, Packet, Publish, ReasonCode, SubscriptionId, Version, Violation};
+use crate::wire::{
+    Ack, Delivery, Packet, Publish, Qos, ReasonCode, SubscriptionId, Version, Violation,
+};
 
 impl Broker {
     /// A client's PUBLISH: passed on, then answered as its QoS demands
@@ -37,7 +39,11 @@ impl Broker {
         let mut code = ReasonCode::Success;
         if fresh {
             let publisher = Arc::clone(&self.sessions[session].client_id);
-            let (properties, expiry) = message::kept(&publish.properties, self.effects.watch.now);
+            let (properties, expiry) = message::kept(
+                &publish.properties,
+                self.effects.watch.now,
+                self.config.quirks,
+            );
             let message = Message {
                 topic: publish.topic,
                 payload: publish.payload,
@@ -58,6 +64,8 @@ impl Broker {
         };
         match delivery {
             Delivery::AtMostOnce => {}
+            Delivery::AtLeastOnce(_)
+                if publish.dup && self.config.quirks.has(Quirk::OmitsPubackOfRepeat) => {}
             Delivery::AtLeastOnce(packet_id) => {
                 self.reply(slot, &Packet::PubAck(ack(packet_id)));
             }
@@ -139,7 +147,8 @@ impl Broker {
         message: &Arc<Message>,
     ) -> ReasonCode {
         // Without RETAIN, what is retained stays. [MQTT311-3.3.1-12]
-        if message.retain {
+        let clears = message.payload.is_empty();
+        if message.retain || (clears && self.config.quirks.has(Quirk::ClearsRetainedUnasked)) {
             self.retain(publisher, message);
         }
         if self.route(from, message) {
@@ -155,8 +164,22 @@ impl Broker {
         if clears && quirks.has(Quirk::KeepsClearedRetained) {
             return;
         }
+        if message.qos == Qos::ExactlyOnce && quirks.has(Quirk::DropsRetainedQos2) {
+            return;
+        }
         let replaces = self.retained.has(&message.topic);
-        let room = self.retained.set(message, &self.config.limits);
+        if replaces
+            && !clears
+            && message.qos == Qos::AtMostOnce
+            && quirks.has(Quirk::KeepsRetainedOverQos0)
+        {
+            return;
+        }
+        let room = if clears && !replaces && quirks.has(Quirk::RetainsEmpty) {
+            self.retained.put(message, &self.config.limits)
+        } else {
+            self.retained.set(message, &self.config.limits)
+        };
         if !room {
             self.effects.watch.tell(|observer, now| {
                 observer.dropped(now, publisher, message, DropCause::RetainedFull);
@@ -182,17 +205,27 @@ impl Broker {
         self.topics
             .matches(message.topic.as_bytes(), from, &mut found);
         let limits = &self.config.limits;
-        let as_published = self.config.quirks.has(Quirk::RetainFlagToEstablished);
+        let quirks = self.config.quirks;
+        let as_published = quirks.has(Quirk::RetainFlagToEstablished);
+        let never = quirks.has(Quirk::IgnoresRetainAsPublished);
         for (key, grant) in &found.matches {
             let session = &mut self.sessions[*key];
+            // [MQTT311-3.8.4-6] [MQTT5-3.8.4-8]
+            let mut qos = message.qos.min(grant.qos);
+            if qos == Qos::AtLeastOnce && quirks.has(Quirk::RaisesQos1) {
+                qos = grant.qos;
+            }
+            let mut ids = subscription_ids(&found, *key);
+            if quirks.has(Quirk::SendsOneSubscriptionIdentifier) {
+                ids = ids.and_then(|ids| queue::boxed(&ids[..1]));
+            }
             let outgoing = Outgoing {
                 message: Arc::clone(message),
-                // [MQTT311-3.8.4-6] [MQTT5-3.8.4-8]
-                qos: message.qos.min(grant.qos),
+                qos,
                 // To a subscription that exists already. [MQTT311-3.3.1-9]
                 // [MQTT5-3.3.1-12] [MQTT5-3.3.1-13]
-                retain: message.retain && (grant.retain_as_published || as_published),
-                subscription_ids: subscription_ids(&found, *key),
+                retain: message.retain && !never && (grant.retain_as_published || as_published),
+                subscription_ids: ids,
                 group: None,
                 stored: None,
             };

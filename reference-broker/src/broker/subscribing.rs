@@ -2,10 +2,10 @@
 
 use super::Broker;
 use crate::queue::{self, Outgoing};
-use crate::quirks::Quirk;
+use crate::quirks::{Quirk, Quirks};
 use crate::topics::{Grant, SessionKey};
 use crate::wire::{
-    Packet, Properties, Property, Qos, ReasonCode, RetainHandling, SubAck, Subscribe,
+    Packet, PacketId, Properties, Property, Qos, ReasonCode, RetainHandling, SubAck, Subscribe,
     SubscribeCode, Subscription, SubscriptionId, TopicFilter, UnsubAck, Unsubscribe, Version,
 };
 
@@ -25,16 +25,30 @@ impl Broker {
             _ => None,
         });
         // [MQTT311-3.8.4-5], [MQTT311-3.9.3-1]
+        let quirks = self.config.quirks;
         let (codes, known): (Vec<_>, Vec<_>) = subscriptions
             .iter()
-            .map(|one| self.grant(slot, session, one, id))
+            .enumerate()
+            .map(|(at, one)| match at {
+                4.. if quirks.has(Quirk::SubscribesFourFilters) => {
+                    (SubscribeCode::Granted(one.qos), true)
+                }
+                _ => self.grant(slot, session, one, id),
+            })
             .unzip();
+        if let [subscription] = &*subscriptions
+            && known == [true]
+            && subscription.qos == Qos::AtMostOnce
+            && quirks.has(Quirk::OmitsSubackOfRepeat)
+        {
+            return;
+        }
         // [MQTT311-3.8.4-1], [MQTT311-3.8.4-2], [MQTT311-2.3.1-7]
         self.reply(
             slot,
             &Packet::SubAck(SubAck {
-                packet_id,
-                codes: codes.clone(),
+                packet_id: answered_id(packet_id, quirks.has(Quirk::CutsSubackId)),
+                codes: said_codes(&subscriptions, &codes, quirks),
                 properties: Properties::NONE,
             }),
         );
@@ -42,9 +56,9 @@ impl Broker {
         for ((subscription, code), known) in subscriptions.iter().zip(codes).zip(known) {
             let wanted = match subscription.options.retain_handling {
                 // [MQTT5-3.3.1-9] [MQTT5-3.3.1-10] [MQTT5-3.3.1-11]
-                RetainHandling::Send => true,
-                RetainHandling::SendIfNew => !known,
-                RetainHandling::DoNotSend => false,
+                RetainHandling::Send => !(known && quirks.has(Quirk::SendsRetainedOnce)),
+                RetainHandling::SendIfNew => !known || quirks.has(Quirk::IgnoresRetainHandling1),
+                RetainHandling::DoNotSend => quirks.has(Quirk::IgnoresRetainHandling2),
             };
             // None for a share (section 4.8.2).
             let shared = version == Version::V5 && subscription.filter.shared().is_some();
@@ -88,6 +102,12 @@ impl Broker {
             let offered = &self.config.capabilities;
             offered.refuse(wanted, shared.is_some(), id)
         };
+        let quirks = self.config.quirks;
+        if refused == Some(ReasonCode::WildcardSubscriptionsNotSupported)
+            && quirks.has(Quirk::GrantsUnsupportedWildcards)
+        {
+            return (SubscribeCode::Granted(*qos), known);
+        }
         if let Some(code) = refused {
             return (SubscribeCode::Refused(code), known);
         }
@@ -99,7 +119,7 @@ impl Broker {
         let grant = Grant {
             // [MQTT5-3.2.2-10]
             qos: self.config.capabilities.maximum_qos.min(*qos),
-            no_local: options.no_local,
+            no_local: options.no_local && !quirks.has(Quirk::IgnoresNoLocal),
             retain_as_published: options.retain_as_published,
             shared: shared.is_some(),
             id,
@@ -108,7 +128,9 @@ impl Broker {
             let journal = &mut self.effects.journal;
             journal.subscribed(&session.client_id, filter, &grant);
         }
-        self.subscribe_to(filter, key, grant);
+        if !(known && quirks.has(Quirk::KeepsFirstSubscription)) {
+            self.subscribe_to(filter, key, grant);
+        }
         (SubscribeCode::Granted(grant.qos), known)
     }
 
@@ -137,7 +159,13 @@ impl Broker {
     ) {
         let session = &mut self.sessions[key];
         let now = self.effects.watch.now;
-        for message in self.retained.matching(subscription.filter.as_bytes()) {
+        let quirks = self.config.quirks;
+        let most = match quirks.has(Quirk::SendsFirstRetainedOnly) {
+            true => 1,
+            false => usize::MAX,
+        };
+        let matching = self.retained.matching(subscription.filter.as_bytes());
+        for message in matching.into_iter().take(most) {
             if message.has_expired(now) {
                 continue;
             }
@@ -146,7 +174,7 @@ impl Broker {
             let outgoing = Outgoing {
                 message,
                 qos,
-                retain: true,
+                retain: !(qos == Qos::AtLeastOnce && quirks.has(Quirk::SendsRetainedUnmarked)),
                 subscription_ids: queue::boxed(id.as_slice()),
                 group: None,
                 stored: None,
@@ -160,15 +188,35 @@ impl Broker {
     /// are in the session already are still delivered [MQTT311-3.10.4-3]; no
     /// more are added [MQTT311-3.10.4-2].
     pub(super) fn unsubscribe(&mut self, slot: usize, key: SessionKey, unsubscribe: Unsubscribe) {
-        let ended = !self.config.quirks.has(Quirk::ForwardsAfterUnsubscribe);
+        let quirks = self.config.quirks;
         let mut codes = Vec::with_capacity(unsubscribe.filters.len());
-        for filter in &unsubscribe.filters {
+        for (at, filter) in unsubscribe.filters.iter().enumerate() {
+            let ended = !quirks.has(Quirk::ForwardsAfterUnsubscribe)
+                && (at == 0 || !quirks.has(Quirk::UnsubscribesFirstFilter));
             let session = &mut self.sessions[key];
+            let alike = |one: &&TopicFilter| {
+                let (one, filter) = (one.as_bytes(), filter.as_bytes());
+                one.eq_ignore_ascii_case(filter)
+            };
+            let found = match quirks.has(Quirk::UnsubscribesIgnoringCase) {
+                true => session.filters.iter().find(alike).cloned(),
+                false => None,
+            };
+            let filter = found.as_ref().unwrap_or(filter);
             // [MQTT5-3.11.3-1] [MQTT5-3.11.3-2]
             codes.push(match session.filters.contains(filter) {
                 true => ReasonCode::Success,
+                false if quirks.has(Quirk::MisstatesUnknownFilter) => {
+                    ReasonCode::NoMatchingSubscribers
+                }
                 false => ReasonCode::NoSubscriptionExisted,
             });
+            if quirks.has(Quirk::ForgetsInflightOnUnsubscribe) {
+                for mut forgotten in session.inflight.forget_qos1() {
+                    let journal = &mut self.effects.journal;
+                    journal.settled(&session.client_id, &mut forgotten);
+                }
+            }
             if ended && session.filters.remove(filter) {
                 self.topics.remove(filter.as_bytes(), key);
                 self.shares.remove(filter, key);
@@ -178,11 +226,52 @@ impl Broker {
                 }
             }
         }
-        let packet_id = unsubscribe.packet_id;
+        if !codes.contains(&ReasonCode::Success) && quirks.has(Quirk::OmitsUnsubackOfUnknown) {
+            return;
+        }
+        if quirks.has(Quirk::ReversesUnsubackCodes) {
+            codes.reverse();
+        }
+        let packet_id = answered_id(unsubscribe.packet_id, quirks.has(Quirk::CutsUnsubackId));
         let unsuback = UnsubAck {
             codes,
             ..UnsubAck::new(packet_id)
         };
         self.reply(slot, &Packet::UnsubAck(unsuback));
     }
+}
+
+/// The packet identifier of an answer: that of the packet it answers
+/// [MQTT311-3.8.4-2] [MQTT311-3.10.4-4], unless a quirk cuts it.
+fn answered_id(packet_id: PacketId, is_cut: bool) -> PacketId {
+    let cut = PacketId::new(packet_id.get() & 0xff).filter(|_| is_cut);
+    cut.unwrap_or(packet_id)
+}
+
+/// The codes as SUBACK says them: as they are, but for quirks.
+fn said_codes(
+    subscriptions: &[Subscription],
+    codes: &[SubscribeCode],
+    quirks: Quirks,
+) -> Vec<SubscribeCode> {
+    let mut said = codes.to_vec();
+    if quirks.has(Quirk::MergesSubackCodes) {
+        let is_first = |at: usize| {
+            let filter = &subscriptions[at].filter;
+            !subscriptions[..at].iter().any(|one| one.filter == *filter)
+        };
+        let firsts = (0..codes.len()).filter(|at| is_first(*at));
+        said = firsts.map(|at| codes[at]).collect();
+    }
+    if quirks.has(Quirk::ReversesSubackCodes) {
+        said.reverse();
+    }
+    if quirks.has(Quirk::OverstatesGrantedQos) {
+        for code in &mut said {
+            if *code == SubscribeCode::Granted(Qos::AtLeastOnce) {
+                *code = SubscribeCode::Granted(Qos::ExactlyOnce);
+            }
+        }
+    }
+    said
 }

@@ -248,7 +248,18 @@ impl<'a> Raw<'a> {
             0x0b => Value::Number(reader.variable(CUT_SHORT)? as u32),
             // UTF-8 Encoded String
             0x03 | 0x08 | 0x12 | 0x15 | 0x1a | 0x1c | 0x1f => {
-                Value::Bytes(reader.text_bytes(CUT_SHORT)?)
+                let bytes = reader.text_bytes(CUT_SHORT);
+                Value::Bytes(bytes.map_err(|broken| match (id, broken.rule) {
+                    (0x03, "MQTT5-1.5.4-1") => Violation {
+                        rule: "MQTT5-3.3.2-19",
+                        ..broken
+                    },
+                    (0x08, "MQTT5-1.5.4-1") => Violation {
+                        rule: "MQTT5-3.3.2-13",
+                        ..broken
+                    },
+                    _ => broken,
+                })?)
             }
             // Binary Data
             0x09 | 0x16 => Value::Bytes(reader.data(CUT_SHORT)?),

@@ -392,8 +392,8 @@ mod tests {
     )]
     #[case::response_topic_wild(b"\x30\x08\0\x01t\x04\x08\0\x01#", "MQTT5-3.3.2-14", 0x81)]
     #[case::response_topic_empty(b"\x30\x07\0\x01t\x03\x08\0\0", "MQTT5-4.7.3-1", 0x81)]
-    // Also [MQTT5-3.3.2-13], [MQTT5-3.3.2-19].
-    #[case::response_topic_ill_formed(b"\x30\x08\0\x01t\x04\x08\0\x01\xff", "MQTT5-1.5.4-1", 0x81)]
+    #[case::response_topic_ill_formed(b"\x30\x08\0\x01t\x04\x08\0\x01\xff", "MQTT5-3.3.2-13", 0x81)]
+    #[case::content_type_ill_formed(b"\x30\x08\0\x01t\x04\x03\0\x01\xff", "MQTT5-3.3.2-19", 0x81)]
     #[case::content_type_nul(b"\x30\x08\0\x01t\x04\x03\0\x01\0", "MQTT5-1.5.4-2", 0x81)]
     #[case::user_name_ill_formed(b"\x30\x0a\0\x01t\x06\x26\0\x01\xff\0\0", "MQTT5-1.5.7-1", 0x81)]
     #[case::user_value_nul(b"\x30\x0a\0\x01t\x06\x26\0\0\0\x01\0", "MQTT5-1.5.7-1", 0x81)]

@@ -80,8 +80,8 @@ pub(crate) fn decode(mut reader: Reader<'_>) -> Result<Subscribe, Violation> {
     );
     // [MQTT311-3.8.3-1] [MQTT5-3.8.3-1] is what `text` checks.
     const CUT_SHORT: Rule = Rule::malformed(
-        "MQTT311 section 3.8.3",
-        "MQTT5 section 3.8.3",
+        "MQTT311-3.8.3-1",
+        "MQTT5-3.8.3-1",
         "a topic filter is cut short",
     );
     const NO_OPTIONS: Rule = Rule::malformed(
@@ -220,7 +220,7 @@ mod tests {
     #[case::no_id(b"\x82\0", "MQTT311-2.3.1-1")]
     #[case::id_0(b"\x82\x06\0\0\0\x01a\0", "MQTT311-2.3.1-1")]
     #[case::no_filter(b"\x82\x02\0\x01", "MQTT311-3.8.3-3")]
-    #[case::filter_short(b"\x82\x05\0\x01\0\x02a", "MQTT311 section 3.8.3")]
+    #[case::filter_short(b"\x82\x05\0\x01\0\x02a", "MQTT311-3.8.3-1")]
     #[case::no_qos(b"\x82\x05\0\x01\0\x01a", "MQTT311-3.8.3-3")]
     #[case::qos_3(b"\x82\x06\0\x01\0\x01a\x03", "MQTT311-3.8.3-4")]
     #[case::qos_4(b"\x82\x06\0\x01\0\x01a\x04", "MQTT311-3.8.3-4")]
@@ -281,7 +281,7 @@ mod tests {
     #[case::id_0(b"\x82\x07\0\0\0\0\x01a\0", "MQTT5-2.2.1-3", 0x82)]
     #[case::no_properties(b"\x82\x02\0\x01", "MQTT5-2.2.2-1", 0x81)]
     #[case::no_filter(b"\x82\x03\0\x01\0", "MQTT5-3.8.3-2", 0x82)]
-    #[case::filter_short(b"\x82\x06\0\x01\0\0\x02a", "MQTT5 section 3.8.3", 0x81)]
+    #[case::filter_short(b"\x82\x06\0\x01\0\0\x02a", "MQTT5-3.8.3-1", 0x81)]
     #[case::no_options(b"\x82\x06\0\x01\0\0\x01a", "MQTT5-3.8.3-2", 0x81)]
     #[case::qos_3(b"\x82\x07\0\x01\0\0\x01a\x03", "MQTT5 section 3.8.3.1", 0x82)]
     #[case::retain_handling_3(b"\x82\x07\0\x01\0\0\x01a\x30", "MQTT5 section 3.8.3.1", 0x82)]

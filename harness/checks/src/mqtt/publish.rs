@@ -1,0 +1,176 @@
+//! PUBLISH (sections 3.3.1, 3.3.2.1 and 3.3.4 of both versions), and the flags
+//! of PUBREL (section 3.6.1).
+
+use crate::bench::Bench;
+use crate::check::checks;
+use crate::finding::{Finding, Outcome, ensure};
+use crate::packets::{self, data, frame, keeps_session};
+use squall_broker::wire::{Packet, Publish, Qos, ReasonCode};
+
+checks! {
+    "redelivery-has-dup" ["MQTT311-3.3.1-1", "MQTT5-3.3.1-1"] redelivery;
+    "qos-0-has-no-dup" ["MQTT311-3.3.1-2", "MQTT5-3.3.1-2"] qos_0;
+    "first-delivery-has-no-dup" ["MQTT311-3.3.1-3", "MQTT5-3.3.1-3"] first_delivery;
+    "publish-qos-3" ["MQTT311-3.3.1-4", "MQTT5-3.3.1-4"] qos_3;
+    "publish-topic-is-text" ["MQTT311-3.3.2-1", "MQTT5-3.3.2-1"] topic_is_text;
+    "publish-topic-wildcard" ["MQTT311-3.3.2-2", "MQTT5-3.3.2-2"] topic_wildcard;
+    "publish-is-answered" ["MQTT311-3.3.4-1", "MQTT5-3.3.4-1"] is_answered;
+    "pubrel-flags" ["MQTT311-3.6.1-1", "MQTT5-3.6.1-1"] pubrel_flags;
+}
+
+/// Malformed, or not allowed.
+const REFUSED: [ReasonCode; 3] = [
+    ReasonCode::MalformedPacket,
+    ReasonCode::ProtocolError,
+    ReasonCode::TopicNameInvalid,
+];
+
+/// What stands between a PUBLISH's topic and payload when there is nothing.
+fn no_properties(bench: &Bench) -> &'static [u8] {
+    if bench.is_v5() { &[0] } else { &[] }
+}
+
+/// At QoS 1: its PUBACK does not come before the connection is gone.
+async fn redelivery(bench: Bench) -> Outcome {
+    bench.capabilities().await?.need_qos(Qos::AtLeastOnce)?;
+    let topic = bench.topic("t");
+    let mut client = bench.connect_as("client", keeps_session).await?;
+    let mut publisher = bench.connect("publisher").await?;
+    client.subscribe(&topic, Qos::AtLeastOnce).await?;
+    publisher.publishes(&topic, "m", Qos::AtLeastOnce).await?;
+    client.publish().await?;
+    client.vanish().await?;
+    let mut client = bench.connect_as("client", keeps_session).await?;
+    let again = client.message().await?;
+    ensure(again.dup, "DUP 1 on a message that is sent again", "DUP 0")
+}
+
+/// Sent by the broker, whatever was published; and the broker takes none. In 5.0
+/// what it does then is not spelled out, so staying connected is no failure.
+async fn qos_0(bench: Bench) -> Outcome {
+    let most = bench.capabilities().await?.maximum_qos;
+    let topic = bench.topic("t");
+    let mut client = bench.connect("client").await?;
+    let mut publisher = bench.connect("publisher").await?;
+    client.subscribe(&topic, Qos::AtMostOnce).await?;
+    for qos in [Qos::AtMostOnce, Qos::AtLeastOnce, Qos::ExactlyOnce] {
+        if qos <= most {
+            publisher.publishes(&topic, "m", qos).await?;
+            // The decoder takes none with DUP.
+            client.message().await?;
+        }
+    }
+    let body = [&data(&topic), no_properties(&bench), b"m"].concat();
+    publisher.send_bytes(&frame(0x38, &body)).await?;
+    match publisher.closed(&REFUSED).await {
+        Err(Finding::Fail { expected, actual }) if bench.is_v5() => {
+            Err(Finding::NonStrict { expected, actual })
+        }
+        outcome => outcome,
+    }
+}
+
+/// Neither the publisher's DUP shows, nor that the message waited.
+async fn first_delivery(bench: Bench) -> Outcome {
+    bench.capabilities().await?.need_qos(Qos::AtLeastOnce)?;
+    let topic = bench.topic("t");
+    let mut client = bench.connect_as("client", keeps_session).await?;
+    let mut publisher = bench.connect("publisher").await?;
+    client.subscribe(&topic, Qos::AtLeastOnce).await?;
+    let id = publisher.next_id();
+    let repeated = Publish {
+        dup: true,
+        ..packets::publish(&topic, "m", Qos::AtLeastOnce, id)
+    };
+    publisher.send(&Packet::Publish(repeated)).await?;
+    let message = client.message().await?;
+    ensure(!message.dup, "DUP 0, whatever the publisher's was", "DUP 1")?;
+    client.until_ping().await?;
+    client.vanish().await?;
+    publisher.puback(id).await?;
+    publisher.publishes(&topic, "m", Qos::AtLeastOnce).await?;
+    let mut client = bench.connect_as("client", keeps_session).await?;
+    let message = client.message().await?;
+    ensure(
+        !message.dup,
+        "DUP 0 on a message that was not sent before",
+        "DUP 1",
+    )
+}
+
+/// It ends the connection, and nobody gets it.
+async fn qos_3(bench: Bench) -> Outcome {
+    let topic = bench.topic("t");
+    let mut watcher = bench.connect("watcher").await?;
+    watcher.subscribe(&topic, Qos::AtMostOnce).await?;
+    let mut client = bench.connect("client").await?;
+    let body = [&data(&topic), &[0, 1][..], no_properties(&bench), b"m"].concat();
+    client.send_bytes(&frame(0x36, &body)).await?;
+    client.closed(&REFUSED).await?;
+    watcher.until_ping_without(&topic).await
+}
+
+/// One whose length goes beyond the packet, and one that is not UTF-8.
+async fn topic_is_text(bench: Bench) -> Outcome {
+    for body in [&[0, 9, b't'][..], &[0, 2, 0xc3, 0x28, 0]] {
+        let mut client = bench.connect("client").await?;
+        client.send_bytes(&frame(0x30, body)).await?;
+        client.closed(&REFUSED).await?;
+    }
+    Ok(())
+}
+
+async fn topic_wildcard(bench: Bench) -> Outcome {
+    for topic in [bench.topic("+"), bench.topic("a/#")] {
+        let mut client = bench.connect("client").await?;
+        let body = [&data(&topic), no_properties(&bench), b"m"].concat();
+        client.send_bytes(&frame(0x30, &body)).await?;
+        client.closed(&REFUSED).await?;
+    }
+    Ok(())
+}
+
+/// QoS 0 by nothing, 1 by PUBACK, a repeat too, and 2 by PUBREC.
+async fn is_answered(bench: Bench) -> Outcome {
+    let offered = bench.capabilities().await?;
+    let topic = bench.topic("t");
+    let mut client = bench.connect("client").await?;
+    client.publishes(&topic, "m", Qos::AtMostOnce).await?;
+    let answers = client.until_ping().await?;
+    let actual = answers
+        .iter()
+        .map(Packet::name)
+        .collect::<Vec<_>>()
+        .join(", ");
+    ensure(answers.is_empty(), "no answer to QoS 0", actual)?;
+    if offered.maximum_qos >= Qos::AtLeastOnce {
+        for (id, dup) in [(1, false), (2, true)] {
+            let publish = Publish {
+                dup,
+                ..packets::publish(&topic, "m", Qos::AtLeastOnce, id)
+            };
+            client.send(&Packet::Publish(publish)).await?;
+            client.puback(id).await?;
+        }
+    }
+    if offered.maximum_qos >= Qos::ExactlyOnce {
+        let publish = packets::publish(&topic, "m", Qos::ExactlyOnce, 3);
+        client.send(&Packet::Publish(publish)).await?;
+        client.pubrec(3).await?;
+    }
+    Ok(())
+}
+
+/// In the middle of a handshake.
+async fn pubrel_flags(bench: Bench) -> Outcome {
+    bench.capabilities().await?.need_qos(Qos::ExactlyOnce)?;
+    for first in [0x60, 0x63] {
+        let mut client = bench.connect("client").await?;
+        let publish = packets::publish(&bench.topic("t"), "m", Qos::ExactlyOnce, 1);
+        client.send(&Packet::Publish(publish)).await?;
+        client.pubrec(1).await?;
+        client.send_bytes(&frame(first, &[0, 1])).await?;
+        client.closed(&REFUSED).await?;
+    }
+    Ok(())
+}

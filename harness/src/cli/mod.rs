@@ -13,6 +13,7 @@ mod run;
 mod schema;
 mod seeds;
 mod serve;
+mod targets;
 mod trace;
 
 use std::io::IsTerminal as _;
@@ -44,6 +45,8 @@ enum Verb {
     Run(run::Arguments),
     /// Serve the reference broker on TCP, TLS and WebSocket.
     Serve(serve::Arguments),
+    /// List the brokers that can be tested here, or start one of them.
+    Targets(targets::Arguments),
     /// List what the broker can be made to do wrong, with the statement it breaks.
     Quirks,
     /// Hash a password, for the users of a broker.
@@ -85,6 +88,7 @@ fn dispatch(verb: Verb) -> Exit {
     let result = match verb {
         Verb::Run(arguments) => run::run(&arguments, &mut output),
         Verb::Serve(arguments) => serve::run(&arguments, &output),
+        Verb::Targets(arguments) => targets::run(&arguments, &output),
         Verb::Quirks => quirks::run(&output),
         Verb::Password => password::run(&output),
         Verb::List(arguments) => list::run(&arguments, &mut output),

@@ -163,7 +163,7 @@ fn refusal(error: &ServeError) -> Failure {
 
 /// Tells once, when the program is to stop in good order, and ends it at the
 /// second time.
-fn listen_for_interrupts() -> Result<Arc<Notify>, Failure> {
+pub(super) fn listen_for_interrupts() -> Result<Arc<Notify>, Failure> {
     let stop = Arc::new(Notify::new());
     let (told, tell) = (AtomicBool::new(false), Arc::clone(&stop));
     ctrlc::set_handler(move || {

@@ -1,0 +1,5 @@
+//! Brokers under test: mistakes in their files, and instances that leave nothing
+//! behind.
+
+mod diagnostics;
+mod instances;

@@ -38,7 +38,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use squall_broker::{Config, Hub, HubConfig, Server, Upgrade};
+use squall_broker::{Config, Entropy, Hub, HubConfig, Server, Upgrade};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
@@ -84,7 +84,7 @@ pub struct Settings {
     pub hubs: Vec<String>,
     /// The hub.
     pub hub: HubConfig,
-    /// The broker.
+    /// The broker. Its entropy is the system's, whatever is said here.
     pub broker: Config,
     /// The passwords of users whose password is
     /// [`Checked`](squall_broker::Password::Checked).
@@ -134,6 +134,9 @@ pub enum ServeError {
         /// Why not.
         source: io::Error,
     },
+    /// A system without randomness.
+    #[error("the system has no randomness to give: {0}")]
+    Entropy(String),
     /// A certificate that cannot be made.
     #[error("cannot make a certificate: {0}")]
     Tls(#[from] TlsError),
@@ -232,8 +235,8 @@ impl Listening {
     /// [`Limits::linger`](squall_broker::Limits::linger) allows.
     ///
     /// # Errors
-    /// When the store cannot be read, or fails while it is used. Then nothing
-    /// that was not stored has been acknowledged.
+    /// When the system has no randomness, or the store cannot be read, or fails
+    /// while it is used. Then nothing that was not stored has been acknowledged.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<Served, ServeError> {
         let Self {
             settings,
@@ -246,7 +249,11 @@ impl Listening {
         let quirks = settings.broker.quirks;
         let sockets = settings.sockets.clamp(1, Semaphore::MAX_PERMITS);
         let (stopping, stopped) = watch::channel(false);
-        let (log, config) = (Some(Box::new(Log) as Box<_>), settings.broker);
+        let log = Some(Box::new(Log) as Box<_>);
+        let config = Config {
+            entropy: entropy()?,
+            ..settings.broker
+        };
         let connect_timeout = config.limits.connect_timeout;
         let (server, mut storing) = match store {
             None => (Server::new(config, log), None),
@@ -328,6 +335,13 @@ impl Listening {
             }),
         }
     }
+}
+
+/// What nobody can guess, for this start.
+fn entropy() -> Result<Entropy, ServeError> {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).map_err(|error| ServeError::Entropy(error.to_string()))?;
+    Ok(Entropy::new(secret))
 }
 
 /// Waits until the store fails, if there is one.

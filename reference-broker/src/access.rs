@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::connection::ConnId;
+use crate::scram::ScramKeys;
 use crate::wire::{Connect, ReasonCode, TopicFilter, TopicName, levels};
 
 /// Who may connect, and which topics are closed. By default everybody may do
@@ -44,6 +45,9 @@ impl Default for Access {
 pub struct User {
     /// How its password is checked.
     pub password: Password,
+    /// With which it may show instead that it knows its password, without saying
+    /// it: the method `SCRAM-SHA-256` of MQTT 5.0.
+    pub scram: Option<ScramKeys>,
     /// What it may do.
     pub rights: Rights,
 }
@@ -88,6 +92,14 @@ impl Rights {
     }
 }
 
+/// Who a client has shown to be, and what it may do.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Identity {
+    /// The user, if there are any and it is one.
+    pub(crate) user: Option<Arc<str>>,
+    pub(crate) rights: Rights,
+}
+
 /// A password to be checked by whoever runs the broker.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Check {
@@ -102,7 +114,7 @@ pub struct Check {
 /// What becomes of a CONNECT.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Verdict {
-    Admitted(Rights),
+    Admitted(Identity),
     /// It depends on the password, which is checked elsewhere.
     Check,
     Refused(ReasonCode),
@@ -111,7 +123,10 @@ pub(crate) enum Verdict {
 impl Access {
     pub(crate) fn connect(&self, connect: &Connect) -> Verdict {
         let anonymous = || match &self.anonymous {
-            Some(rights) => Verdict::Admitted(rights.clone()),
+            Some(rights) => Verdict::Admitted(Identity {
+                user: None,
+                rights: rights.clone(),
+            }),
             None => Verdict::Refused(ReasonCode::NotAuthorized),
         };
         let Some(user_name) = &connect.user_name else {
@@ -123,7 +138,7 @@ impl Access {
         match (self.users.get(user_name.as_str()), &connect.password) {
             (Some(user), Some(given)) => match &user.password {
                 Password::Known(password) if given == password => {
-                    Verdict::Admitted(user.rights.clone())
+                    Verdict::Admitted(self.identity(user_name.as_str()))
                 }
                 Password::Known(_) => Verdict::Refused(ReasonCode::BadUserNameOrPassword),
                 Password::Checked => Verdict::Check,
@@ -132,14 +147,23 @@ impl Access {
         }
     }
 
-    /// What a client may do whose password was checked elsewhere.
-    pub(crate) fn rights_of(&self, connect: &Connect) -> Rights {
-        connect
-            .user_name
-            .as_ref()
-            .and_then(|name| self.users.get(name.as_str()))
-            .map(|user| user.rights.clone())
-            .unwrap_or_default()
+    /// Who a client is that has shown to be this user.
+    pub(crate) fn identity(&self, user_name: &str) -> Identity {
+        let user = self.users.get(user_name);
+        Identity {
+            user: Some(user_name.into()),
+            rights: user.map(|user| user.rights.clone()).unwrap_or_default(),
+        }
+    }
+
+    /// Whether there is somebody who may come by SCRAM.
+    pub(crate) fn has_scram(&self) -> bool {
+        self.users.values().any(|user| user.scram.is_some())
+    }
+
+    /// What a user may come with.
+    pub(crate) fn scram_keys(&self, user_name: &str) -> Option<ScramKeys> {
+        self.users.get(user_name)?.scram.clone()
     }
 
     pub(crate) fn may_publish(&self, rights: &Rights, topic: &TopicName) -> bool {

@@ -23,11 +23,14 @@
 //! ```
 
 mod admission;
+mod authentication;
 mod closing;
 mod exchange;
 mod recovery;
 mod routing;
 mod subscribing;
+
+pub(crate) use authentication::Authentication;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -41,6 +44,7 @@ use crate::capabilities::Capabilities;
 use crate::connection::{ConnId, Connection, Phase};
 use crate::deadlines::Deadlines;
 use crate::effects::Effects;
+use crate::entropy::Entropy;
 use crate::journal::Journal;
 use crate::limits::Limits;
 use crate::observer::{CloseReason, Observer, Watch};
@@ -49,7 +53,7 @@ use crate::retained::Retained;
 use crate::session::Session;
 use crate::shares::Shares;
 use crate::topics::{Found, SessionKey, Topics};
-use crate::wire::{Packet, ReasonCode, Rule, WireError};
+use crate::wire::{Packet, ReasonCode, Rule, Version, WireError};
 
 /// What a broker is set up with.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -60,6 +64,8 @@ pub struct Config {
     pub access: Access,
     /// What it offers to clients of 5.0.
     pub capabilities: Capabilities,
+    /// What it draws nonces and client identifiers from.
+    pub entropy: Entropy,
     /// What it is to do wrong.
     pub quirks: Quirks,
 }
@@ -69,8 +75,10 @@ pub struct Config {
 pub enum Input {
     /// A packet came.
     Packet(ConnId, Packet),
-    /// Something came that is not a packet; nothing more will be decoded.
-    Malformed(ConnId, WireError),
+    /// Something came that is not a packet; nothing more will be decoded. The
+    /// version is that of the decoder, which a CONNECT may have chosen that is
+    /// malformed further on.
+    Malformed(ConnId, Version, WireError),
     /// The stream accepted this many of the bytes taken from
     /// [`Broker::take_output`].
     Written(ConnId, usize),
@@ -102,7 +110,7 @@ pub enum Transmit {
     Abort,
 }
 
-/// A server of MQTT 3.1.1 and 5.0 without I/O, clock or randomness.
+/// A server of MQTT 3.1.1 and 5.0 without I/O, clock or randomness of its own.
 pub struct Broker {
     config: Config,
     connections: Slab<Connection>,
@@ -112,7 +120,8 @@ pub struct Broker {
     sessions: Slab<Session>,
     /// Sessions by client identifier [MQTT311-3.1.3-2].
     by_client: FxHashMap<Arc<str>, SessionKey>,
-    assigned_ids: u64,
+    /// How often its entropy was drawn from.
+    draws: u64,
     topics: Topics,
     shares: Shares,
     retained: Retained,
@@ -150,7 +159,7 @@ impl Broker {
             connected: 0,
             sessions: Slab::new(),
             by_client: FxHashMap::default(),
-            assigned_ids: 0,
+            draws: 0,
             topics: Topics::default(),
             shares: Shares::default(),
             retained: Retained::default(),
@@ -208,9 +217,9 @@ impl Broker {
                     self.packet(conn.slot(), packet);
                 }
             }
-            Input::Malformed(conn, error) => {
+            Input::Malformed(conn, version, error) => {
                 if self.is_open(conn) {
-                    self.malformed(conn.slot(), error);
+                    self.malformed(conn.slot(), version, error);
                 }
             }
             Input::Written(conn, bytes) => self.written(conn, bytes),
@@ -255,16 +264,14 @@ impl Broker {
             .get(conn.slot())
             .filter(|one| one.id == conn);
         match connection.map(|connection| (connection.phase, connection)) {
-            Some((Phase::AwaitingConnect | Phase::Checking | Phase::Connected(_), connection)) => {
-                Transmit::Open {
-                    may_read: connection.may_read(&self.config.limits),
-                }
-            }
+            Some((_, connection)) if connection.is_open() => Transmit::Open {
+                may_read: connection.may_read(&self.config.limits),
+            },
             Some((Phase::Finishing, connection)) if connection.awaits_store() => {
                 Transmit::Open { may_read: false }
             }
             Some((Phase::Finishing, _)) => Transmit::Finish,
-            Some((Phase::Aborted, _)) | None => Transmit::Abort,
+            _ => Transmit::Abort,
         }
     }
 
@@ -308,6 +315,7 @@ impl Broker {
                 self.connect(slot, *connect);
                 Ok(())
             }
+            (Phase::Authenticating, packet) => self.authenticating_packet(slot, packet),
             (Phase::Connected(_), Packet::Connect(_)) => Err(SECOND_CONNECT),
             (Phase::Connected(session), packet) => self.connected_packet(slot, session, packet),
             (_, packet) => Err(not_connected(&packet)),
@@ -341,13 +349,7 @@ impl Broker {
                 }
             }
             Packet::Disconnect(disconnect) => return self.disconnect(slot, session, &disconnect),
-            Packet::Auth(_) => {
-                return Err(Rule::protocol(
-                    "MQTT311-4.8.0-1",
-                    "MQTT5-4.12.0-7",
-                    "AUTH without an authentication method in the CONNECT",
-                ));
-            }
+            Packet::Auth(auth) => return self.authenticate_again(slot, &auth),
             Packet::Connect(_)
             | Packet::ConnAck(_)
             | Packet::SubAck(_)
@@ -363,8 +365,11 @@ impl Broker {
         Ok(())
     }
 
-    fn malformed(&mut self, slot: usize, error: WireError) {
+    fn malformed(&mut self, slot: usize, version: Version, error: WireError) {
         let awaiting = self.connections[slot].phase == Phase::AwaitingConnect;
+        if awaiting {
+            self.connections[slot].version = version;
+        }
         let error = match error {
             WireError::UnsupportedProtocolLevel(_) if awaiting => {
                 // [MQTT311-3.1.2-2]
@@ -376,9 +381,15 @@ impl Broker {
             }
             error => error,
         };
-        // Of a CONNECT that is not one, nothing is acknowledged.
+        // Of a CONNECT of 3.1.1 that is not one, nothing is acknowledged.
         // [MQTT311-3.1.4-1]
         self.close(slot, CloseReason::Wire(error));
+    }
+
+    /// 32 bytes that nobody can guess who does not know the entropy.
+    fn draw(&mut self) -> [u8; 32] {
+        self.draws += 1;
+        self.config.entropy.draw(self.draws)
     }
 
     fn reply(&mut self, slot: usize, packet: &Packet) {
@@ -432,7 +443,7 @@ impl Broker {
         while let Some(slot) = self.deadlines.due(now) {
             let connection = &mut self.connections[slot];
             match (connection.phase, connection.silence_max) {
-                (Phase::AwaitingConnect | Phase::Checking, _) => {
+                (Phase::AwaitingConnect | Phase::Checking | Phase::Authenticating, _) => {
                     self.close(slot, CloseReason::ConnectTimeout)
                 }
                 (Phase::Connected(_), Some(silence_max)) => {

@@ -3,10 +3,12 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access::Rights;
 use crate::aliases::Aliases;
+use crate::broker::Authentication;
 use crate::effects::Effects;
 use crate::limits::Limits;
 use crate::message::Message;
@@ -56,6 +58,8 @@ pub(crate) enum Phase {
     AwaitingConnect,
     /// Its CONNECT came, and its password is being checked elsewhere.
     Checking,
+    /// Its CONNECT came, and it is showing who it is, by AUTH.
+    Authenticating,
     /// Accepted, and attached to this session.
     Connected(SessionKey),
     /// Ended; what is in its buffer is still to be written.
@@ -97,6 +101,10 @@ pub(crate) struct Connection {
     pub(crate) rights: Rights,
     pub(crate) terms: Terms,
     pub(crate) aliases: Aliases,
+    /// The user it has shown to be.
+    pub(crate) user: Option<Arc<str>>,
+    /// Its way of showing so, if it is not a password.
+    pub(crate) authentication: Option<Box<Authentication>>,
     /// What came while its password is being checked.
     pub(crate) held: Option<Box<Held>>,
 }
@@ -138,6 +146,8 @@ impl Connection {
             rights: Rights::default(),
             terms: Terms::default(),
             aliases: Aliases::default(),
+            user: None,
+            authentication: None,
             held: None,
         }
     }
@@ -145,7 +155,7 @@ impl Connection {
     pub(crate) fn is_open(&self) -> bool {
         matches!(
             self.phase,
-            Phase::AwaitingConnect | Phase::Checking | Phase::Connected(_)
+            Phase::AwaitingConnect | Phase::Checking | Phase::Authenticating | Phase::Connected(_)
         )
     }
 

@@ -3,8 +3,8 @@
 //! Three layers, each usable alone:
 //! - [`wire`]: the codec. An error names the statement of the specification
 //!   that was broken.
-//! - [`Broker`]: the protocol without I/O. Time is an argument, randomness is
-//!   not used, and the same inputs give the same outputs on every machine.
+//! - [`Broker`]: the protocol without I/O. Time is an argument, so is what must
+//!   not be guessed, and the same inputs give the same outputs on every machine.
 //! - [`Server`]: a thin shim that serves any `AsyncRead + AsyncWrite` stream,
 //!   and [`MqttWebSocket`], which makes such a stream of a WebSocket.
 //!
@@ -22,6 +22,7 @@ mod capabilities;
 mod connection;
 mod deadlines;
 mod effects;
+mod entropy;
 mod entry;
 mod inflight;
 mod journal;
@@ -31,6 +32,7 @@ mod observer;
 mod queue;
 mod quirks;
 mod retained;
+mod scram;
 mod serve;
 mod session;
 mod shares;
@@ -45,10 +47,12 @@ pub use access::{Access, Check, Password, Rights, User};
 pub use broker::{Broker, Config, Input, Transmit};
 pub use capabilities::Capabilities;
 pub use connection::ConnId;
+pub use entropy::Entropy;
 pub use limits::{Limits, QueueFull};
 pub use message::{Expiry, Message};
 pub use observer::{CloseReason, DropCause, Observer, SessionEvent};
 pub use quirks::{Quirk, Quirks};
+pub use scram::{NotScramKeys, ScramKeys};
 pub use serve::{Serve, Server};
 pub use store::{Batch, Change, CorruptEntry, Store, Syncing};
 pub use websocket::{

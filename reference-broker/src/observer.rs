@@ -65,6 +65,10 @@ pub enum CloseReason {
     /// The CONNECT was refused with this return code.
     #[error("refused with {0:?}")]
     Refused(ReasonCode),
+    /// The client was connected, began to authenticate again, and failed
+    /// `[MQTT5-4.12.1-2]`.
+    #[error("could not show again who it is [MQTT5-4.12.1-2]")]
+    NotShownAgain,
     /// The client wanted what the server does not offer, or more of it
     /// ([`Capabilities`](crate::Capabilities)).
     #[error("ended with {0:?}")]

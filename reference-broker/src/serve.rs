@@ -447,7 +447,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Serve<S> {
                     Ok(None) => break,
                     Err(error) => {
                         input = &[];
-                        Input::Malformed(id, error)
+                        Input::Malformed(id, decoder.version(), error)
                     }
                 };
                 core.broker.handle(now, input);

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::wire::{Connect, Property, Version};
+use crate::wire::{Connect, Property, Text, Version};
 
 /// The interval that means for ever (section 3.1.2.11.2).
 const FOR_EVER_S: u32 = u32::MAX;
@@ -18,8 +18,8 @@ pub(crate) struct Terms {
     pub(crate) topic_alias_maximum: u16,
     /// How long its session is to be kept; `None` for ever.
     pub(crate) session_expiry: Option<Duration>,
-    /// Whether it names an authentication method.
-    pub(crate) authenticates: bool,
+    /// The authentication method that it names.
+    pub(crate) method: Option<Text>,
 }
 
 impl Terms {
@@ -40,7 +40,7 @@ impl Terms {
                 Property::SessionExpiryInterval(seconds) => {
                     terms.session_expiry = session_expiry(seconds);
                 }
-                Property::AuthenticationMethod(_) => terms.authenticates = true,
+                Property::AuthenticationMethod(method) => terms.method = Some(method),
                 _ => {}
             }
         }
@@ -55,7 +55,7 @@ impl Default for Terms {
             packet_bytes_max: usize::MAX,
             topic_alias_maximum: 0,
             session_expiry: Some(Duration::ZERO),
-            authenticates: false,
+            method: None,
         }
     }
 }

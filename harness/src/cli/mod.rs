@@ -51,7 +51,7 @@ enum Verb {
     Quirks,
     /// Hash a password, for the users of a broker.
     #[command(after_help = password::EXAMPLE)]
-    Password,
+    Password(password::Arguments),
     /// List the scenarios of a directory.
     List(list::Arguments),
     /// Print the JSON Schema of the scenario language, for editors.
@@ -90,7 +90,7 @@ fn dispatch(verb: Verb) -> Exit {
         Verb::Serve(arguments) => serve::run(&arguments, &output),
         Verb::Targets(arguments) => targets::run(&arguments, &output),
         Verb::Quirks => quirks::run(&output),
-        Verb::Password => password::run(&output),
+        Verb::Password(arguments) => password::run(&arguments, &output),
         Verb::List(arguments) => list::run(&arguments, &mut output),
         Verb::Schema => schema::run(&mut output),
         Verb::Trace(arguments) => trace::run(&arguments, &mut output),

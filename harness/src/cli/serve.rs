@@ -155,9 +155,10 @@ fn refusal(error: &ServeError) -> Failure {
         ServeError::Open(open) if open.is_in_use() => {
             Failure::Environment(format!("{error}; is another broker using it?"))
         }
-        ServeError::Open(_) | ServeError::Store { .. } | ServeError::Tls(_) => {
-            Failure::Environment(error.to_string())
-        }
+        ServeError::Open(_)
+        | ServeError::Store { .. }
+        | ServeError::Entropy(_)
+        | ServeError::Tls(_) => Failure::Environment(error.to_string()),
     }
 }
 

@@ -383,14 +383,17 @@ impl Resolver<'_> {
         access.deny_publish = self.filters(table.deny_publish)?;
         access.deny_subscribe = self.filters(table.deny_subscribe)?;
         for user in users {
+            let mut scram = None;
             let password = match (user.password, user.password_hash) {
                 (Some(password), None) => Password::Known(password.into_bytes().into()),
                 (None, Some(hash)) => {
                     let hash: PasswordHash = hash.value.parse().map_err(|error| {
                         let what = format!("not a hashed password: {error}");
-                        let help = "`squall password` hashes one: $argon2id$v=19$…";
+                        let help =
+                            "`squall password` hashes one: $argon2id$v=19$… or SCRAM-SHA-256$…";
                         self.error(&hash.span, what, "not a hash", help)
                     })?;
+                    scram = hash.scram_keys().cloned();
                     settings.passwords.insert(user.name.value.clone(), hash);
                     Password::Checked
                 }
@@ -401,9 +404,14 @@ impl Resolver<'_> {
                 }
             };
             let rights = self.rights(user.publish, user.subscribe)?;
-            let twin = access
-                .users
-                .insert(user.name.value.clone(), User { password, rights });
+            let twin = access.users.insert(
+                user.name.value.clone(),
+                User {
+                    password,
+                    scram,
+                    rights,
+                },
+            );
             if twin.is_some() {
                 let what = format!("there are two users `{}`", user.name.value);
                 let help = "give each a name of its own";

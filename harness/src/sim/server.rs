@@ -11,10 +11,12 @@ use super::disk::Disk;
 use super::world::{Plan, first_end, surface};
 use crate::faults::Action;
 use crate::net::{Clock, Life, MQTT_PORT, Nanos, Nic, Power, TcpListener, address};
+use crate::random;
 use crate::scenario::BrokerSettings;
 use crate::trace::ServerRecorder;
 use parking_lot::Mutex;
-use squall_broker::{Config, Server};
+use rand::Rng as _;
+use squall_broker::{Config, Entropy, Server};
 use std::future::Future;
 use std::io;
 use std::net::SocketAddrV4;
@@ -216,7 +218,11 @@ impl ServerPlan {
         };
         // A task each, so that one that wakes does not poll the others.
         let mut tasks = JoinSet::new();
-        let config = self.config.clone();
+        let mut config = self.config.clone();
+        let mut secret = [0; 32];
+        // Each start has its own.
+        random::stream(self.plan.seed, "broker entropy", clock.now()).fill_bytes(&mut secret);
+        config.entropy = Entropy::new(secret);
         let server = match &self.disk {
             None => Server::new(config, Some(Box::new(observer))),
             Some(disk) => {

@@ -152,9 +152,15 @@ fn quirks_are_listed_and_asked_for_by_name() {
 
 #[test]
 fn a_password_is_hashed() {
-    for (line, right) in [("open sesame\n", true), ("open barley", false)] {
+    let lines = [
+        (&["password"][..], "open sesame\n", true),
+        (&["password"], "open barley", false),
+        (&["password", "--scram"], "open sesame\n", true),
+        (&["password", "--scram"], "open barley", false),
+    ];
+    for (arguments, line, right) in lines {
         let mut child = Command::new(env!("CARGO_BIN_EXE_squall"))
-            .arg("password")
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -166,6 +172,7 @@ fn a_password_is_hashed() {
         let hash = String::from_utf8(output.stdout).expect("text");
         let hash: squall::serve::PasswordHash = hash.trim_end().parse().expect("a hash");
         assert_eq!(hash.verifies(b"open sesame"), right);
+        assert_eq!(hash.scram_keys().is_some(), arguments.len() == 2);
     }
 }
 

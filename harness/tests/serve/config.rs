@@ -145,6 +145,7 @@ fn with_users_whoever_names_none_is_refused_unless_the_file_says_otherwise() {
 #[case::not_a_filter("valley/+/temperature", "valley/#/temperature")]
 #[case::not_a_filter_in_deny("[\"secret/#\"]\ndeny", "[\"secret#\"]\ndeny")]
 #[case::not_a_hash("$argon2id$v=19", "$2b$12")]
+#[case::not_scram("$argon2id$v=19", "SCRAM-SHA-256$4096")]
 #[case::half_a_hash(
     "$i0B7gtwp0xkH8UYeZT5pWQ$9MK0JCdEngzGlGYJFwNLSjztHqVDe5ZfOU6NARJtQZs",
     "$c29"

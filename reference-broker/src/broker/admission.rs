@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Broker, Config};
-use crate::access::{Check, Rights, Verdict};
+use super::{Broker, Config, authentication};
+use crate::access::{Check, Identity, Verdict};
 use crate::connection::{ConnId, Held, Phase};
 use crate::observer::{CloseReason, SessionEvent};
 use crate::quirks::Quirk;
@@ -20,8 +20,11 @@ impl Broker {
         let connection = &mut self.connections[slot];
         connection.version = connect.version;
         connection.terms = Terms::of(&connect);
+        if let Some(method) = connection.terms.method.clone() {
+            return self.authenticate(slot, connect, method);
+        }
         match self.config.access.connect(&connect) {
-            Verdict::Admitted(rights) => self.authenticated(slot, connect, rights),
+            Verdict::Admitted(identity) => self.authenticated(slot, connect, identity),
             Verdict::Refused(code) => self.refuse(slot, code),
             Verdict::Check => {
                 let connection = &mut self.connections[slot];
@@ -75,8 +78,9 @@ impl Broker {
         if !right {
             return self.refuse(slot, ReasonCode::BadUserNameOrPassword);
         }
-        let rights = self.config.access.rights_of(&held.connect);
-        self.authenticated(slot, held.connect, rights);
+        let user_name = held.connect.user_name.as_ref().map_or("", Text::as_str);
+        let identity = self.config.access.identity(user_name);
+        self.authenticated(slot, held.connect, identity);
         for packet in held.packets {
             if self.is_open(conn) {
                 self.act(slot, packet);
@@ -86,9 +90,13 @@ impl Broker {
         self.connections[slot].wake(&mut self.effects.woken);
     }
 
-    fn authenticated(&mut self, slot: usize, connect: Connect, rights: Rights) {
-        self.connections[slot].rights = rights;
-        let client_id = match self.admit(slot, &connect) {
+    /// Accepts a client that has shown who it is, or need not, if there is room
+    /// for it.
+    pub(super) fn authenticated(&mut self, slot: usize, connect: Connect, identity: Identity) {
+        let connection = &mut self.connections[slot];
+        connection.rights = identity.rights;
+        connection.user = identity.user;
+        let client_id = match self.admit(&connect) {
             Ok(client_id) => client_id,
             Err(code) => return self.refuse(slot, code),
         };
@@ -129,7 +137,7 @@ impl Broker {
 
     /// What a client of 5.0 is told when it is accepted (section 3.2.2.3).
     fn connack_properties(
-        &self,
+        &mut self,
         slot: usize,
         connect: &Connect,
         client_id: &str,
@@ -142,6 +150,7 @@ impl Broker {
         let expiry = (expiry != asked).then(|| terms::session_expiry_interval(expiry));
         // [MQTT5-3.1.3-7] [MQTT5-3.2.2-16]
         let assigned = connect.client_id.is_empty();
+        let shown = authentication::shown(&mut self.connections[slot]);
         let assigned = assigned
             .then(|| Text::new(client_id.to_owned()).ok())
             .flatten();
@@ -154,11 +163,12 @@ impl Broker {
             .into_iter()
             .chain(assigned.map(Property::AssignedClientIdentifier))
             .chain(capabilities.announce(limits))
+            .chain(shown)
             .collect()
     }
 
     /// Whether the client may connect, and the identifier it does so with.
-    fn admit(&mut self, slot: usize, connect: &Connect) -> Result<Arc<str>, ReasonCode> {
+    fn admit(&mut self, connect: &Connect) -> Result<Arc<str>, ReasonCode> {
         let limits = &self.config.limits;
         let given = &connect.client_id;
         if given.as_bytes().len() > limits.client_id_bytes.max(23) {
@@ -169,10 +179,6 @@ impl Broker {
         if given.is_empty() && !connect.clean_session && v3_1_1 {
             // [MQTT311-3.1.3-7], [MQTT311-3.1.3-8]
             return Err(ReasonCode::ClientIdentifierNotValid);
-        }
-        if self.connections[slot].terms.authenticates {
-            // [MQTT5-4.12.0-1]
-            return Err(ReasonCode::BadAuthenticationMethod);
         }
         let capabilities = &self.config.capabilities;
         if let Some(will) = &connect.will {
@@ -199,11 +205,12 @@ impl Broker {
         })
     }
 
-    /// An identifier that nobody uses [MQTT311-3.1.3-6].
+    /// An identifier that nobody uses [MQTT311-3.1.3-6], or could guess.
     fn assign_id(&mut self) -> Arc<str> {
         loop {
-            self.assigned_ids += 1;
-            let id = format!("assigned-{}", self.assigned_ids);
+            let [a, b, c, d, e, f, g, h, ..] = self.draw();
+            let number = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+            let id = format!("assigned-{number:016x}");
             if !self.by_client.contains_key(id.as_str()) {
                 return id.into();
             }

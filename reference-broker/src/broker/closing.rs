@@ -72,7 +72,7 @@ impl Broker {
         }
         let connection = &mut self.connections[slot];
         let session = match connection.phase {
-            Phase::AwaitingConnect | Phase::Checking => None,
+            Phase::AwaitingConnect | Phase::Checking | Phase::Authenticating => None,
             Phase::Connected(session) => Some(session),
             Phase::Finishing | Phase::Aborted => return,
         };
@@ -102,12 +102,18 @@ impl Broker {
         if unheard {
             connection.discard_output();
         }
-        let farewell = farewell(&reason, connection.version).filter(|_| session.is_some());
+        let farewell = farewell(&reason, connection.version, session.is_some());
         if let Some(code) = farewell {
             let most = connection.terms.packet_bytes_max;
             let properties = in_words(&reason, most);
-            let disconnect = Packet::Disconnect(Disconnect { code, properties });
-            connection.reply(&disconnect, &mut self.effects);
+            let packet = match session {
+                Some(_) => Packet::Disconnect(Disconnect { code, properties }),
+                None => Packet::ConnAck(ConnAck {
+                    properties,
+                    ..ConnAck::refused(code)
+                }),
+            };
+            connection.reply(&packet, &mut self.effects);
         }
         let finish = !unheard || farewell.is_some();
         let at = self
@@ -221,10 +227,10 @@ impl Broker {
 }
 
 /// What is wrong with what a client sent, and which statement says so: in words,
-/// if the client takes a packet of that size [MQTT5-3.14.2-3].
+/// if the client takes a packet of that size [MQTT5-3.14.2-3] [MQTT5-3.2.2-19].
 fn in_words(reason: &CloseReason, packet_bytes_max: usize) -> Properties {
-    /// Type, remaining length and reason code.
-    const AROUND: usize = 6;
+    /// Type, remaining length, flags and reason code.
+    const AROUND: usize = 7;
     let CloseReason::Wire(error) = reason else {
         return Properties::NONE;
     };
@@ -237,19 +243,23 @@ fn in_words(reason: &CloseReason, packet_bytes_max: usize) -> Properties {
     }
 }
 
-/// What a client of 5.0 is told in DISCONNECT when the server ends its
-/// connection; not before it is connected [MQTT5-3.14.0-1].
-fn farewell(reason: &CloseReason, version: Version) -> Option<ReasonCode> {
+/// What a client of 5.0 is told when the server ends its connection: in
+/// DISCONNECT, or, before it is connected [MQTT5-3.14.0-1], in CONNACK, and then
+/// only what is wrong with its packets [MQTT5-3.1.4-1].
+fn farewell(reason: &CloseReason, version: Version, connected: bool) -> Option<ReasonCode> {
     if version == Version::V3_1_1 {
         return None;
     }
     match reason {
         CloseReason::Wire(error) => Some(error.code()),
+        _ if !connected => None,
         CloseReason::KeepAliveExpired => Some(ReasonCode::KeepAliveTimeout),
         // [MQTT5-3.1.4-3]
         CloseReason::TakenOver => Some(ReasonCode::SessionTakenOver),
         CloseReason::Stopping => Some(ReasonCode::ServerShuttingDown),
         CloseReason::Unsupported(code) => Some(*code),
+        // [MQTT5-4.12.1-2]
+        CloseReason::NotShownAgain => Some(ReasonCode::NotAuthorized),
         CloseReason::Disconnect
         | CloseReason::DisconnectWithReason(_)
         | CloseReason::PeerClosed

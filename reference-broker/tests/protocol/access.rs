@@ -13,7 +13,11 @@ fn filters(filters: &[&'static str]) -> Option<Vec<TopicFilter>> {
 }
 
 fn user(password: Password, rights: Rights) -> User {
-    User { password, rights }
+    User {
+        password,
+        scram: None,
+        rights,
+    }
 }
 
 /// `reader` may only read `public/#`, `writer` only write it, and only publish

@@ -5,7 +5,7 @@ use crate::world::{World, clean, persistent, publish, refusal, seconds, suback, 
 use bytes::Bytes;
 use rstest::rstest;
 use squall_broker::wire::{Connect, Packet, ReasonCode};
-use squall_broker::{Access, CloseReason, Config, Password, Rights, User};
+use squall_broker::{Access, CloseReason, Config, Entropy, Password, Rights, User};
 use std::time::Duration;
 
 /// [MQTT311-3.1.4-4] [MQTT311-3.2.2-3] [MQTT311-3.1.3-5] [MQTT311-7.1.1-1]
@@ -57,8 +57,17 @@ fn an_empty_identifier_needs_a_clean_session() {
 /// [MQTT311-3.1.3-6]
 #[test]
 fn an_empty_identifier_is_replaced_by_a_unique_one() {
+    // Entropy that is the same draws the same.
     let mut world = World::new();
-    let squatter = world.clean("assigned-2");
+    let drawn = [(); 3].map(|()| {
+        world.clean("");
+        world
+            .seen(|seen| seen.sessions.last().cloned())
+            .expect("one")
+    });
+    let [first, second, third] = &drawn;
+    let mut world = World::new();
+    let squatter = world.clean(second.trim_end_matches(" created"));
     let conns = [world.clean(""), world.clean(""), world.clean("")];
     for conn in conns {
         world.subscribed(conn, "t", 0);
@@ -68,12 +77,18 @@ fn an_empty_identifier_is_replaced_by_a_unique_one() {
         world.expect(conn, &[publish("t", "hi", 0, 1)]);
     }
     world.expect(squatter, &[]);
-    let created = [
-        "assigned-2 created",
-        "assigned-1 created",
-        "assigned-3 created",
-    ];
-    world.seen(|seen| assert_eq!(seen.sessions[..3], created));
+    world.seen(|seen| {
+        assert_eq!(
+            [&seen.sessions[0], &seen.sessions[1], &seen.sessions[2]],
+            [second, first, third]
+        )
+    });
+    let mut world = World::with(Config {
+        entropy: Entropy::new([1; 32]),
+        ..Config::default()
+    });
+    world.clean("");
+    world.seen(|seen| assert_ne!(seen.sessions[0], *first));
 }
 
 /// [MQTT311-3.1.3-9]
@@ -103,6 +118,7 @@ fn users_are_checked(
 ) {
     let user = User {
         password: Password::Known(Bytes::from_static(b"right")),
+        scram: None,
         rights: Rights::default(),
     };
     let access = Access {

@@ -3,8 +3,8 @@
 use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
-use super::{connect, connect_with, kept, list};
-use crate::world::{World, clean, refusal, seconds, text, will};
+use super::{connect, kept, list};
+use crate::world::{World, clean, refusal, seconds, will};
 use rstest::rstest;
 use squall_broker::wire::{Connect, Packet, Property, Qos, ReasonCode};
 use squall_broker::{Capabilities, CloseReason, Config};
@@ -77,18 +77,12 @@ fn an_identifier_is_assigned_and_told() {
     assert_eq!(assigned(connack), None);
 }
 
-/// [MQTT5-3.2.2-12] [MQTT5-3.2.2-13] [MQTT5-3.2.2-7] [MQTT5-4.12.0-1]
+/// [MQTT5-3.2.2-12] [MQTT5-3.2.2-13] [MQTT5-3.2.2-7]
 #[rstest]
-#[case::qos(will("w", "", 2, false), None, ReasonCode::QosNotSupported)]
-#[case::retain(will("w", "", 0, true), None, ReasonCode::RetainNotSupported)]
-#[case::method(
-    None,
-    Some(Property::AuthenticationMethod(text("NONE"))),
-    ReasonCode::BadAuthenticationMethod
-)]
+#[case::qos(will("w", "", 2, false), ReasonCode::QosNotSupported)]
+#[case::retain(will("w", "", 0, true), ReasonCode::RetainNotSupported)]
 fn a_connect_that_wants_too_much_is_refused(
     #[case] will: Option<squall_broker::wire::Will>,
-    #[case] property: Option<Property>,
     #[case] code: ReasonCode,
 ) {
     let mut world = offering(|offer| {
@@ -98,20 +92,33 @@ fn a_connect_that_wants_too_much_is_refused(
     let conn = world.open_any();
     let connect = Connect {
         will,
-        ..connect_with("c", property)
+        ..connect("c")
     };
     world.send(conn, &Packet::Connect(Box::new(connect)));
     world.expect_closed(conn, &[refusal(code)], &CloseReason::Refused(code));
 }
 
-/// [MQTT5-3.1.4-1] [MQTT5-3.14.0-1]: neither CONNACK nor DISCONNECT.
+/// [MQTT5-3.1.4-1] [MQTT5-3.14.0-1]: a CONNACK, and no DISCONNECT.
 #[rstest]
 #[case::receive_maximum_0(
     b"\x10\x11\0\x04MQTT\x05\x02\0\0\x03\x21\0\0\0\x01c",
+    0x82,
     "MQTT5 section 3.1.2.11.3"
 )]
-#[case::will_qos(b"\x10\x0e\0\x04MQTT\x05\x0a\0\0\0\0\x01c", "MQTT5-3.1.2-11")]
-fn a_malformed_connect_is_not_answered(#[case] bytes: &[u8], #[case] rule: &str) {
+#[case::will_qos(b"\x10\x0e\0\x04MQTT\x05\x0a\0\0\0\0\x01c", 0x81, "MQTT5-3.1.2-11")]
+fn a_malformed_connect_is_answered(#[case] bytes: &[u8], #[case] code: u8, #[case] rule: &str) {
+    let mut world = World::new();
+    let conn = world.open_any();
+    world.raw(conn, bytes);
+    world.expect_refused_breach(conn, code, rule);
+}
+
+/// Whose version nobody knows, or whose client has no code for it.
+#[rstest]
+#[case::no_connect(&[0xc0, 0], "MQTT311-3.1.0-1")]
+#[case::cut(b"\x10\x05\0\x04MQT", "MQTT311-3.1.2-1")]
+#[case::of_3_1_1(b"\x10\x0d\0\x04MQTT\x04\x03\0\0\0\x01c", "MQTT311-3.1.2-3")]
+fn what_cannot_be_answered_is_closed(#[case] bytes: &[u8], #[case] rule: &str) {
     let mut world = World::new();
     let conn = world.open_any();
     world.raw(conn, bytes);

@@ -1,5 +1,6 @@
 //! What only MQTT 5.0 has.
 
+mod authentication;
 mod connecting;
 mod ending;
 mod flow;

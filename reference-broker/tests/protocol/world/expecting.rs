@@ -1,7 +1,7 @@
 //! What is expected of the broker: packets, connections that stay, and closes
 //! for a reason.
 
-use squall_broker::wire::{Decoder, Packet, Property, ReasonCode, Sender};
+use squall_broker::wire::{ConnAck, Decoder, Packet, Property, ReasonCode, Sender};
 use squall_broker::{CloseReason, ConnId};
 
 use super::{World, text};
@@ -72,6 +72,25 @@ impl World {
             CloseReason::Wire(error) => assert_eq!(error.rule(), Some(rule)),
             other => panic!("expected a close for {rule}, found {other:?}"),
         }
+    }
+
+    /// Nothing has come but a CONNACK that refuses with this code and says which
+    /// rule is broken, and the connection was closed.
+    #[track_caller]
+    pub(crate) fn expect_refused_breach(&mut self, conn: ConnId, code: u8, rule: &str) {
+        let inbox = self.inbox(conn);
+        let reason = self.seen(|seen| seen.closed.get(&conn).cloned());
+        let Some(CloseReason::Wire(error)) = reason else {
+            panic!("expected a close for {rule}, found {reason:?}");
+        };
+        assert_eq!(error.rule(), Some(rule));
+        let words = Property::ReasonString(text(&error.to_string()));
+        let connack = ConnAck {
+            properties: [words].into_iter().collect(),
+            ..ConnAck::refused(ReasonCode::from_byte(code).expect("a reason code"))
+        };
+        assert_eq!(inbox, [Packet::ConnAck(connack)]);
+        assert!(self.clients[&conn].gone, "the stream is to be closed");
     }
 
     /// Nothing has come but a close for a breach of this rule.

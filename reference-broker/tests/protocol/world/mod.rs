@@ -150,7 +150,9 @@ impl World {
                 Ok(None) => break,
                 Err(error) => {
                     client.malformed = true;
-                    self.broker.handle(self.now, Input::Malformed(conn, error));
+                    let version = client.uplink.version();
+                    let malformed = Input::Malformed(conn, version, error);
+                    self.broker.handle(self.now, malformed);
                     break;
                 }
             }

@@ -113,6 +113,36 @@ quirks! {
         NoPingrespWithoutKeepAlive "no-pingresp-without-keep-alive"
             ["MQTT311-3.12.4-1", "MQTT5-3.12.4-1"]
             "does not answer the PINGREQ of a client whose keep-alive is 0";
+        IgnoresLongestKeepAlive "ignores-longest-keep-alive"
+            ["MQTT311-3.1.4-4", "MQTT5-3.1.4-5"]
+            "does not answer a CONNECT whose keep-alive is the longest there is";
+        RefusesTakeover "refuses-takeover"
+            ["MQTT311-3.1.4-2", "MQTT5-3.1.4-3"]
+            "refuses a clean client whose identifier is in use, and keeps the one that uses it";
+        RefusesLongClientId "refuses-long-client-id"
+            ["MQTT311-3.1.3-5", "MQTT5-3.1.3-5"]
+            "refuses a client identifier of 23 bytes";
+        AcceptsEmptyIdUnclean "accepts-empty-id-unclean"
+            ["MQTT311-3.1.3-8"]
+            "assigns an identifier to a client that gives none and wants its session kept";
+        SessionPresentAfterCleanStart "session-present-after-clean-start"
+            ["MQTT311-3.2.2-1", "MQTT5-3.2.2-2"]
+            "says that a session is present which it has just discarded";
+        ForgetsSessionPresent "forgets-session-present"
+            ["MQTT311-3.2.2-2", "MQTT5-3.2.2-3"]
+            "does not say that a session is present which it resumes";
+        LosesQueueOfAbsent "loses-queue-of-absent"
+            ["MQTT311-3.1.2-5", "MQTT5-3.1.2-5"]
+            "loses what came for a session while its client was away";
+        SessionPresentInRefusal "session-present-in-refusal"
+            ["MQTT311-3.2.2-4", "MQTT5-3.2.2-6"]
+            "says that a session is present when it refuses a connection";
+        StaysAfterRefusal "stays-after-refusal"
+            ["MQTT311-3.2.2-5", "MQTT5-3.2.2-7"]
+            "does not end a connection that it has refused";
+        PubackLosesTopBit "puback-loses-top-bit"
+            ["MQTT311-2.3.1-6", "MQTT5-2.2.1-5"]
+            "answers a packet identifier above 32,768 with one that lacks the top bit in PUBACK";
         ResendsWithoutDup "resends-without-dup"
             ["MQTT311-3.3.1-1", "MQTT5-3.3.1-1"]
             "does not set DUP when it sends a message again";
@@ -198,7 +228,7 @@ quirks! {
             ["MQTT311-3.8.4-1", "MQTT5-3.8.4-1"]
             "does not answer a SUBSCRIBE that only repeats a filter at QoS 0";
         CutsSubackId "cuts-suback-id"
-            ["MQTT311-3.8.4-2", "MQTT5-3.8.4-2"]
+            ["MQTT311-2.3.1-7", "MQTT311-3.8.4-2", "MQTT5-2.2.1-6", "MQTT5-3.8.4-2"]
             "answers a SUBSCRIBE with the lower byte of its packet identifier";
         KeepsFirstSubscription "keeps-first-subscription"
             ["MQTT311-3.8.4-3", "MQTT5-3.8.4-3"]
@@ -365,6 +395,66 @@ quirks! {
         ToleratesConnectFlag "tolerates-connect-flag"
             ["MQTT311-3.1.2-3", "MQTT5-3.1.2-3"]
             "overlooks the reserved flag of CONNECT";
+        ToleratesIllFormedText "tolerates-ill-formed-text"
+            ["MQTT311-1.5.3-1", "MQTT5-1.5.4-1"]
+            "overlooks strings that are not UTF-8";
+        ToleratesNul "tolerates-nul"
+            ["MQTT311-1.5.3-2", "MQTT5-1.5.4-2"]
+            "overlooks U+0000 in strings";
+        ToleratesIllFormedPair "tolerates-ill-formed-pair"
+            ["MQTT5-1.5.7-1"]
+            "overlooks user properties that are not UTF-8";
+        ToleratesReservedFlags "tolerates-reserved-flags"
+            ["MQTT311-2.2.2-2", "MQTT5-2.1.3-1"]
+            "overlooks reserved flags in the fixed headers of most packets";
+        ToleratesPacketIdZero "tolerates-packet-id-zero"
+            ["MQTT311-2.3.1-1", "MQTT5-2.2.1-3"]
+            "overlooks packets whose identifier is 0";
+        ToleratesNoPropertyLength "tolerates-no-property-length"
+            ["MQTT5-2.2.2-1"]
+            "overlooks packets without a property length";
+        ToleratesNoConnect "tolerates-no-connect"
+            ["MQTT311-3.1.0-1", "MQTT5-3.1.0-1"]
+            "overlooks packets that come before the CONNECT";
+        ToleratesSecondConnect "tolerates-second-connect"
+            ["MQTT311-3.1.0-2", "MQTT5-3.1.0-2"]
+            "overlooks a second CONNECT";
+        ToleratesMissingWill "tolerates-missing-will"
+            ["MQTT311-3.1.2-9", "MQTT5-3.1.2-9"]
+            "overlooks a CONNECT that announces a will and has none";
+        ToleratesWillQosAlone "tolerates-will-qos-alone"
+            ["MQTT311-3.1.2-13", "MQTT5-3.1.2-11"]
+            "overlooks a will QoS without a will";
+        ToleratesWillQos3 "tolerates-will-qos-3"
+            ["MQTT311-3.1.2-14", "MQTT5-3.1.2-12"]
+            "overlooks a will QoS of 3";
+        ToleratesWillRetainAlone "tolerates-will-retain-alone"
+            ["MQTT311-3.1.2-15", "MQTT5-3.1.2-13"]
+            "overlooks Will Retain without a will";
+        ToleratesUnannouncedUserName "tolerates-unannounced-user-name"
+            ["MQTT311-3.1.2-18", "MQTT5-3.1.2-16"]
+            "overlooks a user name that no flag announces";
+        ToleratesMissingUserName "tolerates-missing-user-name"
+            ["MQTT311-3.1.2-19", "MQTT5-3.1.2-17"]
+            "overlooks a CONNECT that announces a user name and has none";
+        ToleratesUnannouncedPassword "tolerates-unannounced-password"
+            ["MQTT311-3.1.2-20", "MQTT5-3.1.2-18"]
+            "overlooks a password that no flag announces";
+        ToleratesMissingPassword "tolerates-missing-password"
+            ["MQTT311-3.1.2-21", "MQTT5-3.1.2-19"]
+            "overlooks a CONNECT that announces a password and has none";
+        ToleratesPasswordAlone "tolerates-password-alone"
+            ["MQTT311-3.1.2-22"]
+            "overlooks a password without a user name";
+        ToleratesMissingClientId "tolerates-missing-client-id"
+            ["MQTT311-3.1.3-3", "MQTT5-3.1.3-3"]
+            "overlooks a CONNECT without a client identifier";
+        ToleratesUnlistedDisconnectCode "tolerates-unlisted-disconnect-code"
+            ["MQTT5-3.14.2-1"]
+            "overlooks a DISCONNECT whose reason code is not one of its own";
+        ToleratesDisconnectFlags "tolerates-disconnect-flags"
+            ["MQTT311-3.14.1-1", "MQTT5-3.14.1-1"]
+            "overlooks a DISCONNECT with reserved flags";
         ToleratesDupAtQos0 "tolerates-dup-at-qos0"
             ["MQTT311-3.3.1-2"]
             "overlooks a PUBLISH at QoS 0 that has DUP set";

@@ -235,11 +235,17 @@ impl Bench {
 
     /// Lets time pass that the specification says has to. The report tells.
     pub async fn wait(&self, time: Duration, why: &str) {
+        self.waits(time, why);
+        sleep(time).await;
+    }
+
+    /// Tells the report of a wait that the specification imposes and the check
+    /// spends reading.
+    pub fn waits(&self, time: Duration, why: &str) {
         self.notes().waits.push(Wait {
             for_ns: time.as_nanos() as u64,
             why: why.to_owned(),
         });
-        sleep(time).await;
     }
 
     /// Lets so much time pass that what has not happened will not; all checks

@@ -571,6 +571,26 @@ impl Client {
     /// As [`closed`](Self::closed).
     pub async fn closed_within(&mut self, time: Duration, codes: &[ReasonCode]) -> Outcome {
         let end = self.end_within(time).await?;
+        self.judge_end(&end, codes)
+    }
+
+    /// The broker has to end a connection without accepting it: as
+    /// [`closed`](Self::closed), but a CONNACK that accepts it is a failure,
+    /// whatever comes after.
+    ///
+    /// # Errors
+    /// [`Finding::Fail`] when it accepts it, or does not end it.
+    pub async fn refused(&mut self, codes: &[ReasonCode]) -> Outcome {
+        let end = self.end_within(self.bench.timeout()).await?;
+        if end.other == Some("CONNACK") {
+            let expected = "the broker not to accept the connection";
+            return Err(Finding::fail(expected, "a CONNACK accepts it"));
+        }
+        self.judge_end(&end, codes)
+    }
+
+    /// Notes how the connection ended, and fails if it did not.
+    fn judge_end(&self, end: &End, codes: &[ReasonCode]) -> Outcome {
         let closing = match (&end.how, end.code) {
             (Arrival::Silence | Arrival::Packet(_), _) => Closing::StaysOpen,
             (_, Some(code)) if codes.contains(&code) => Closing::RightCode { code: code as u8 },

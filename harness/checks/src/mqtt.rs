@@ -2,10 +2,16 @@
 //! versions ask for is written once.
 
 pub(crate) mod acknowledgements;
+pub(crate) mod connack;
 pub(crate) mod connect;
+pub(crate) mod connect_fields;
+pub(crate) mod disconnect;
+pub(crate) mod format;
+pub(crate) mod keep_alive;
 pub(crate) mod ping;
 pub(crate) mod publish;
 pub(crate) mod publish_properties;
 pub(crate) mod retain;
+pub(crate) mod strings;
 pub(crate) mod subscribe;
 pub(crate) mod unsubscribe;

@@ -5,7 +5,12 @@ use crate::mqtt;
 
 /// The checks of each section.
 const SECTIONS: &[&[Check]] = &[
+    mqtt::strings::CHECKS,
+    mqtt::format::CHECKS,
     mqtt::connect::CHECKS,
+    mqtt::connect_fields::CHECKS,
+    mqtt::keep_alive::CHECKS,
+    mqtt::connack::CHECKS,
     mqtt::publish::CHECKS,
     mqtt::retain::CHECKS,
     mqtt::publish_properties::CHECKS,
@@ -13,6 +18,7 @@ const SECTIONS: &[&[Check]] = &[
     mqtt::subscribe::CHECKS,
     mqtt::unsubscribe::CHECKS,
     mqtt::ping::CHECKS,
+    mqtt::disconnect::CHECKS,
 ];
 
 /// All checks.

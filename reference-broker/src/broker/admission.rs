@@ -117,13 +117,18 @@ impl Broker {
         let (key, session_present) =
             self.session_for(slot, &client_id, connect.clean_session, expiry);
         let properties = self.connack_properties(slot, &connect, &client_id, expiry);
+        let quirks = self.config.quirks;
+        let answered =
+            connect.keep_alive_s != u16::MAX || !quirks.has(Quirk::IgnoresLongestKeepAlive);
         self.attach(slot, key, connect);
         // The first packet that is sent [MQTT311-3.2.0-1] [MQTT311-3.1.4-4].
         let connack = ConnAck {
             properties,
             ..ConnAck::accepted(session_present)
         };
-        self.reply(slot, &Packet::ConnAck(connack));
+        if answered {
+            self.reply(slot, &Packet::ConnAck(connack));
+        }
         self.pump(slot, key);
     }
 
@@ -175,8 +180,13 @@ impl Broker {
             // [MQTT311-3.1.3-9] [MQTT5-3.1.3-8]
             return Err(ReasonCode::ClientIdentifierNotValid);
         }
+        let quirks = self.config.quirks;
+        if given.as_bytes().len() == 23 && quirks.has(Quirk::RefusesLongClientId) {
+            return Err(ReasonCode::ClientIdentifierNotValid);
+        }
         let v3_1_1 = connect.version == Version::V3_1_1;
-        if given.is_empty() && !connect.clean_session && v3_1_1 {
+        let unclean = given.is_empty() && !connect.clean_session && v3_1_1;
+        if unclean && !quirks.has(Quirk::AcceptsEmptyIdUnclean) {
             // [MQTT311-3.1.3-7], [MQTT311-3.1.3-8]
             return Err(ReasonCode::ClientIdentifierNotValid);
         }
@@ -193,6 +203,9 @@ impl Broker {
         }
         let known = self.by_client.get(given.as_str()).copied();
         let taken_over = known.is_some_and(|key| self.sessions[key].connection.is_some());
+        if taken_over && connect.clean_session && quirks.has(Quirk::RefusesTakeover) {
+            return Err(ReasonCode::ClientIdentifierNotValid);
+        }
         if (self.connected >= limits.connections && !taken_over)
             || (self.sessions.len() >= limits.sessions && known.is_none())
         {
@@ -242,10 +255,15 @@ impl Broker {
                 self.effects.watch.tell(|observer, now| {
                     observer.session(now, client_id, SessionEvent::Resumed { conn });
                 });
-                return (key, true);
+                if self.config.quirks.has(Quirk::LosesQueueOfAbsent) {
+                    self.sessions[key].lose_queue(&mut self.effects);
+                }
+                return (key, !self.config.quirks.has(Quirk::ForgetsSessionPresent));
             }
             self.discard(key);
         }
+        let quirks = self.config.quirks;
+        let claimed = stored.is_some() && quirks.has(Quirk::SessionPresentAfterCleanStart);
         let session = Session::new(Arc::clone(client_id), expiry);
         if !session.clean {
             self.effects.journal.session(client_id, expiry);
@@ -255,7 +273,7 @@ impl Broker {
             observer.session(now, client_id, SessionEvent::Created { conn });
         });
         self.by_client.insert(Arc::clone(client_id), key);
-        (key, false)
+        (key, claimed)
     }
 
     fn attach(&mut self, slot: usize, key: SessionKey, connect: Connect) {

@@ -221,8 +221,14 @@ impl Broker {
     /// [MQTT5-3.2.2-7].
     pub(super) fn refuse(&mut self, slot: usize, code: ReasonCode) {
         // [MQTT311-3.2.2-4]
-        self.reply(slot, &Packet::ConnAck(ConnAck::refused(code)));
-        self.close(slot, CloseReason::Refused(code));
+        let connack = ConnAck {
+            session_present: self.config.quirks.has(Quirk::SessionPresentInRefusal),
+            ..ConnAck::refused(code)
+        };
+        self.reply(slot, &Packet::ConnAck(connack));
+        if !self.config.quirks.has(Quirk::StaysAfterRefusal) {
+            self.close(slot, CloseReason::Refused(code));
+        }
     }
 }
 

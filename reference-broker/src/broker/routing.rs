@@ -12,7 +12,7 @@ use crate::quirks::Quirk;
 use crate::shares::GroupKey;
 use crate::topics::{Found, SessionKey};
 use crate::wire::{
-    Ack, Delivery, Packet, Publish, Qos, ReasonCode, SubscriptionId, Version, Violation,
+    Ack, Delivery, Packet, PacketId, Publish, Qos, ReasonCode, SubscriptionId, Version, Violation,
 };
 
 impl Broker {
@@ -66,7 +66,10 @@ impl Broker {
             Delivery::AtMostOnce => {}
             Delivery::AtLeastOnce(_)
                 if publish.dup && self.config.quirks.has(Quirk::OmitsPubackOfRepeat) => {}
-            Delivery::AtLeastOnce(packet_id) => {
+            Delivery::AtLeastOnce(mut packet_id) => {
+                if self.config.quirks.has(Quirk::PubackLosesTopBit) {
+                    packet_id = without_top_bit(packet_id);
+                }
                 self.reply(slot, &Packet::PubAck(ack(packet_id)));
             }
             Delivery::ExactlyOnce(packet_id) => {
@@ -272,6 +275,11 @@ impl Broker {
         }
         true
     }
+}
+
+/// What a quirk makes of a packet identifier.
+fn without_top_bit(id: PacketId) -> PacketId {
+    PacketId::new(id.get() & 0x7fff).unwrap_or(id)
 }
 
 /// The identifiers of a session's subscriptions that match. A client of 3.1.1

@@ -3,8 +3,18 @@
 //! Times are those of the run's own clock: virtual in the simulator, the wall's
 //! against a real broker. They say how long something took and are no part of
 //! what two runs have in common.
+//!
+//! [`Matrix`] is many brokers side by side, statement by statement.
 
 use serde::{Deserialize, Serialize};
+
+mod judgement;
+mod matrix;
+#[cfg(test)]
+pub(crate) mod samples;
+
+pub use judgement::{Chapter, Standing, Tally};
+pub use matrix::{Cell, Decision, Matrix, Row};
 
 /// The version of the JSON format of [`Conformance`]; it grows as
 /// [`FORMAT`](crate::FORMAT) does.
@@ -23,12 +33,52 @@ pub struct Conformance {
     pub target_version: String,
     /// What carried MQTT: `tcp`, `tls`, `ws`, `wss`, or `sim`.
     pub transport: String,
+    /// The command that runs it again, without what it selects.
+    pub command: String,
+    /// Whether a departure from a SHOULD fails the run.
+    pub strict: bool,
     /// How long the run took, in nanoseconds.
     pub took_ns: u64,
+    /// Cases that were to be run.
+    pub planned: u64,
     /// Whether the run was interrupted: the cases are those that had ended.
     pub partial: bool,
+    /// Every statement that the cases decide, in the order of the
+    /// specifications.
+    pub statements: Vec<Statement>,
     /// Every check that was selected, in the order of the specification.
     pub cases: Vec<Case>,
+    /// Known failures that did not show, though their checks ran.
+    pub fixed: Vec<KnownFailure>,
+}
+
+/// A normative statement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Statement {
+    /// Its id, qualified by version, such as `MQTT5-3.3.4-6`.
+    pub id: String,
+    /// The part of the specification that reports group it under, such as
+    /// `3.3 PUBLISH`.
+    pub chapter: String,
+    /// The heading it stands under, such as `3.3.4 PUBLISH Actions`.
+    pub section: String,
+    /// `MUST`, `MUST NOT`, `SHOULD` …
+    pub level: String,
+    /// What it asks for.
+    pub summary: String,
+}
+
+/// A line of a list of known failures.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownFailure {
+    /// The statement that is broken, if the line names one.
+    pub statement: Option<String>,
+    /// The check that fails, if the line names one.
+    pub check: Option<String>,
+    /// Why it is there.
+    pub reason: String,
+    /// Where that is told; empty if nowhere.
+    pub link: String,
 }
 
 /// One check in one version of the protocol.

@@ -1,6 +1,7 @@
 #![doc = include_str!("../FORMAT.md")]
 
 use crate::{
+    conformance::{CONFORMANCE_FORMAT, Conformance, Matrix},
     model::{FORMAT, Report},
     summary::Summary,
 };
@@ -19,12 +20,24 @@ pub fn render_summary(summary: &Summary) -> String {
     pretty(summary)
 }
 
+/// A conformance run as JSON, indented, ending in a newline.
+#[must_use]
+pub fn render_conformance(run: &Conformance) -> String {
+    pretty(run)
+}
+
+/// The runs of many brokers as JSON, indented, ending in a newline.
+#[must_use]
+pub fn render_matrix(matrix: &Matrix) -> String {
+    pretty(matrix)
+}
+
 /// Reads the report of one run back.
 ///
 /// # Errors
 /// The text is not JSON, not a report, or of another version of the format.
 pub fn parse(text: &str) -> Result<Report, ParseError> {
-    checked(text)
+    checked(text, FORMAT)
 }
 
 /// Reads the summary of many runs back.
@@ -32,7 +45,23 @@ pub fn parse(text: &str) -> Result<Report, ParseError> {
 /// # Errors
 /// The text is not JSON, not a summary, or of another version of the format.
 pub fn parse_summary(text: &str) -> Result<Summary, ParseError> {
-    checked(text)
+    checked(text, FORMAT)
+}
+
+/// Reads a conformance run back.
+///
+/// # Errors
+/// The text is not JSON, not such a run, or of another version of the format.
+pub fn parse_conformance(text: &str) -> Result<Conformance, ParseError> {
+    checked(text, CONFORMANCE_FORMAT)
+}
+
+/// Reads the runs of many brokers back.
+///
+/// # Errors
+/// The text is not JSON, not such runs, or of another version of the format.
+pub fn parse_matrix(text: &str) -> Result<Matrix, ParseError> {
+    checked(text, CONFORMANCE_FORMAT)
 }
 
 /// Why a text is no report.
@@ -42,10 +71,12 @@ pub enum ParseError {
     #[error("not a report of Squall: {0}")]
     Malformed(#[from] serde_json::Error),
     /// It is of a version of the format that this version of Squall cannot read.
-    #[error("the report has format version {found}; this version of Squall reads {FORMAT}")]
+    #[error("the report has format version {found}; this version of Squall reads {read}")]
     Version {
         /// The version it states.
         found: u64,
+        /// The version that can be read.
+        read: u32,
     },
 }
 
@@ -56,10 +87,13 @@ struct Version {
     format: u64,
 }
 
-fn checked<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, ParseError> {
+fn checked<T: serde::de::DeserializeOwned>(text: &str, read: u32) -> Result<T, ParseError> {
     let Version { format } = serde_json::from_str(text)?;
-    if format != u64::from(FORMAT) {
-        return Err(ParseError::Version { found: format });
+    if format != u64::from(read) {
+        return Err(ParseError::Version {
+            found: format,
+            read,
+        });
     }
     Ok(serde_json::from_str(text)?)
 }
@@ -82,7 +116,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::samples;
+    use crate::{conformance, samples};
 
     #[rstest]
     #[case::empty("empty", samples::empty())]
@@ -102,6 +136,21 @@ mod tests {
         let text = render_summary(&summary);
         assert_eq!(parse_summary(&text).unwrap(), summary);
         insta::assert_snapshot!("json_summary", text);
+    }
+
+    #[rstest]
+    #[case::mosquitto("mosquitto", conformance::samples::mosquitto())]
+    #[case::hostile("hostile", conformance::samples::hostile())]
+    fn a_conformance_run(#[case] name: &str, #[case] run: Conformance) {
+        let text = render_conformance(&run);
+        assert_eq!(parse_conformance(&text).unwrap(), run);
+        insta::assert_snapshot!(format!("json_conformance_{name}"), text);
+    }
+
+    #[test]
+    fn a_matrix_is_read_back() {
+        let matrix = conformance::samples::matrix();
+        assert_eq!(parse_matrix(&render_matrix(&matrix)).unwrap(), matrix);
     }
 
     #[rstest]
@@ -158,6 +207,7 @@ mod tests {
     #[rstest]
     #[case::report(render(&samples::red()))]
     #[case::summary(render_summary(&samples::summary()))]
+    #[case::matrix(render_matrix(&conformance::samples::matrix()))]
     fn every_field_is_documented(#[case] text: String) {
         let mut found = BTreeSet::new();
         fields(&serde_json::from_str(&text).unwrap(), &mut found);

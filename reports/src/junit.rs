@@ -15,6 +15,10 @@ use crate::{
     summary::{Check, CheckKind, Outcome, Run, Summary},
 };
 
+mod conformance;
+
+pub use conformance::render_conformance;
+
 /// The report of one run, ending in a newline.
 #[must_use]
 pub fn render(report: &Report) -> String {
@@ -28,8 +32,12 @@ pub fn render_summary(summary: &Summary) -> String {
 }
 
 fn document<'a>(runs: impl IntoIterator<Item = &'a Run>) -> String {
+    written(runs.into_iter().map(suite))
+}
+
+fn written(suites: impl IntoIterator<Item = TestSuite>) -> String {
     let mut document = quick_junit::Report::new("squall");
-    document.add_test_suites(runs.into_iter().map(suite));
+    document.add_test_suites(suites);
     #[expect(
         clippy::expect_used,
         reason = "writing to memory cannot fail, and quick-junit drops what XML cannot say"

@@ -14,8 +14,12 @@ use crate::{
     words,
 };
 
+mod conformance;
+mod matrix;
 mod summary;
 
+pub use conformance::render_conformance;
+pub use matrix::render_matrix;
 pub use summary::render_summary;
 
 /// Columns of the sparklines.

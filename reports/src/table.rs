@@ -20,7 +20,7 @@ pub(crate) struct Table {
 
 /// One column's head, and how its cells are laid out.
 pub(crate) struct Column {
-    head: &'static str,
+    head: String,
     side: Side,
     /// The higher, the sooner it is left out; 0 is never left out.
     optional: u8,
@@ -39,17 +39,17 @@ pub(crate) struct Cell {
 }
 
 impl Column {
-    pub(crate) fn text(head: &'static str) -> Self {
+    pub(crate) fn text(head: impl AsRef<str>) -> Self {
         Self {
-            head,
+            head: clean(head.as_ref()),
             side: Side::Left,
             optional: 0,
         }
     }
 
-    pub(crate) fn figure(head: &'static str) -> Self {
+    pub(crate) fn figure(head: impl AsRef<str>) -> Self {
         Self {
-            head,
+            head: clean(head.as_ref()),
             side: Side::Right,
             optional: 0,
         }
@@ -98,7 +98,7 @@ impl Table {
         let (shown, widths) = self.shown(columns);
         let head = shown
             .iter()
-            .map(|&column| (self.columns[column].head, Tone::Dim));
+            .map(|&column| (self.columns[column].head.as_str(), Tone::Dim));
         let mut lines = vec![self.line(style, &shown, &widths, head)];
         for row in &self.rows {
             let cells = shown
@@ -140,7 +140,7 @@ impl Table {
         self.rows
             .iter()
             .map(|row| width(&row[column].text))
-            .fold(width(self.columns[column].head), usize::max)
+            .fold(width(&self.columns[column].head), usize::max)
     }
 
     fn line<'a>(
@@ -178,23 +178,23 @@ impl Table {
             .iter()
             .map(|row| row.iter().map(|cell| escape::inline(&cell.text)).collect())
             .collect();
-        let widths: Vec<usize> = self
+        let heads: Vec<String> = self
             .columns
             .iter()
+            .map(|column| escape::inline(&column.head))
+            .collect();
+        let widths: Vec<usize> = heads
+            .iter()
             .enumerate()
-            .map(|(index, column)| {
+            .map(|(index, head)| {
                 escaped
                     .iter()
                     .map(|row| width(&row[index]))
-                    .fold(width(column.head).max(3), usize::max)
+                    .fold(width(head).max(3), usize::max)
             })
             .collect();
         let mut text = String::new();
-        self.markdown_row(
-            &mut text,
-            &widths,
-            self.columns.iter().map(|column| column.head),
-        );
+        self.markdown_row(&mut text, &widths, heads.iter().map(String::as_str));
         let rules: Vec<String> = self
             .columns
             .iter()

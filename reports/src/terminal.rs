@@ -24,9 +24,11 @@ use crate::{
 };
 
 mod checks;
+pub mod conformance;
 mod summary;
 mod weather;
 
+pub use conformance::render_conformance;
 pub use summary::render_summary;
 
 /// Columns of the left margin, which holds the sections' names.

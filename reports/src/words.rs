@@ -13,6 +13,8 @@ use crate::{
     table::{Cell, Column, Table},
 };
 
+pub(crate) mod conformance;
+
 /// How many devices at how many sites, and how many servers.
 pub(crate) fn size(report: &Report) -> String {
     format!(

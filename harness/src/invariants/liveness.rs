@@ -154,6 +154,24 @@ mod tests {
     }
 
     #[test]
+    fn turns_of_a_fault_that_overlap_are_over_with_the_last() {
+        let overlapping = trace(
+            "4 weather began partition
+             6 weather began partition
+             10 weather ended partition
+             20 weather ended partition
+             31 recorder received sensor.1 qos1",
+        );
+        violated(INVARIANT, &cast(), &overlapping);
+        let in_time = overlapping.replace("31 recorder", "25 recorder");
+        let summary = holds(INVARIANT, &cast(), &in_time);
+        assert!(
+            summary.contains("came 5 s after it was due and the weather clear"),
+            "{summary}"
+        );
+    }
+
+    #[test]
     fn weather_that_never_clears_leaves_it_open() {
         let reason = not_applicable(INVARIANT, &cast(), &trace("4 weather began partition"));
         assert_eq!(reason, "the weather never cleared");

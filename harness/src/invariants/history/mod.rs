@@ -29,6 +29,7 @@ use rustc_hash::FxHashMap;
 use sessions::Client;
 use squall_broker::DropCause;
 use squall_devices::{DeviceId, DropReason, MessageId, Qos};
+use std::collections::VecDeque;
 use wire::Wire;
 
 /// A time that has not come.
@@ -185,7 +186,7 @@ pub(crate) struct History {
     /// Entries seen.
     pub(crate) entries: u64,
     /// Places in `faults` of those that are not over, by fault and target.
-    open_faults: FxHashMap<(u16, TextId), usize>,
+    open_faults: FxHashMap<(u16, TextId), VecDeque<usize>>,
     devices: Vec<DeviceState>,
     clients: Vec<Client>,
 }
@@ -228,7 +229,8 @@ impl History {
     fn see_fault(&mut self, at: Nanos, fault: u16, kind: &'static str, event: &FaultEvent) {
         match *event {
             FaultEvent::Began { target } => {
-                self.open_faults.insert((fault, target), self.faults.len());
+                let open = self.open_faults.entry((fault, target)).or_default();
+                open.push_back(self.faults.len());
                 self.faults.push(Fault {
                     kind,
                     began: at,
@@ -239,8 +241,11 @@ impl History {
                 }
             }
             FaultEvent::Ended { target, .. } => {
-                if let Some(open) = self.open_faults.remove(&(fault, target)) {
-                    self.faults[open].ended = at;
+                // Turns that overlap may be called the same: what counts is when
+                // the last is over.
+                let open = self.open_faults.get_mut(&(fault, target));
+                if let Some(turn) = open.and_then(VecDeque::pop_front) {
+                    self.faults[turn].ended = at;
                 }
             }
         }

@@ -17,7 +17,8 @@ pub(super) struct Nat {
     /// When it forgets whose connections, ascending, and which occurrence of
     /// the plan that is.
     pub(super) rebindings: Vec<(Nanos, Arc<Devices>, usize)>,
-    /// When each connection (a device and its port) sent its last SYN.
+    /// When each connection (a device and its port) sent its last SYN; looked up
+    /// only, never walked.
     bound: FxHashMap<(u32, u16), Nanos>,
 }
 

@@ -26,7 +26,8 @@ pub(crate) struct Terms {
     pub(crate) trace: Option<String>,
 }
 
-/// A history at its end.
+/// A history at its end. Its maps are looked up only, never walked: what is in
+/// them is in the history's own order.
 pub(crate) struct Case<'a> {
     pub(crate) history: &'a History,
     pub(crate) texts: &'a Texts,
@@ -231,7 +232,7 @@ impl Groups {
     }
 }
 
-/// Topics and filters by each other.
+/// Topics and filters by each other; looked up only.
 type Matches = FxHashMap<TextId, Vec<TextId>>;
 
 /// By topic the filters that match it, and the other way round.

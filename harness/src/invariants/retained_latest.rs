@@ -131,6 +131,7 @@ impl Registers {
                 registers.write(reading, index);
             }
         }
+        // Each by itself, so that the order of the maps does not matter.
         let latest = registers.writes.values_mut();
         latest
             .chain(registers.by_writer.values_mut())

@@ -1,7 +1,7 @@
 //! A stream whose device goes dark at an exact point of what it writes.
 
 use crate::network::Stream;
-use crate::strike::{Blow, Dark, Inbox};
+use crate::strike::{Blow, Dark, Inbox, Until};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -47,7 +47,8 @@ impl AsyncWrite for Fused {
             return Poll::Pending;
         }
         let armed = self.inbox.armed();
-        if let Some(last) = armed.die_in_packet {
+        let dying = armed.die_in_packet;
+        if let Some((last, down)) = dying.and_then(|last| Some((last, last.until.left()?))) {
             let packet = if self.in_mid_packet {
                 bytes.len()
             } else {
@@ -55,18 +56,18 @@ impl AsyncWrite for Fused {
             };
             let part = &bytes[..last.part_of(packet)];
             if part.is_empty() {
-                self.blow(Dark::NoPower(last.down));
+                self.blow(Dark::NoPower(down));
                 return Poll::Pending;
             }
             let written = ready!(Pin::new(&mut self.stream).poll_write(cx, part))?;
-            self.blow(Dark::NoPower(last.down));
+            self.blow(Dark::NoPower(down));
             return Poll::Ready(Ok(written));
         }
         let written = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))?;
         self.in_mid_packet = written < bytes.len();
         if !self.in_mid_packet && !self.connect_written {
             self.connect_written = true;
-            if let Some(down) = armed.sleep_in_handshake {
+            if let Some(down) = armed.sleep_in_handshake.and_then(Until::left) {
                 self.blow(Dark::Asleep(down));
             }
         }

@@ -46,7 +46,7 @@ pub(crate) enum Outcome {
 }
 
 /// Time for the last bytes of a device that goes dark to leave it.
-const LAST_BYTES_LEAVE: Duration = Duration::from_millis(1);
+pub(crate) const LAST_BYTES_LEAVE: Duration = Duration::from_millis(1);
 
 /// How the device ends a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

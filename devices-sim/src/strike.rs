@@ -2,6 +2,7 @@
 
 use crate::device::Device;
 use crate::lifecycle::{misses_its_wake_up, wake_by_clock};
+use crate::mqtt::LAST_BYTES_LEAVE;
 use crate::random::{Draw, Purpose};
 use crate::run::World;
 use std::collections::VecDeque;
@@ -29,14 +30,16 @@ pub enum Strike {
     /// a part leaves: at least a byte, and not all. (What TCP holds back for a
     /// millisecond never leaves.)
     DieInPacket {
-        /// Time without power, as of [`Strike::PowerOff`].
-        down: Duration,
+        /// If it writes one in this time; it is then without power until the
+        /// end of it. [`Duration::MAX`] is for ever.
+        within: Duration,
     },
     /// At its next connecting it goes dark between writing CONNECT and reading
     /// CONNACK, and connects anew when it wakes. It keeps its memory.
     SleepInHandshake {
-        /// Time asleep; [`Duration::MAX`] is for ever.
-        down: Duration,
+        /// If it connects in this time; it then sleeps until the end of it.
+        /// [`Duration::MAX`] is for ever.
+        within: Duration,
     },
     /// It drops its connection, as a process does that is started anew, and
     /// connects again at once.
@@ -65,17 +68,39 @@ pub(crate) enum Blow {
     LastBytes(Dark),
 }
 
-/// Strikes that wait for the device to write.
+/// Strikes that wait for the device to write, as long as each lasts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Armed {
     pub(crate) die_in_packet: Option<LastPacket>,
-    pub(crate) sleep_in_handshake: Option<Duration>,
+    pub(crate) sleep_in_handshake: Option<Until>,
+}
+
+/// When a strike that waits for the device to write is over; never, if there is
+/// no such time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Until(Option<Instant>);
+
+impl Until {
+    fn after(time: Duration) -> Self {
+        Self(Instant::now().checked_add(time))
+    }
+
+    /// How long a device is dark then that writes its last bytes now, which have
+    /// yet to leave. Nothing if it is over by that.
+    pub(crate) fn left(self) -> Option<Duration> {
+        let Some(end) = self.0 else {
+            return Some(Duration::MAX);
+        };
+        let dark = Instant::now() + LAST_BYTES_LEAVE;
+        end.checked_duration_since(dark)
+            .filter(|left| !left.is_zero())
+    }
 }
 
 /// The packet in which a device dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LastPacket {
-    pub(crate) down: Duration,
+    pub(crate) until: Until,
     /// Decides how much of it leaves.
     pub(crate) figure: u64,
 }
@@ -162,13 +187,16 @@ impl Inbox {
 pub(crate) fn prepare(world: &World, device: &mut Device, strike: Strike) -> Option<Strike> {
     let id = world.fleet.device(device.index);
     match strike {
-        Strike::DieInPacket { down } => {
+        Strike::DieInPacket { within } => {
+            let until = Until::after(within);
             let count = u64::from(device.wakes);
             let mut draw = Draw::new(world.fleet.seed, Purpose::LastBytes, id, count);
             let figure = draw.below(u64::MAX);
-            device.rare().armed.die_in_packet = Some(LastPacket { down, figure });
+            device.rare().armed.die_in_packet = Some(LastPacket { until, figure });
         }
-        Strike::SleepInHandshake { down } => device.rare().armed.sleep_in_handshake = Some(down),
+        Strike::SleepInHandshake { within } => {
+            device.rare().armed.sleep_in_handshake = Some(Until::after(within));
+        }
         Strike::Drift { ppb } => {
             let now = world.since_start(Instant::now());
             device.rare().skew.worsen(&world.fleet, id, ppb, now);
@@ -219,7 +247,7 @@ mod tests {
     fn of_a_last_packet_some_leaves_and_not_all() {
         for figure in 0..1_000 {
             let last = LastPacket {
-                down: Duration::ZERO,
+                until: Until(None),
                 figure,
             };
             assert_eq!(last.part_of(2), 1);

@@ -107,17 +107,17 @@ const DEATH: Strike = Strike::PowerOff { down: s(12) };
 "
 )]
 #[case::die_in_packet(
-    Strike::DieInPacket { down: s(5) },
+    Strike::DieInPacket { within: s(8) },
     "
     10.000 1 published a.2 q1
     10.001 1 sent a.2
     10.001 1 vanished
-    10.001 1 slept until 15.001
-    15.001 1 woke
-    15.001 1 connecting 1
-    15.001 1 connected, session present
-    15.001 1 sent a.2 dup
-    15.001 1 acknowledged a.2
+    10.001 1 slept until 13.000
+    13.000 1 woke
+    13.000 1 connecting 1
+    13.000 1 connected, session present
+    13.000 1 sent a.2 dup
+    13.000 1 acknowledged a.2
     20.000 1 published a.3 q1
     20.000 1 sent a.3
     20.000 1 acknowledged a.3
@@ -274,14 +274,14 @@ async fn of_the_packet_that_it_dies_in_a_part_leaves() {
             seed,
             ..publishing(|p| p.readings_max = Some(2))
         };
-        let strike = Strike::DieInPacket { down: s(5) };
+        let strike = Strike::DieInPacket { within: s(10) };
         let (log, net) = struck(fleet, &[(5, strike)], s(30)).await;
         let bytes = net.bytes_to_broker();
         let part = bytes[0] - CONNECT - PUBLISH;
         assert!((1..PUBLISH).contains(&part), "{part} bytes");
         parts.insert(part);
         assert_eq!(bytes[1], CONNECT + PUBLISH);
-        assert_eq!(log.times("acknowledged"), [0.0, 15.001]);
+        assert_eq!(log.times("acknowledged"), [0.0, 15.0]);
     }
     assert!(parts.len() > 5, "{parts:?}");
 }
@@ -289,9 +289,9 @@ async fn of_the_packet_that_it_dies_in_a_part_leaves() {
 /// It is struck asleep, and dies in CONNECT when it wakes.
 #[tokio::test(start_paused = true)]
 async fn asleep_it_is_prepared_to_die_in_its_next_packet() {
-    let strike = Strike::DieInPacket { down: s(30) };
+    let strike = Strike::DieInPacket { within: s(88) };
     let (log, net) = struck(periodic(), &[(2, strike)], s(100)).await;
-    assert_eq!(log.times("woke"), [0.0, 60.0, 90.001]);
+    assert_eq!(log.times("woke"), [0.0, 60.0, 90.0]);
     assert_eq!(
         log.events(&["failed"]),
         ["failed: the device lost its power"]
@@ -300,10 +300,35 @@ async fn asleep_it_is_prepared_to_die_in_its_next_packet() {
     assert!((1..17).contains(&bytes[1]), "{bytes:?}");
 }
 
+/// It writes nothing while it is prepared to go dark, and then it is not.
+#[rstest]
+#[case(Strike::DieInPacket { within: s(8) })]
+#[case(Strike::SleepInHandshake { within: s(8) })]
+#[tokio::test(start_paused = true)]
+async fn what_finds_nothing_to_strike_in_its_time_is_over(#[case] strike: Strike) {
+    let strikes = [(1, strike), (9, Strike::Reset)];
+    let (log, _) = struck(thermometer(), &strikes, s(19)).await;
+    check(
+        &log,
+        "0.000 1 woke
+         0.000 1 connecting 1
+         0.000 1 published a.1 q1
+         0.000 1 connected
+         0.000 1 sent a.1
+         0.000 1 acknowledged a.1
+         9.000 1 reset
+         10.000 1 published a.2 q1
+         10.000 1 connecting 1
+         10.000 1 connected, session present
+         10.000 1 sent a.2
+         10.000 1 acknowledged a.2",
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn it_sleeps_between_connect_and_connack() {
     let strikes = [
-        (5, Strike::SleepInHandshake { down: s(20) }),
+        (5, Strike::SleepInHandshake { within: s(22) }),
         (6, Strike::Reset),
     ];
     let fleet = publishing(|p| p.readings_max = Some(2));
@@ -319,10 +344,10 @@ async fn it_sleeps_between_connect_and_connack() {
          6.000 1 reset
          7.000 1 connecting 1
          7.001 1 failed: the device fell asleep
-         7.001 1 slept until 27.001
-         27.001 1 woke
-         27.001 1 connecting 1
-         27.001 1 connected, session present
+         7.001 1 slept until 27.000
+         27.000 1 woke
+         27.000 1 connecting 1
+         27.000 1 connected, session present
          30.000 1 published a.2 q1
          30.000 1 sent a.2
          30.000 1 acknowledged a.2",
@@ -432,7 +457,9 @@ async fn a_qos_0_reading_is_sent_once_whatever_strikes() {
             let strike = match at % 4 {
                 0 => Strike::Reset,
                 1 => Strike::Reconnect,
-                2 => Strike::DieInPacket { down: s(0) },
+                2 => Strike::DieInPacket {
+                    within: Duration::from_millis(1_100),
+                },
                 _ => Strike::PowerOff { down: s(0) },
             };
             (at, strike)

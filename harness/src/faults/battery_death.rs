@@ -1,11 +1,12 @@
-//! `battery-death`: the battery of devices dies in the middle of the next packet
-//! they write, so that a part of it leaves. They boot again so long after that.
+//! `battery-death`: the battery of devices dies in the middle of the first packet
+//! they write while it lasts, so that a part of it leaves. They boot again at its
+//! end; one that writes nothing until then is spared.
 
 use super::plan::Occurrence;
 use squall_devices::Strike;
 
 pub(super) fn strike(occurrence: &Occurrence) -> Strike {
     Strike::DieInPacket {
-        down: occurrence.lasts(),
+        within: occurrence.lasts(),
     }
 }

@@ -1,11 +1,11 @@
-//! `sleep-in-handshake`: devices fall asleep between their next CONNECT and its
-//! CONNACK.
+//! `sleep-in-handshake`: devices that connect while it lasts fall asleep between
+//! CONNECT and CONNACK, until its end.
 
 use super::plan::Occurrence;
 use squall_devices::Strike;
 
 pub(super) fn strike(occurrence: &Occurrence) -> Strike {
     Strike::SleepInHandshake {
-        down: occurrence.lasts(),
+        within: occurrence.lasts(),
     }
 }

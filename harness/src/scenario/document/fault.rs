@@ -151,11 +151,11 @@ pub(crate) enum FaultName {
     Reset,
     /// Devices say DISCONNECT, and connect again.
     Disconnect,
-    /// The battery of devices dies in the middle of their next packet; they
-    /// boot again so long (`for`) after that.
+    /// The battery of devices dies in the middle of the first packet they send
+    /// while it lasts; they boot again at its end. One that sends none is spared.
     BatteryDeath,
-    /// Devices fall asleep between their next CONNECT and its CONNACK, for so
-    /// long (`for`).
+    /// Devices that connect while it lasts fall asleep between CONNECT and
+    /// CONNACK, until its end.
     SleepInHandshake,
     /// Devices all lose their connection, and dial again at once.
     ReconnectStorm,

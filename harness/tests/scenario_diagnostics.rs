@@ -143,6 +143,7 @@ fn the_valid_scenario_is_valid() {
     "[expect]\nexceptions = [{ guarantee = \"order\", why = \"x\" }, { guarantee = \"order\", why = \"y\" }]"
 )]
 #[case::no_time_to_settle("[expect]", "[expect]\nsettle = \"0s\"")]
+#[case::more_time_to_settle_than_there_is("[expect]", "[expect]\nsettle = \"3m\"")]
 #[case::unknown_congestion("[expect]", "[network]\ncongestion = \"vegas\"\n[expect]")]
 #[case::a_mistyped_congestion("[expect]", "[network]\ncongestion = \"qubic\"\n[expect]")]
 #[case::a_congestion_that_is_a_flag("[expect]", "[network]\ncongestion = false\n[expect]")]
@@ -233,6 +234,32 @@ fn a_mistake(#[context] context: Context, #[case] right: &str, #[case] wrong: &s
 #[case::fault_of_more_devices_than_there_are(
     "kind = \"vanish\"\nfleet = \"thermometer\"\nat = \"6m\"\ndevices = 11"
 )]
+#[case::fault_where_nobody_is(
+    "kind = \"partition\"\nsite = \"moor\"\nat = \"6m\"\n\
+     [[site]]\nname = \"moor\"\nlink = \"lte-m\""
+)]
+#[case::fault_with_more_turns_than_time(
+    "kind = \"partition\"\nsite = \"valley\"\nat = \"6m\"\nfor = \"90s\"\nevery = \"4m\"\ncount = 5"
+)]
+#[case::fault_whose_last_turn_is_cut_short(
+    "kind = \"partition\"\nsite = \"valley\"\nat = \"8m\"\nfor = \"90s\"\nevery = \"3m\"\ncount = 4"
+)]
+#[case::fault_that_loses_nothing("kind = \"loss\"\nsite = \"valley\"\nat = \"6m\"\nloss = \"0%\"")]
+#[case::fault_of_a_burst_that_loses_nothing(
+    "kind = \"burst-loss\"\nsite = \"valley\"\nat = \"6m\"\nburst = { enter = \"0%\", leave = \"25%\" }"
+)]
+#[case::fault_that_adds_no_latency(
+    "kind = \"latency\"\nsite = \"valley\"\nat = \"6m\"\nlatency = \"0s\""
+)]
+#[case::fault_that_doubles_nothing(
+    "kind = \"duplication\"\nsite = \"valley\"\nat = \"6m\"\nduplicate = 0"
+)]
+#[case::fault_that_holds_nothing_back(
+    "kind = \"reordering\"\nsite = \"valley\"\nat = \"6m\"\nreorder = { probability = \"10%\", delay = \"0s\" }"
+)]
+#[case::fault_of_clocks_that_stay_right(
+    "kind = \"clock-drift\"\nfleet = \"thermometer\"\nat = \"6m\"\ndrift = \"0 ppm\""
+)]
 #[case::fault_of_a_number_and_a_share(
     "kind = \"vanish\"\nfleet = \"thermometer\"\nat = \"6m\"\ndevices = 3\nshare = \"10%\""
 )]
@@ -282,6 +309,7 @@ fn a_mistake_of_omission(#[context] context: Context, #[case] text: &str) {
 #[case::set_an_unknown_key("fleet.thermometer.cuont=10")]
 #[case::set_an_impossible_value("site.valley.link.loss=130%")]
 #[case::set_inside_a_value("title.length=3")]
+#[case::set_a_fault_that_is_not_there("fault.1.for=90s")]
 #[case::set_a_broken_table("site.office.link={ preset = ")]
 #[case::set_an_unknown_kind("fleet.thermometer.lifecycle.kind=periodik")]
 #[case::set_nothing("=3")]

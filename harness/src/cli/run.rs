@@ -44,7 +44,8 @@ pub(crate) struct Arguments {
     /// Runs at once; as many as there are cores unless given.
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
-    /// Change a value of the scenario: fleet.NAME.count=10, duration=5m.
+    /// Change a value of the scenario: duration=5m, fleet.NAME.count=10; faults
+    /// count from 0: fault.0.for=90s.
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
     /// What reports look like.

@@ -114,6 +114,18 @@ pub enum Latency {
 }
 
 impl Latency {
+    /// It delays no packet.
+    pub(crate) fn is_nothing(&self) -> bool {
+        match *self {
+            Self::Fixed(latency) => latency.is_zero(),
+            Self::Uniform { max, .. } => max.is_zero(),
+            // A floor is at most the mean.
+            Self::Normal {
+                mean, deviation, ..
+            } => mean.is_zero() && deviation.is_zero(),
+        }
+    }
+
     /// The smallest delay a packet can see.
     #[must_use]
     pub fn floor(&self) -> Duration {

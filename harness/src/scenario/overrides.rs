@@ -1,6 +1,9 @@
 //! `--set key=value`: changes to a scenario from the command line, made on the
 //! parsed TOML before it is checked, so that they obey the same rules and are
 //! told about mistakes in the same way.
+//!
+//! What is in a list is called by its `name`, or else by its place from 0: sites
+//! and fleets by either, faults by their place.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -11,8 +14,8 @@ use toml::de::{DeArray, DeTable, DeValue};
 use super::diagnostic::{ScenarioError, Sources, unknown};
 use super::text::Complaint;
 
-const HELP: &str =
-    "write --set key=value, such as fleet.thermometer.count=10 or site.valley.link.loss=20%";
+const HELP: &str = "write --set key=value, such as fleet.thermometer.count=10, \
+     site.valley.link.loss=20%, or fault.0.for=90s for the first fault";
 
 /// Makes every override of `sources` on `document`, in order.
 pub(crate) fn apply<'i>(

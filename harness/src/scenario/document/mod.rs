@@ -156,7 +156,8 @@ pub(crate) struct ExpectTable {
     /// Connection attempts that did not reach a successful CONNACK.
     pub(crate) connect_failures: Option<Bound<OfThings>>,
     /// How long what is owed may take to arrive once it is acknowledged, the
-    /// weather clear and its subscriber connected; `drain` unless given.
+    /// weather clear and its subscriber connected; `drain` unless given, and at
+    /// most that.
     pub(crate) settle: Option<At<Time>>,
     /// Guarantees that cannot hold in this scenario, each with a reason. All
     /// others are judged.

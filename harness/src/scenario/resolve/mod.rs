@@ -115,7 +115,7 @@ impl Resolver<'_> {
             sites,
             fleets,
             faults,
-            expect: self.expectations(table.expect)?,
+            expect: self.expectations(table.expect, drain)?,
         })
     }
 
@@ -233,9 +233,28 @@ impl Resolver<'_> {
         })
     }
 
-    fn expectations(&self, mut table: ExpectTable) -> Result<Expectations, ScenarioError> {
+    fn expectations(
+        &self,
+        mut table: ExpectTable,
+        drain: Duration,
+    ) -> Result<Expectations, ScenarioError> {
         let settle = match &table.settle {
             None => None,
+            Some(settle) if settle.value.0 > drain => {
+                return Err(self.error(
+                    &settle.span,
+                    Complaint::new(
+                        format!(
+                            "{} to settle, after which the run is over: the drain is {}",
+                            written(settle.value.0),
+                            written(drain)
+                        ),
+                        "longer than `drain`",
+                        "what is owed when the weather clears would never be late: \
+                         give less, or a longer `drain`",
+                    ),
+                ));
+            }
             Some(settle) => {
                 Some(self.positive(settle, "what is owed would have no time to arrive")?)
             }

@@ -6,12 +6,15 @@ mod target;
 mod times;
 mod trigger;
 
+use std::ops::Range;
 use std::time::Duration;
 
 use super::super::diagnostic::ScenarioError;
 use super::super::document::fault::{FaultName, FaultTable, WaysName};
+use super::super::document::link::{BurstTable, ReorderTable};
+use super::super::document::value::At;
 use super::super::fault::{Fault, FaultKind, Target, Ways, When};
-use super::super::link::Reorder;
+use super::super::link::{GilbertElliott, Reorder};
 use super::super::text::Complaint;
 use super::super::{Fleet, Site};
 use super::Resolver;
@@ -106,14 +109,15 @@ impl Resolver<'_> {
             FaultName::Loss => FaultKind::Loss {
                 ways,
                 loss: match &table.loss {
-                    Some(loss) => loss.value.0,
+                    Some(loss) if loss.value.0 > 0.0 => loss.value.0,
+                    Some(loss) => return Err(self.idle(&loss.span, "a loss of no packet")),
                     None => return Err(missing("loss", "\"30%\"")),
                 },
             },
             FaultName::BurstLoss => FaultKind::BurstLoss {
                 ways,
                 burst: match &table.burst {
-                    Some(burst) => self.burst(burst)?,
+                    Some(burst) => self.lossy_burst(burst)?,
                     None => {
                         return Err(missing(
                             "burst",
@@ -125,7 +129,12 @@ impl Resolver<'_> {
             FaultName::Latency => FaultKind::Latency {
                 ways,
                 added: match &table.latency {
-                    Some(latency) => self.latency(latency)?,
+                    Some(latency) => match self.latency(latency)? {
+                        added if added.is_nothing() => {
+                            return Err(self.idle(&latency.span, "a latency of nothing"));
+                        }
+                        added => added,
+                    },
                     None => return Err(missing("latency", "\"2s\"")),
                 },
             },
@@ -140,17 +149,17 @@ impl Resolver<'_> {
             FaultName::Duplication => FaultKind::Duplication {
                 ways,
                 probability: match &table.duplicate {
-                    Some(duplicate) => duplicate.value.0,
+                    Some(duplicate) if duplicate.value.0 > 0.0 => duplicate.value.0,
+                    Some(duplicate) => {
+                        return Err(self.idle(&duplicate.span, "a duplication of no packet"));
+                    }
                     None => return Err(missing("duplicate", "\"20%\"")),
                 },
             },
             FaultName::Reordering => FaultKind::Reordering {
                 ways,
                 reorder: match &table.reorder {
-                    Some(reorder) => Reorder {
-                        probability: reorder.value.probability.0,
-                        delay: reorder.value.delay.0,
-                    },
+                    Some(reorder) => self.reordering(reorder)?,
                     None => {
                         return Err(missing(
                             "reorder",
@@ -176,7 +185,10 @@ impl Resolver<'_> {
             FaultName::ClockDrift => FaultKind::ClockDrift {
                 drift_ppb: match &table.drift {
                     // At most 10^5 ppm, which is 10^8 ppb.
-                    Some(drift) => libm::round(drift.value.0 * 1e3) as i32,
+                    Some(drift) => match libm::round(drift.value.0 * 1e3) as i32 {
+                        0 => return Err(self.idle(&drift.span, "a drift of nothing")),
+                        drift_ppb => drift_ppb,
+                    },
                     None => return Err(missing("drift", "\"500 ppm\"")),
                 },
             },
@@ -184,5 +196,32 @@ impl Resolver<'_> {
                 times: table.times.as_ref().map_or(1, |times| times.value.0),
             },
         })
+    }
+
+    /// A burst in whose bad state, or else good state, packets are lost.
+    fn lossy_burst(&self, burst: &At<BurstTable>) -> Result<GilbertElliott, ScenarioError> {
+        let resolved = self.burst(burst)?;
+        let loses_when_bad = resolved.enter > 0.0 && resolved.loss_bad > 0.0;
+        if !loses_when_bad && resolved.loss_good <= 0.0 {
+            return Err(self.idle(&burst.span, "a burst that loses no packet"));
+        }
+        Ok(resolved)
+    }
+
+    fn reordering(&self, reorder: &At<ReorderTable>) -> Result<Reorder, ScenarioError> {
+        let resolved = Reorder {
+            probability: reorder.value.probability.0,
+            delay: reorder.value.delay.0,
+        };
+        if resolved.probability <= 0.0 || resolved.delay.is_zero() {
+            return Err(self.idle(&reorder.span, "a reordering that holds no packet back"));
+        }
+        Ok(resolved)
+    }
+
+    /// A fault that would be told of, and do nothing.
+    fn idle(&self, span: &Range<usize>, what: &str) -> ScenarioError {
+        let help = "write more than nothing, or leave the fault out";
+        self.error(span, Complaint::new(what, "no effect", help))
     }
 }

@@ -33,7 +33,17 @@ impl Resolver<'_> {
             (Some(site), None) => {
                 let index = self.site_index(site, sites)?;
                 let devices = fleets.iter().filter(|fleet| fleet.site == index);
-                let devices = devices.map(|fleet| u64::from(fleet.count)).sum();
+                let devices: u64 = devices.map(|fleet| u64::from(fleet.count)).sum();
+                if devices == 0 {
+                    return Err(self.error(
+                        &site.span,
+                        Complaint::new(
+                            format!("a fault at `{}`, where no device is", site.value.0),
+                            "nobody there",
+                            "put a fleet there (`site` of [[fleet]]), or strike another site",
+                        ),
+                    ));
+                }
                 Ok(Target::Site(index, self.chosen(table, devices)?))
             }
             (None, Some(fleet)) => {

@@ -7,7 +7,7 @@ use squall_reports::figures;
 
 use super::super::super::diagnostic::ScenarioError;
 use super::super::super::document::fault::FaultTable;
-use super::super::super::document::scalar::{Time, TimeSpan};
+use super::super::super::document::scalar::{Count, Time, TimeSpan};
 use super::super::super::document::value::At;
 use super::super::super::fault::{TimeRange, Times};
 use super::super::super::text::{Complaint, written};
@@ -61,6 +61,9 @@ impl Resolver<'_> {
             None => None,
             Some(every) => Some(self.turns(every, lasts, rule, &table.kind.span)?),
         };
+        if let (Some(period), Some(count)) = (every, &table.count) {
+            self.room_for_turns(count, begins.max, period, lasts, clear)?;
+        }
         if let (None, Some(count)) = (every, &table.count)
             && count.value.0 > 1
             && begins.min == begins.max
@@ -117,6 +120,37 @@ impl Resolver<'_> {
             ));
         }
         Ok(TimeRange { min, max })
+    }
+
+    /// Refuses more turns of `every` than are over before the weather clears,
+    /// if the first begins at `begins`.
+    fn room_for_turns(
+        &self,
+        count: &At<Count>,
+        begins: Duration,
+        period: Duration,
+        lasts: Option<TimeRange>,
+        clear: Duration,
+    ) -> Result<(), ScenarioError> {
+        let after_first = period.saturating_mul(count.value.0 - 1);
+        let last = begins.saturating_add(after_first);
+        let ends = last.saturating_add(lasts.map_or(Duration::ZERO, |lasts| lasts.max));
+        if last < clear && ends <= clear {
+            return Ok(());
+        }
+        Err(self.error(
+            &count.span,
+            Complaint::new(
+                format!(
+                    "{} whose last is over at {}, when the drain has begun at {}",
+                    figures::counted(count.value.0.into(), "turn"),
+                    written(ends),
+                    written(clear)
+                ),
+                "too many",
+                "leave `count` out to have it come again until then, or make `duration` longer",
+            ),
+        ))
     }
 
     /// From one beginning to the next.

@@ -92,9 +92,9 @@ pub enum FaultKind {
     Reset,
     /// Devices say DISCONNECT, and connect anew.
     Disconnect,
-    /// The battery of a device dies while it sends a packet.
+    /// The battery of a device dies in the middle of the first packet it sends.
     BatteryDeath,
-    /// Devices fall asleep between CONNECT and CONNACK.
+    /// Devices that connect fall asleep between CONNECT and CONNACK.
     SleepInHandshake,
     /// Devices all lose their connection, and dial again at once.
     ReconnectStorm,
@@ -135,6 +135,24 @@ impl FaultKind {
             Self::ReconnectStorm => "reconnect-storm",
             Self::ClockDrift { .. } => "clock-drift",
             Self::Drop { .. } => "drop",
+        }
+    }
+
+    /// The directions in which it strikes packets on links, or between them and
+    /// the server; none if it strikes something else.
+    #[must_use]
+    pub fn ways(&self) -> Option<Ways> {
+        match *self {
+            Self::Loss { ways, .. }
+            | Self::BurstLoss { ways, .. }
+            | Self::Latency { ways, .. }
+            | Self::Rate { ways, .. }
+            | Self::Blackhole { ways }
+            | Self::Duplication { ways, .. }
+            | Self::Reordering { ways, .. }
+            | Self::Partition { ways, .. } => Some(ways),
+            Self::PowerCut => Some(Ways::Both),
+            _ => None,
         }
     }
 

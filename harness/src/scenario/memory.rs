@@ -1,12 +1,13 @@
 //! How much memory a run will need, and whether the machine has it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use squall_reports::figures;
 
 use super::diagnostic::ScenarioError;
 use super::topic;
-use super::{Fleet, Lifecycle, Publish, Scenario, Span};
+use super::{Fault, FaultKind, Fleet, Lifecycle, Publish, Scenario, Span, Target, When};
 
 /// Resident bytes of a run before its first device.
 const BYTES_OF_A_RUN: u64 = 16 << 20;
@@ -28,12 +29,78 @@ const BYTES_PER_READING: u64 = 32;
 /// Bytes that the metrics keep of a delivery that a subscriber is owed.
 const BYTES_PER_DELIVERY: u64 = 40;
 
+/// Bytes that a NAT keeps of a connection, from its SYN to the end of the run.
+const BYTES_PER_BINDING: u64 = 40;
+
+/// Bytes that a fault over links keeps of each device that sends or is sent a
+/// packet meanwhile, both ways, until it is over.
+const BYTES_PER_STRAINED_DEVICE: u64 = 224;
+
 /// Bytes that running `scenario` takes at its busiest, from above and roughly.
 #[must_use]
 pub fn estimate_bytes(scenario: &Scenario) -> u64 {
     BYTES_OF_A_RUN
         .saturating_add(devices_bytes(scenario))
         .saturating_add(Kept::of(scenario).bytes())
+        .saturating_add(bindings(scenario).saturating_mul(BYTES_PER_BINDING))
+        .saturating_add(strained_devices(scenario).saturating_mul(BYTES_PER_STRAINED_DEVICE))
+}
+
+/// Connections that the NATs of sites remember at the end: each that is made
+/// through one that is ever to forget some.
+fn bindings(scenario: &Scenario) -> u64 {
+    let site_of = |fault: &Fault| match (fault.kind, fault.target, &fault.when) {
+        (FaultKind::NatRebinding, Target::Site(site, _), When::Planned(_)) => Some(site),
+        (FaultKind::NatRebinding, Target::Fleet(fleet, _), When::Planned(_)) => {
+            Some(scenario.fleets[fleet].site)
+        }
+        _ => None,
+    };
+    let sites: BTreeSet<usize> = scenario.faults.iter().filter_map(site_of).collect();
+    let behind = scenario.fleets.iter();
+    behind
+        .filter(|fleet| sites.contains(&fleet.site))
+        .map(|fleet| wake_ups(fleet, scenario.duration).saturating_mul(fleet.count.into()))
+        .fold(0, u64::saturating_add)
+}
+
+/// Devices that faults over links strike at once, at worst: turns that follow
+/// one another are one.
+fn strained_devices(scenario: &Scenario) -> u64 {
+    let devices = |fault: &Fault| {
+        let turns = match &fault.when {
+            When::Planned(times) if times.every.is_none() => times.count.unwrap_or(1),
+            _ => 1,
+        };
+        let struck = |index: usize, fleet: &Fleet| match fault.target {
+            Target::Site(site, _) => site == fleet.site,
+            Target::Fleet(of, _) => of == index,
+            Target::Matched | Target::Server(_) => false,
+        };
+        let fleets = scenario.fleets.iter().enumerate();
+        fleets
+            .filter(|(index, fleet)| struck(*index, fleet))
+            .map(|(_, fleet)| u64::from(fleet.count))
+            .fold(0, u64::saturating_add)
+            .saturating_mul(turns.into())
+    };
+    let over_links = scenario.faults.iter();
+    over_links
+        .filter(|fault| fault.kind.ways().is_some())
+        .map(devices)
+        .fold(0, u64::saturating_add)
+}
+
+/// How often a device wakes in `time`, at most, and so connects if nothing goes
+/// wrong.
+fn wake_ups(fleet: &Fleet, time: Duration) -> u64 {
+    let time = time.saturating_sub(fleet.start.after);
+    match &fleet.lifecycle {
+        Lifecycle::AlwaysOn | Lifecycle::Once { .. } => 1,
+        Lifecycle::Periodic { every, .. } => times(time, *every),
+        Lifecycle::Flapping { up, down, .. } => times(time, up.saturating_add(*down)),
+        Lifecycle::Random { up, down, .. } => times(time, mean(up).saturating_add(mean(down))),
+    }
 }
 
 /// What the metrics keep to the end of a run.
@@ -197,6 +264,17 @@ pub fn check(scenario: &Scenario, parallel: u64, available: u64) -> Result<(), S
 /// What takes most of the memory, and what makes it smaller.
 fn what_helps(scenario: &Scenario) -> String {
     let kept = Kept::of(scenario);
+    let bindings = bindings(scenario);
+    let nat_bytes = bindings.saturating_mul(BYTES_PER_BINDING);
+    if nat_bytes > kept.bytes().max(devices_bytes(scenario)) {
+        return format!(
+            "most of it, {}, is for {} through a NAT that is to forget some, at \
+             {BYTES_PER_BINDING} bytes each: use a shorter `duration`, connect less often, have \
+             fewer devices at that site, or use fewer --jobs",
+            gibibytes(nat_bytes),
+            figures::counted(bindings, "connection"),
+        );
+    }
     if kept.bytes() > devices_bytes(scenario) {
         return format!(
             "most of it, {}, is for {} at {BYTES_PER_READING} bytes each and {} owed to \
@@ -327,6 +405,47 @@ mod tests {
         assert_eq!(
             (kept.readings, kept.deliveries),
             (readings, readings * subscribers)
+        );
+    }
+
+    /// Ten devices that connect twice a minute for eleven minutes, and a hundred
+    /// that stay connected, at one site.
+    #[rstest]
+    #[case::none("", 0, 0)]
+    #[case::a_nat_of_the_site("kind = \"nat-rebinding\"\nsite = \"s\"\nat = \"1m\"", 330, 0)]
+    #[case::a_nat_of_a_fleet("kind = \"nat-rebinding\"\nfleet = \"p\"\nat = \"1m\"", 330, 0)]
+    #[case::a_partition("kind = \"partition\"\nsite = \"s\"\nat = \"1m\"", 0, 110)]
+    #[case::turns_of_loss(
+        "kind = \"loss\"\nloss = \"9%\"\nfleet = \"p\"\nat = \"1m\"\nfor = \"9s\"\nevery = \"1m\"",
+        0,
+        10
+    )]
+    #[case::turns_that_may_overlap(
+        "kind = \"loss\"\nloss = \"9%\"\nfleet = \"p\"\nat = \"1m..5m\"\ncount = 3",
+        0,
+        30
+    )]
+    #[case::devices("kind = \"vanish\"\nsite = \"s\"\nat = \"1m\"", 0, 0)]
+    fn what_the_weather_remembers(
+        #[case] fault: &str,
+        #[case] connections: u64,
+        #[case] strained: u64,
+    ) {
+        let fault = match fault {
+            "" => String::new(),
+            fault => format!("[[fault]]\n{fault}\n"),
+        };
+        let fleets = "[[fleet]]\nname = \"p\"\nsite = \"s\"\ncount = 10\n\
+             lifecycle = { kind = \"flapping\", up = \"10s\", down = \"20s\" }\n\
+             publish = { topic = \"a/{device}\", every = \"1m\" }\n\
+             [[fleet]]\nname = \"q\"\nsite = \"s\"\ncount = 100\n\
+             subscribe = [{ filter = \"#\" }]\n";
+        let calm = scenario("", fleets);
+        let stormy = scenario("", &format!("{fleets}{fault}"));
+        assert_eq!(strained_devices(&stormy), strained);
+        assert_eq!(
+            estimate_bytes(&stormy) - estimate_bytes(&calm),
+            connections * 40 + strained * 224
         );
     }
 

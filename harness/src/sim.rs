@@ -108,7 +108,7 @@ pub fn forecast(scenario: &Scenario, seed: u64) -> Vec<FaultSpan> {
     let planned = faults::plan(scenario, seed).into_iter();
     let span = |occurrence: Occurrence| FaultSpan {
         kind: occurrence.kind.name().to_owned(),
-        target: occurrence.target,
+        target: occurrence.target_and_turns(),
         began_ns: occurrence.begins,
         ended_ns: Some(occurrence.ends),
         effect: String::new(),

@@ -70,6 +70,12 @@ impl Run {
         fault
     }
 
+    /// What the faults of the report did.
+    fn effects(&self) -> Vec<&str> {
+        let faults = self.report.weather.faults.iter();
+        faults.map(|fault| fault.effect.as_str()).collect()
+    }
+
     /// Events of this name in a span of time, in seconds, both ends included.
     fn count(&self, event: &str, from_s: u64, to_s: u64) -> usize {
         let within = from_s * SECOND..=to_s * SECOND;
@@ -312,6 +318,55 @@ fn crashes_that_overlap_leave_the_server_down_until_the_last_is_over() {
     );
     assert_eq!(run.count("received", 361, 409), 0);
     assert_eq!(run.count("connected", 410, 600), 11);
+    assert_eq!(
+        run.effects(),
+        ["server down 30 s, 11 connections lost", "server down 40 s"],
+        "a connection is lost once"
+    );
+}
+
+#[test]
+fn turns_of_a_crash_that_overlap_are_told_as_one() {
+    let run =
+        Run::new("[[fault]]\nkind = \"server-crash\"\nat = \"6m..7m\"\nfor = \"2m\"\ncount = 3");
+    let effect = &run.fault().effect;
+    assert!(
+        effect.ends_with(", 11 connections lost, 3 turns that overlapped"),
+        "{effect}"
+    );
+}
+
+#[test]
+fn a_device_that_is_struck_twice_is_gone_once() {
+    let run = Run::new(
+        "[[fault]]\nkind = \"vanish\"\nfleet = \"thermometer\"\nat = \"6m\"\nfor = \"2m\"\n\
+         [[fault]]\nkind = \"vanish\"\nsite = \"valley\"\nat = \"7m\"\nfor = \"2m\"\n\
+         [[fault]]\nkind = \"power-cut\"\nsite = \"valley\"\nat = \"510s\"\nfor = \"1m\"",
+    );
+    assert_eq!(
+        run.effects(),
+        [
+            "10 devices gone, 10 connections left open",
+            "10 devices gone already",
+            "10 devices without power already, 10 packets lost"
+        ]
+    );
+    run.recovered();
+}
+
+#[test]
+fn a_battery_that_sends_nothing_in_time_is_spared() {
+    let fault = |lasts: &str| {
+        Run::new(&format!(
+            "[[fault]]\nkind = \"battery-death\"\nfleet = \"thermometer\"\nat = \"6m\"\nfor = \"{lasts}\""
+        ))
+    };
+    let spared = fault("100ms");
+    assert_eq!(spared.fault().effect, "no effect");
+    assert_eq!(spared.count("vanished", 0, 1_200), 0);
+    let struck = fault("2m");
+    assert_eq!(struck.fault().effect, "10 devices died in mid-packet");
+    assert_eq!(struck.count("woke", 480, 480), 10, "at its end");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::net::{Loss, Nanos, Strain, Tallies, Way, draw_latency};
 use crate::random;
-use crate::scenario::{FaultKind, Ways};
+use crate::scenario::{FaultKind, LinkSpec, Ways};
 use rand_pcg::Pcg64Mcg;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
@@ -16,9 +16,13 @@ use std::sync::Arc;
 /// What strikes the links of one site, in the order of beginning.
 pub(crate) struct LinkWeather {
     seed: u64,
+    /// What the links carry by themselves, each way, in bits a second.
+    rates: [Option<u64>; 2],
     windows: Vec<Window>,
     /// For each way, the windows before it are over.
     past: [usize; 2],
+    /// The windows before it are over both ways, and have forgotten their lanes.
+    forgotten: usize,
     nat: Option<Nat>,
 }
 
@@ -32,7 +36,7 @@ pub(super) struct Window {
     /// What its random streams are called, whatever else is planned.
     name: String,
     devices: Arc<Devices>,
-    /// What it remembers of each device and way.
+    /// What it remembers of each device and way; looked up only, never walked.
     lanes: FxHashMap<(u32, Way), Lane>,
 }
 
@@ -59,13 +63,19 @@ impl Window {
     }
 
     fn covers(&self, way: Way, device: u32) -> bool {
-        ways(&self.kind).is_some_and(|ways| covers(ways, way)) && self.devices.contains(device)
+        self.kind.ways().is_some_and(|ways| covers(ways, way)) && self.devices.contains(device)
     }
 }
 
 impl LinkWeather {
-    /// The weather over `site`; none if no fault ever strikes its links.
-    pub(crate) fn new(seed: u64, site: usize, plan: &[Occurrence]) -> Option<LinkWeather> {
+    /// The weather over `site`, whose links are like `link`; none if no fault
+    /// ever strikes them.
+    pub(crate) fn new(
+        seed: u64,
+        site: usize,
+        link: &LinkSpec,
+        plan: &[Occurrence],
+    ) -> Option<LinkWeather> {
         let mut windows = Vec::new();
         let mut nat: Option<Nat> = None;
         for (by, occurrence) in plan.iter().enumerate() {
@@ -78,7 +88,7 @@ impl LinkWeather {
             if occurrence.kind == FaultKind::NatRebinding {
                 let rebinding = (occurrence.begins, Arc::clone(devices), by);
                 nat.get_or_insert_default().rebindings.push(rebinding);
-            } else if ways(&occurrence.kind).is_some() {
+            } else if occurrence.kind.ways().is_some() {
                 windows.push(Window {
                     name: format!("fault {} at {}", occurrence.fault, occurrence.begins),
                     begins: occurrence.begins,
@@ -92,8 +102,10 @@ impl LinkWeather {
         }
         let weather = LinkWeather {
             seed,
+            rates: [&link.up, &link.down].map(|way| way.rate_bits_per_second),
             windows,
             past: [0; 2],
+            forgotten: 0,
             nat,
         };
         (!weather.windows.is_empty() || weather.nat.is_some()).then_some(weather)
@@ -126,7 +138,10 @@ impl LinkWeather {
                 nat.bind(device, packet, at);
             }
         }
-        let mut strain = Strain::default();
+        let mut strain = Strain {
+            rate_bits_per_second_max: self.rates[way as usize],
+            ..Strain::default()
+        };
         let seed = self.seed;
         for window in self.windows[self.past[way as usize]..]
             .iter_mut()
@@ -207,6 +222,11 @@ impl LinkWeather {
         {
             *past += 1;
         }
+        let over = self.past[0].min(self.past[1]);
+        for window in &mut self.windows[self.forgotten..over] {
+            window.lanes = FxHashMap::default();
+        }
+        self.forgotten = over;
     }
 }
 
@@ -251,23 +271,6 @@ impl Window {
     }
 }
 
-/// The directions in which a fault strikes packets on links, or between them
-/// and the server; none if it strikes something else.
-fn ways(kind: &FaultKind) -> Option<Ways> {
-    match *kind {
-        FaultKind::Loss { ways, .. }
-        | FaultKind::BurstLoss { ways, .. }
-        | FaultKind::Latency { ways, .. }
-        | FaultKind::Rate { ways, .. }
-        | FaultKind::Blackhole { ways }
-        | FaultKind::Duplication { ways, .. }
-        | FaultKind::Reordering { ways, .. }
-        | FaultKind::Partition { ways, .. } => Some(ways),
-        FaultKind::PowerCut => Some(Ways::Both),
-        _ => None,
-    }
-}
-
 fn covers(ways: Ways, way: Way) -> bool {
     match ways {
         Ways::Both => true,
@@ -280,7 +283,7 @@ fn covers(ways: Ways, way: Way) -> bool {
 pub(super) mod tests {
     use super::*;
     use crate::faults::plan;
-    use crate::faults::tests::scenario;
+    use crate::faults::tests::{scenario, scenario_with};
     use crate::net::{Access, PacketKey, Tap};
     use bytes::Bytes;
 
@@ -289,7 +292,7 @@ pub(super) mod tests {
 
     const MS: Nanos = 1_000_000;
 
-    /// The links of the valley, 20 ms long each way, under one fault.
+    /// The links of the valley under one fault.
     pub(crate) struct Valley {
         access: Access,
         tap: Tap,
@@ -297,12 +300,21 @@ pub(super) mod tests {
     }
 
     impl Valley {
+        /// Links of 20 ms each way.
         pub(crate) fn new(fault: &str) -> Valley {
-            let scenario = scenario(&format!("[[fault]]\n{fault}"));
+            Valley::on("{ latency = \"20ms\" }", fault)
+        }
+
+        /// Links like this one.
+        pub(crate) fn on(link: &str, fault: &str) -> Valley {
+            let faults = format!("[[fault]]\n{fault}");
+            let link = format!("site.valley.link={link}");
+            let scenario = scenario_with(&faults, &[link]);
             let plan = plan(&scenario, 1);
-            let weather = LinkWeather::new(1, 0, &plan);
+            let link = &scenario.sites[0].link;
+            let weather = LinkWeather::new(1, 0, link, &plan);
             Valley {
-                access: Access::new(0, 1, &scenario.sites[0].link, weather),
+                access: Access::new(0, 1, link, weather),
                 tap: Tap::new(3, 2, None),
                 number: 0,
             }
@@ -379,9 +391,11 @@ pub(super) mod tests {
     fn fair_weather_is_none_at_all() {
         let faults = "[[fault]]\nkind = \"partition\"\nsite = \"valley\"\nat = \"1m\"\n\
                       [[fault]]\nkind = \"vanish\"\nfleet = \"recorder\"\nat = \"1m\"";
-        let plan = plan(&scenario(faults), 1);
-        assert!(LinkWeather::new(1, 0, &plan).is_some());
-        assert!(LinkWeather::new(1, 1, &plan).is_none());
+        let scenario = scenario(faults);
+        let plan = plan(&scenario, 1);
+        let weather = |site: usize| LinkWeather::new(1, site, &scenario.sites[site].link, &plan);
+        assert!(weather(0).is_some());
+        assert!(weather(1).is_none());
     }
 
     #[test]

@@ -4,8 +4,8 @@
 //! What a fault did is counted while it lasts, from the trace and from the
 //! packets it met; a fault of one instant, up to the end of its millisecond.
 
+use super::effect::{self, Found, Seen};
 use super::plan::{Occurrence, Struck};
-use super::{effect, effect::Seen};
 use crate::net::{Map, Nanos, Tallies};
 use crate::trace::{ClientEvent, Entry, Event, FaultEvent, Texts};
 use squall_devices::DeviceId;
@@ -21,7 +21,10 @@ pub(crate) struct FaultLog {
     /// What happens next, in order.
     due: BTreeSet<(Nanos, Phase, usize)>,
     running: BTreeMap<usize, Seen>,
+    /// Devices that have a connection, as far as they know.
     connected: BTreeSet<DeviceId>,
+    /// Those of them whose connection a fault has ended without a word.
+    unaware: BTreeSet<DeviceId>,
     over: Vec<Over>,
 }
 
@@ -48,6 +51,7 @@ impl FaultLog {
             due: BTreeSet::new(),
             running: BTreeMap::new(),
             connected: BTreeSet::new(),
+            unaware: BTreeSet::new(),
             over: Vec::new(),
         };
         for (by, occurrence) in plan.iter().cloned().enumerate() {
@@ -105,9 +109,13 @@ impl FaultLog {
         let target = texts.id(&occurrence.target);
         let event = match phase {
             Phase::Begins => {
-                let struck = |device: &&DeviceId| occurrence.strikes(**device);
-                let connected = self.connected.iter().filter(struck).count();
-                self.running.insert(by, Seen::new(connected as u64));
+                let found = self.found(occurrence);
+                if effect::ends_connections(&occurrence.kind) {
+                    let connected = self.connected.iter().copied();
+                    let struck = connected.filter(|device| occurrence.strikes(*device));
+                    self.unaware.extend(struck);
+                }
+                self.running.insert(by, Seen::new(found));
                 FaultEvent::Began { target }
             }
             Phase::Ends => {
@@ -138,6 +146,32 @@ impl FaultLog {
         })
     }
 
+    /// What a fault finds that begins now.
+    fn found(&self, occurrence: &Occurrence) -> Found {
+        let struck = |device: &&DeviceId| occurrence.strikes(**device);
+        let connected = self.connected.iter().filter(struck).count() as u64;
+        let unaware = self.unaware.iter().filter(struck).count() as u64;
+        let others: Vec<&Occurrence> = self
+            .running
+            .keys()
+            .map(|by| &self.occurrences[by])
+            .filter(|other| effect::is_more_of(&occurrence.kind, &other.kind))
+            .collect();
+        let struck_already = match &occurrence.struck {
+            Struck::Devices { devices, .. } => devices
+                .iter()
+                .map(DeviceId)
+                .filter(|device| others.iter().any(|other| other.strikes(*device)))
+                .count(),
+            Struck::Server(_) => 0,
+        };
+        Found {
+            connected: connected - unaware,
+            unaware,
+            struck_already: struck_already as u64,
+        }
+    }
+
     fn see(&mut self, entry: &Entry) {
         let Event::Client(device, event) = &entry.event else {
             return;
@@ -145,12 +179,14 @@ impl FaultLog {
         match event {
             ClientEvent::Connected { .. } => {
                 self.connected.insert(*device);
+                self.unaware.remove(device);
             }
             ClientEvent::DisconnectedClean
             | ClientEvent::DisconnectedVanished
             | ClientEvent::DisconnectedReset
             | ClientEvent::DisconnectedLost { .. } => {
                 self.connected.remove(device);
+                self.unaware.remove(device);
             }
             _ => {}
         }

@@ -79,11 +79,13 @@ subscribe = [{ filter = "t/+", qos = 1 }]
     /// Thermometers 0 to 9 and meters 10 to 12 in the valley, a recorder in the
     /// office, for 20 minutes; and these faults.
     pub(crate) fn scenario(faults: &str) -> Scenario {
-        Scenario::parse(
-            Path::new("weather.toml"),
-            &format!("{SCENARIO}{faults}\n"),
-            &[],
-        )
-        .unwrap_or_else(|error| panic!("{}", error.render(false, 100)))
+        scenario_with(faults, &[])
+    }
+
+    /// The same, with changes as of `--set`.
+    pub(crate) fn scenario_with(faults: &str, changes: &[String]) -> Scenario {
+        let text = format!("{SCENARIO}{faults}\n");
+        Scenario::parse(Path::new("weather.toml"), &text, changes)
+            .unwrap_or_else(|error| panic!("{}", error.render(false, 100)))
     }
 }

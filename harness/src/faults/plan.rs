@@ -27,6 +27,9 @@ pub(crate) struct Occurrence {
     pub(crate) struck: Struck,
     /// What it strikes, in words.
     pub(crate) target: String,
+    /// Turns of the fault that it consists of: several, where they overlap and
+    /// strike the same.
+    pub(crate) turns: u32,
 }
 
 /// What a fault strikes.
@@ -44,6 +47,14 @@ impl Occurrence {
         match &self.struck {
             Struck::Devices { devices, .. } => devices.contains(device.0),
             Struck::Server(_) => true,
+        }
+    }
+
+    /// What it strikes, and how often in one if more than once.
+    pub(crate) fn target_and_turns(&self) -> String {
+        match self.turns {
+            1 => self.target.clone(),
+            turns => format!("{}, {turns} turns that overlap", self.target),
         }
     }
 
@@ -102,6 +113,7 @@ fn occurrences(
             ends,
             struck,
             target,
+            turns: 1,
         });
     }
     occurrences.sort_by_key(|occurrence| occurrence.begins);
@@ -150,6 +162,7 @@ fn join(occurrences: &mut Vec<Occurrence>) {
         let joined = lasting && next.begins <= last.ends;
         if joined {
             last.ends = last.ends.max(next.ends);
+            last.turns += next.turns;
         }
         joined
     });
@@ -273,9 +286,10 @@ mod tests {
     #[test]
     fn overlapping_turns_of_one_target_are_one() {
         let faults = "[[fault]]\nkind = \"server-crash\"\nat = \"1m..3m\"\nfor = \"5m\"\ncount = 4";
-        let spans = spans(faults, 1);
-        assert_eq!(spans.len(), 1);
-        assert!(spans[0].1 - spans[0].0 > 5 * MINUTE);
+        let plan = plan(&scenario(faults), 1);
+        assert_eq!(plan.len(), 1);
+        assert!(plan[0].ends - plan[0].begins > 5 * MINUTE);
+        assert_eq!(plan[0].turns, 4);
     }
 
     #[rstest]

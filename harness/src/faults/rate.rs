@@ -4,9 +4,13 @@
 use crate::net::Strain;
 
 pub(super) fn strain(bits_per_second: u64, strain: &mut Strain) -> bool {
-    let slowest = strain.rate_bits_per_second_max.unwrap_or(u64::MAX);
-    strain.rate_bits_per_second_max = Some(slowest.min(bits_per_second));
-    true
+    let slower = strain
+        .rate_bits_per_second_max
+        .is_none_or(|rate| bits_per_second < rate);
+    if slower {
+        strain.rate_bits_per_second_max = Some(bits_per_second);
+    }
+    slower
 }
 
 #[cfg(test)]
@@ -29,5 +33,18 @@ mod tests {
             Ok(60_020 + bytes),
             "a link of its own"
         );
+        assert_eq!(valley.touched(0), 3);
+    }
+
+    #[test]
+    fn a_link_that_is_no_faster_anyway_is_not_slowed_down() {
+        let mut valley = Valley::on(
+            "{ latency = \"20ms\", rate = \"4 kbit/s\" }",
+            "kind = \"rate\"\nsite = \"valley\"\nrate = \"8 kbit/s\"\nat = \"1m\"\nfor = \"1m\"",
+        );
+        let takes = 20 + 2 * PACKET_BYTES as u64;
+        assert_eq!(valley.send(Way::Up, 3, 50_000), Ok(50_000 + takes));
+        assert_eq!(valley.send(Way::Up, 3, 60_000), Ok(60_000 + takes));
+        assert_eq!(valley.touched(0), 0);
     }
 }

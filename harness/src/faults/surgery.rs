@@ -46,7 +46,8 @@ pub(crate) struct Surgeon {
     /// When the weather clears: no fault is set off from then on.
     clear: Nanos,
     drops: Vec<Drop>,
-    /// Connections (a device and its port) that are cut.
+    /// Connections (a device and its port) that are cut; looked up only, never
+    /// walked.
     cuts: FxHashMap<(u32, u16), Cut>,
     /// What was set off and has not been [taken](Self::take).
     set_off: Vec<(usize, Occurrence)>,
@@ -228,6 +229,7 @@ impl Surgeon {
             ends,
             struck,
             target,
+            turns: 1,
         };
         match kind {
             FaultKind::Drop { times } => self.drops.push(Drop {

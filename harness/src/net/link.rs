@@ -74,7 +74,7 @@ pub(crate) struct Strain {
     pub(crate) lost: Option<(Loss, usize)>,
     /// On top of the link's own latency, in nanoseconds.
     pub(crate) latency_added: Nanos,
-    /// The transmitter is no faster than this.
+    /// The transmitter is no faster than this, nor than the link is anyway.
     pub(crate) rate_bits_per_second_max: Option<u64>,
     /// A second copy arrives.
     pub(crate) twice: bool,

@@ -42,7 +42,6 @@ pub(super) struct Plan {
 /// The world of one run.
 pub(crate) struct World {
     sim: turmoil::Sim<'static>,
-    server: Arc<ServerSwitch>,
     surgeon: Option<Arc<Mutex<Surgeon>>>,
 }
 
@@ -92,7 +91,7 @@ impl World {
                 Some(guest) => guest.config.clone(),
                 None => server::config(&scenario.broker),
             },
-            switch: Arc::clone(&server),
+            switch: server,
             disk: scenario
                 .broker
                 .disk_sync
@@ -122,11 +121,7 @@ impl World {
                 async move { Ok(plan.run().await?) }
             });
         }
-        World {
-            sim,
-            server,
-            surgeon,
-        }
+        World { sim, surgeon }
     }
 
     /// The faults that packets have set off since the last call.
@@ -146,44 +141,6 @@ impl World {
             .step()
             .map(|_| ())
             .map_err(|error| error.to_string())
-    }
-}
-
-/// What can be done to the server between ticks.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "for the faults that strike servers")
-)]
-impl World {
-    /// What crashes the server and starts it again, and pauses it, also from
-    /// inside a tick.
-    pub(crate) fn server(&self) -> &Arc<ServerSwitch> {
-        &self.server
-    }
-
-    /// The server loses its power: see [`ServerSwitch::cut`].
-    pub(crate) fn crash_server(&self) {
-        self.server.cut(self.now());
-    }
-
-    /// The server starts again: see [`ServerSwitch::restart`].
-    pub(crate) fn restart_server(&self) {
-        self.server.restart();
-    }
-
-    /// The server's process stops: see [`ServerSwitch::pause`].
-    pub(crate) fn pause_server(&self) {
-        self.server.pause();
-    }
-
-    /// The server's process goes on.
-    pub(crate) fn resume_server(&self) {
-        self.server.resume();
-    }
-
-    /// Whether the server has power.
-    pub(crate) fn server_is_up(&self) -> bool {
-        self.server.is_up()
     }
 }
 
@@ -272,7 +229,7 @@ impl SitePlan {
             clock,
             host: index,
         });
-        let weather = LinkWeather::new(plan.seed, self.site, &plan.faults);
+        let weather = LinkWeather::new(plan.seed, self.site, &self.link, &plan.faults);
         let access = Access::new(self.site, plan.seed, &self.link, weather);
         let mut tasks = JoinSet::new();
         tasks.spawn(host.run_site(access));

@@ -5,7 +5,7 @@ use schemars::{Schema, json_schema};
 
 use squall_broker::Quirk;
 
-use super::super::super::diagnostic::unknown;
+use super::super::super::diagnostic::{nearest, unknown};
 use super::super::super::text::Complaint;
 use super::Scalar;
 use crate::invariants::Invariant;
@@ -103,13 +103,9 @@ impl Scalar for QuirkName {
     const EXPECTED: &'static str = "the name of a quirk";
 
     fn from_text(text: &str) -> Result<Self, Complaint> {
-        let known = Quirk::ALL
-            .iter()
-            .map(|quirk| quirk.name())
-            .collect::<Vec<_>>();
         Quirk::from_name(text)
             .map(Self)
-            .ok_or_else(|| unknown("quirk", text, &known))
+            .ok_or_else(|| no_such_quirk(text))
     }
     fn describe() -> (&'static str, Schema) {
         let choice = |quirk: &Quirk| {
@@ -124,6 +120,16 @@ impl Scalar for QuirkName {
         });
         ("Quirk", schema)
     }
+}
+
+/// There are too many quirks for a diagnostic to list them.
+fn no_such_quirk(found: &str) -> Complaint {
+    let known = Quirk::ALL.iter().map(|quirk| quirk.name());
+    let help = match nearest(found, &known.collect::<Vec<_>>()) {
+        Some(nearest) => format!("did you mean `{nearest}`? `squall quirks` lists them all"),
+        None => "`squall quirks` lists them".to_owned(),
+    };
+    Complaint::new(format!("unknown quirk `{found}`"), "no such quirk", help)
 }
 
 /// A guarantee of MQTT, by its id.

@@ -349,13 +349,13 @@ quirks! {
         WsClosesWithOneByte "ws-closes-with-one-byte" ["RFC6455-5.5.1-1"]
             "sends Close frames with half a status code";
         WsSendsAfterClose "ws-sends-after-close" ["RFC6455-5.5.1-2"]
-            "sends data after its Close frame";
+            "sends data after the Close frame that answers one";
         WsNeverAnswersClose "ws-never-answers-close" ["RFC6455-5.5.1-3"]
             "does not answer a Close frame";
         WsKeepsStreamAfterClose "ws-keeps-stream-after-close" ["RFC6455-5.5.1-4"]
-            "leaves the connection open after Close frames both ways";
-        WsIgnoresPings "ws-ignores-pings" ["RFC6455-5.5.2-1"]
-            "does not answer pings";
+            "leaves the connection open after Close frames without a status code";
+        WsIgnoresEmptyPings "ws-ignores-empty-pings" ["RFC6455-5.5.2-1"]
+            "does not answer pings without a payload";
         WsEmptiesPongs "ws-empties-pongs" ["RFC6455-5.5.3-1"]
             "answers pings with nothing in its pongs";
         WsRefusesPongs "ws-refuses-pongs" ["RFC6455-5.5.3-2"]

@@ -93,6 +93,15 @@ impl Bench {
         self.inner.notes.lock()
     }
 
+    pub(crate) fn server(&self) -> &dyn Server {
+        &*self.inner.server
+    }
+
+    /// The number of the connection that is opened next.
+    pub(crate) fn next_connection(&self) -> u32 {
+        self.inner.connections.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
     /// The version of MQTT that the check runs in. Over a WebSocket alone, the
     /// version that carries the least, 3.1.1.
     #[must_use]
@@ -175,7 +184,7 @@ impl Bench {
                 )));
             }
         };
-        let connection = self.inner.connections.fetch_add(1, Ordering::Relaxed) + 1;
+        let connection = self.next_connection();
         Ok(Client::new(self.clone(), stream, name, connection))
     }
 

@@ -17,6 +17,7 @@
 //! - `capabilities`: what brokers may lack
 //! - `server`, `setup`, `runner`: where checks run, and how
 //! - `mqtt`, one file for each section of the specifications: the checks
+//! - [`websocket`]: those of RFC 6455, and what they are written with
 //!
 //! To write one: an async function in the file of its section, a row in that
 //! file's `CHECKS`, and a quirk of the reference broker that it catches
@@ -46,6 +47,7 @@ mod runner;
 mod server;
 mod setup;
 mod transcript;
+pub mod websocket;
 
 pub use bench::{Bench, Settings};
 pub use capabilities::Capabilities;

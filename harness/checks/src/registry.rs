@@ -2,6 +2,7 @@
 
 use crate::check::Check;
 use crate::mqtt;
+use crate::websocket::{mqtt_over_websocket, rfc6455};
 
 /// The checks of each section.
 const SECTIONS: &[&[Check]] = &[
@@ -19,6 +20,14 @@ const SECTIONS: &[&[Check]] = &[
     mqtt::unsubscribe::CHECKS,
     mqtt::ping::CHECKS,
     mqtt::disconnect::CHECKS,
+    mqtt_over_websocket::CHECKS,
+    rfc6455::handshake::CHECKS,
+    rfc6455::framing::CHECKS,
+    rfc6455::fragmentation::CHECKS,
+    rfc6455::control::CHECKS,
+    rfc6455::utf8::CHECKS,
+    rfc6455::close::CHECKS,
+    rfc6455::limits::CHECKS,
 ];
 
 /// All checks.

@@ -13,6 +13,7 @@ use crate::bench::{Bench, Settings};
 use crate::check::Check;
 use crate::finding::{Finding, Outcome};
 use crate::server::{RestartError, Server};
+use crate::websocket::Serves;
 
 /// Longest time that one check may take besides the quiet period and what the
 /// specification has it wait for: that many times the time for an answer.
@@ -209,6 +210,10 @@ impl Runner<'_> {
 /// Whether the server accepts a client, or at least says that it does not.
 async fn is_alive(bench: &Bench) -> bool {
     let knock = async {
+        let endpoint = bench.server().websocket();
+        if endpoint.is_some_and(|endpoint| endpoint.serves != Serves::Mqtt) {
+            return bench.open_websocket("knocks").await.map(drop);
+        }
         let mut client = bench.open("knocks").await?;
         client.send_connect(&bench.connect_packet("k")).await?;
         client.connack().await?;

@@ -7,6 +7,8 @@ use std::pin::Pin;
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::websocket::WebSocketEndpoint;
+
 /// A boxed future that may go to another thread.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -20,6 +22,23 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 pub trait Server: Send + Sync + 'static {
     /// Opens a connection that carries MQTT, over whatever transport it is.
     fn dial(&self) -> BoxFuture<'_, io::Result<Box<dyn Stream>>>;
+
+    /// Its WebSocket endpoint, if it has one.
+    fn websocket(&self) -> Option<&WebSocketEndpoint> {
+        None
+    }
+
+    /// Opens a stream to its WebSocket endpoint, above TLS and below the
+    /// WebSocket, if it has one.
+    fn dial_websocket(&self) -> BoxFuture<'_, io::Result<Box<dyn Stream>>> {
+        Box::pin(async { Err(io::ErrorKind::Unsupported.into()) })
+    }
+
+    /// Opens a stream to its secure WebSocket endpoint, below TLS; nothing if it
+    /// has none.
+    fn dial_below_tls(&self) -> BoxFuture<'_, io::Result<Option<Box<dyn Stream>>>> {
+        Box::pin(async { Ok(None) })
+    }
 
     /// Kills the server, as a loss of power does, and starts it again with the
     /// data it had. Returns once it accepts connections.

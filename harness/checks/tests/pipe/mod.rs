@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use squall_broker::{Quirk, Quirks, Server as Broker};
 use squall_checks::{BoxFuture, Fixtures, Selected, Server, Settings, Setup, Stream, all, run};
-use squall_reports::conformance::Case;
+use squall_reports::conformance::{Case, Protocol};
 
 /// Bytes that are under way in each direction at most.
 const PIPE_BYTES: usize = 64 * 1024;
@@ -33,6 +33,7 @@ impl Server for Pipe {
 pub(crate) fn everything() -> Vec<Selected> {
     let each = |check: &'static squall_checks::Check| {
         let protocols = check.protocols().into_iter();
+        let protocols = protocols.filter(|protocol| *protocol != Protocol::WebSocket);
         protocols.map(move |protocol| Selected { check, protocol })
     };
     all().flat_map(each).collect()

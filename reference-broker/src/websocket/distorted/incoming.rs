@@ -121,13 +121,14 @@ impl Incoming {
         if has(Quirk::WsTruncatesLongControl) {
             frame.payload.truncate(125);
         }
+        let is_empty_ping = frame.payload.is_empty() && frame.last && frame.reserved == 0;
         match frame.opcode {
-            PING if has(Quirk::WsIgnoresPings) => return None,
+            PING if has(Quirk::WsIgnoresEmptyPings) && is_empty_ping => return None,
             PING if has(Quirk::WsLosesPingsInMessages) && self.message.is_some() => return None,
             PONG if has(Quirk::WsRefusesPongs) => frame.opcode = UNKNOWN,
             CLOSE => {
                 self.close_received = true;
-                if has(Quirk::WsKeepsStreamAfterClose) {
+                if has(Quirk::WsKeepsStreamAfterClose) && frame.payload.is_empty() {
                     self.deaf = true;
                     close(Frame {
                         mask: None,

@@ -35,7 +35,7 @@ impl Outgoing {
     /// into `sending`.
     pub(super) fn rewrite(&mut self, written: &mut BytesMut, sending: &mut BytesMut) {
         while let Parsed::Frame(frame) = Frame::parse(written, usize::MAX, false) {
-            let closes = frame.opcode == CLOSE;
+            let closes = frame.opcode == CLOSE && !fails(&frame);
             if let Some(frame) = self.frame(frame) {
                 frame.encode(sending);
             }
@@ -72,9 +72,7 @@ impl Outgoing {
 
     fn close(&self, mut frame: Frame) -> Option<Frame> {
         let has = |quirk| self.quirks.has(quirk);
-        let fails = frame
-            .close_code()
-            .is_some_and(|code| FAILURES.contains(&code));
+        let fails = fails(&frame);
         let omitted = self.closed
             || has(Quirk::WsNeverAnswersClose) && self.close_received
             || has(Quirk::WsFailsSilently) && fails && !self.close_received;
@@ -96,4 +94,10 @@ impl Outgoing {
         }
         Some(frame)
     }
+}
+
+/// Whether a Close frame fails a connection.
+fn fails(close: &Frame) -> bool {
+    let code = close.close_code();
+    code.is_some_and(|code| FAILURES.contains(&code))
 }

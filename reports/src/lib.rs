@@ -11,6 +11,7 @@ mod bytes;
 pub mod conformance;
 mod escape;
 pub mod figures;
+pub mod html;
 pub mod json;
 pub mod junit;
 mod layout;

@@ -340,8 +340,8 @@ quirks! {
             "refuses messages with an empty fragment";
         WsSkipsStrayContinuations "ws-skips-stray-continuations" ["RFC6455-5.4-5"]
             "passes over a continuation of nothing";
-        WsReversesFragments "ws-reverses-fragments" ["RFC6455-5.4-6"]
-            "joins the fragments of a message in reverse order";
+        WsSwapsLateFragments "ws-swaps-late-fragments" ["RFC6455-5.4-6"]
+            "swaps the 31st fragment of a message and the 32nd";
         WsTakesFragmentsForMessages "ws-takes-fragments-for-messages" ["RFC6455-5.4-7"]
             "takes each fragment for a message of its own";
         WsTruncatesLongControl "ws-truncates-long-control" ["RFC6455-5.5-1"]

@@ -2,6 +2,7 @@
 //! somewhere to say what it found on the way.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -15,7 +16,7 @@ use crate::capabilities::Capabilities;
 use crate::client::Client;
 use crate::finding::{Finding, Outcome};
 use crate::packets::text;
-use crate::server::{Fixtures, RestartError, Server};
+use crate::server::{BoxFuture, Fixtures, RestartError, Server};
 use crate::transcript::Transcript;
 
 /// How checks are run.
@@ -173,19 +174,22 @@ impl Bench {
     /// [`Finding::Error`] when the server cannot be reached within the time for
     /// an answer.
     pub async fn open(&self, name: &str) -> Outcome<Client> {
-        let dialled = timeout(self.timeout(), self.inner.server.dial()).await;
-        let stream = match dialled {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return Err(Finding::Error(format!("cannot connect: {error}"))),
-            Err(_) => {
-                let waited = self.timeout().as_secs_f64();
-                return Err(Finding::Error(format!(
-                    "the server accepted no connection within {waited} s"
-                )));
-            }
-        };
+        let stream = self.dialled(self.inner.server.dial()).await?;
         let connection = self.next_connection();
         Ok(Client::new(self.clone(), stream, name, connection))
+    }
+
+    /// What dialling leads to within the time for an answer.
+    pub(crate) async fn dialled<T>(&self, dialling: BoxFuture<'_, io::Result<T>>) -> Outcome<T> {
+        match timeout(self.timeout(), dialling).await {
+            Ok(Ok(stream)) => Ok(stream),
+            Ok(Err(error)) => Err(Finding::Error(format!("cannot connect: {error}"))),
+            Err(_) => {
+                let waited = self.timeout().as_secs_f64();
+                let what = format!("the server accepted no connection within {waited} s");
+                Err(Finding::Error(what))
+            }
+        }
     }
 
     /// Opens a connection and has it accepted.

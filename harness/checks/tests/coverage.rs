@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use squall_checks::catalogue::{Observable, Statement, statement, statements, waivers};
+use squall_reports::conformance::Protocol;
 
 #[test]
 fn the_catalogue_has_every_statement_once() {
@@ -36,6 +37,18 @@ fn every_quirk_breaks_statements_that_are_there() {
             let known = statement(id).is_some() || id.contains(" section ");
             assert!(known, "{quirk} breaks {id}");
         }
+    }
+}
+
+/// Whatever a tester can see of it, no waiver stands in for a check.
+#[test]
+fn every_statement_of_websocket_is_decided_or_cannot_be() {
+    let of_websocket = |statement: &&Statement| statement.protocol() == Protocol::WebSocket;
+    for statement in statements().iter().filter(of_websocket) {
+        let decided = statement.checks().next().is_some();
+        let observable = statement.observable != Observable::None;
+        assert_eq!(decided, observable, "{}", statement.id);
+        assert_ne!(decided, statement.waiver().is_some(), "{}", statement.id);
     }
 }
 

@@ -127,10 +127,8 @@ impl Frame {
                 bytes.extend_from_slice(&(length as u64).to_be_bytes());
             }
         }
-        let key = self.mask.unwrap_or_default();
         bytes.extend_from_slice(self.mask.as_ref().map_or(&[], |key| &key[..]));
-        let keys = key.into_iter().cycle();
-        bytes.extend(self.payload.iter().zip(keys).map(|(byte, key)| byte ^ key));
+        bytes.extend(masked_with(self.mask.unwrap_or_default(), &self.payload));
         bytes
     }
 }
@@ -212,7 +210,7 @@ impl Received {
             reserved: first >> 4 & 7,
             masked,
             shortest,
-            payload: Frame::new(0, payload).mask(Some(key)).encode_payload(),
+            payload: masked_with(key, payload).collect(),
         };
         Ok(Some((frame, begin + length)))
     }
@@ -231,14 +229,6 @@ impl Received {
     }
 }
 
-impl Frame {
-    fn encode_payload(&self) -> Vec<u8> {
-        let keys = self.mask.unwrap_or_default().into_iter().cycle();
-        let masked = self.payload.iter().zip(keys);
-        masked.map(|(byte, key)| byte ^ key).collect()
-    }
-}
-
 impl fmt::Display for Received {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         describe(f, self.opcode, self.last, self.reserved, &self.payload)?;
@@ -250,6 +240,12 @@ impl fmt::Display for Received {
         }
         Ok(())
     }
+}
+
+/// Masks or unmasks (section 5.3).
+fn masked_with(key: [u8; 4], payload: &[u8]) -> impl Iterator<Item = u8> {
+    let keys = key.into_iter().cycle();
+    payload.iter().zip(keys).map(|(byte, key)| byte ^ key)
 }
 
 fn describe(

@@ -1,9 +1,6 @@
 //! Where a server's WebSocket endpoint is, and how a check opens one.
 
-use std::io;
-
 use squall_broker::wire::{Packet, Qos};
-use tokio::time::timeout;
 
 use super::app::App;
 use super::handshake::{Request, Response};
@@ -11,7 +8,7 @@ use super::probe::WebSocket;
 use crate::bench::Bench;
 use crate::finding::{Finding, Outcome};
 use crate::packets;
-use crate::server::{BoxFuture, Stream};
+use crate::server::Stream;
 
 /// A WebSocket endpoint, as its URL names it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -96,18 +93,6 @@ impl Bench {
         }
     }
 
-    async fn dialled<T>(&self, dialling: BoxFuture<'_, io::Result<T>>) -> Outcome<T> {
-        match timeout(self.timeout(), dialling).await {
-            Ok(Ok(stream)) => Ok(stream),
-            Ok(Err(error)) => Err(Finding::Error(format!("cannot connect: {error}"))),
-            Err(_) => {
-                let waited = self.timeout().as_secs_f64();
-                let what = format!("the server accepted no connection within {waited} s");
-                Err(Finding::Error(what))
-            }
-        }
-    }
-
     fn over(&self, stream: Box<dyn Stream>, name: &str) -> WebSocket {
         WebSocket::new(self.clone(), stream, name, self.next_connection())
     }
@@ -158,19 +143,48 @@ impl Bench {
         match self.endpoint()?.serves {
             Serves::Other => Err(Finding::skip("MQTT or an echo behind the WebSocket")),
             Serves::Echo => Ok(App::new(self.open_websocket(name).await?, None)),
-            Serves::Mqtt => {
-                let topic = self.topic(name);
-                let mut app = App::new(self.open_websocket(name).await?, Some(topic.clone()));
-                let version = self.version();
-                let connect = packets::encode_connect(&self.connect_packet(name));
-                app.send(&connect).await?;
-                app.answer(&[0x20, 2, 0, 0]).await?;
-                let subscribe = packets::subscribe(1, &[(&topic, Qos::AtMostOnce)]);
-                let subscribe = Packet::Subscribe(subscribe);
-                app.send(&packets::encode(&subscribe, version)).await?;
-                app.answer(&[0x90, 3, 0, 1, 0]).await?;
-                Ok(app)
-            }
+            Serves::Mqtt => self.open_mqtt(name, &self.topic(name)).await,
         }
+    }
+
+    /// The same, or nothing when there is no such application.
+    ///
+    /// # Errors
+    /// As [`open_websocket`](Self::open_websocket).
+    pub(crate) async fn open_app_if_any(&self, name: &str) -> Outcome<Option<App>> {
+        match self.open_app(name).await {
+            Err(Finding::Skip(_)) => Ok(None),
+            app => app.map(Some),
+        }
+    }
+
+    /// Opens a WebSocket to a broker, as a client that has subscribed to a topic
+    /// and publishes there.
+    ///
+    /// # Errors
+    /// As [`open_websocket`](Self::open_websocket), and [`Finding::Fail`] when
+    /// the broker does not take the client or its subscription.
+    pub(crate) async fn open_mqtt(&self, name: &str, topic: &str) -> Outcome<App> {
+        let socket = self.open_websocket(name).await?;
+        let mut app = App::new(socket, Some(topic.to_owned()));
+        app.send(&self.first_message(name)?).await?;
+        app.answer(&[0x20, 2, 0, 0]).await?;
+        let subscribe = packets::subscribe(1, &[(topic, Qos::AtMostOnce)]);
+        let subscribe = Packet::Subscribe(subscribe);
+        app.send(&packets::encode(&subscribe, self.version()))
+            .await?;
+        app.answer(&[0x90, 3, 0, 1, 0]).await?;
+        Ok(app)
+    }
+
+    /// What a client may begin with: CONNECT to a broker, and anything to others.
+    ///
+    /// # Errors
+    /// As [`endpoint`](Self::endpoint).
+    pub(crate) fn first_message(&self, name: &str) -> Outcome<Vec<u8>> {
+        Ok(match self.endpoint()?.serves {
+            Serves::Mqtt => packets::encode_connect(&self.connect_packet(name)),
+            Serves::Echo | Serves::Other => b"data".to_vec(),
+        })
     }
 }

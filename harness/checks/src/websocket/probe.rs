@@ -7,6 +7,7 @@ use squall_reports::conformance::ExchangeEvent;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout_at};
 
+use super::Serves;
 use super::frame::{CLOSE, Frame, PONG, Received};
 use super::handshake::{HEAD_BYTES_MAX, Request, Response};
 use crate::bench::Bench;
@@ -213,17 +214,6 @@ impl WebSocket {
         }
     }
 
-    /// The next frame; anything else is a failure to send what was expected.
-    ///
-    /// # Errors
-    /// [`Finding::Fail`] that expected `what`.
-    pub async fn frame(&mut self, what: &str) -> Outcome<Received> {
-        match self.next().await? {
-            Arrival::Frame(frame) => Ok(frame),
-            other => Err(self.instead(what, &other)),
-        }
-    }
-
     /// A failure: this came instead of what was expected.
     #[must_use]
     pub fn instead(&self, expected: &str, arrival: &Arrival) -> Finding {
@@ -245,20 +235,38 @@ impl WebSocket {
     /// [`Finding::Fail`] when it does not come.
     pub async fn until_pong(&mut self, payload: &[u8]) -> Outcome<Vec<Received>> {
         let expected = "a Pong with the payload of the Ping";
+        let is_wanted = |frame: &Received| frame.opcode == PONG && frame.payload == payload;
+        self.until(expected, is_wanted)
+            .await
+            .map(|(before, _)| before)
+    }
+
+    /// The next Pong, whatever comes before it.
+    ///
+    /// # Errors
+    /// [`Finding::Fail`] when none comes.
+    pub async fn pong(&mut self) -> Outcome<Received> {
+        self.until("a Pong", |frame| frame.opcode == PONG)
+            .await
+            .map(|(_, pong)| pong)
+    }
+
+    /// Waits for a frame that `is_wanted`: what came before it, and it. There is
+    /// none behind a Close frame.
+    async fn until(
+        &mut self,
+        what: &str,
+        is_wanted: impl Fn(&Received) -> bool,
+    ) -> Outcome<(Vec<Received>, Received)> {
         let mut before = Vec::new();
         while before.len() < FRAMES_MAX {
             match self.next().await? {
-                Arrival::Frame(frame) if frame.opcode == PONG && frame.payload == payload => {
-                    return Ok(before);
-                }
-                Arrival::Frame(frame) if frame.opcode == CLOSE => {
-                    return Err(self.instead(expected, &Arrival::Frame(frame)));
-                }
-                Arrival::Frame(frame) => before.push(frame),
-                other => return Err(self.instead(expected, &other)),
+                Arrival::Frame(frame) if is_wanted(&frame) => return Ok((before, frame)),
+                Arrival::Frame(frame) if frame.opcode != CLOSE => before.push(frame),
+                other => return Err(self.instead(what, &other)),
             }
         }
-        Err(Finding::fail(expected, "frames without end"))
+        Err(Finding::fail(what, "frames without end"))
     }
 
     /// Waits for the server to end the connection, and tells how. A Close frame
@@ -293,14 +301,17 @@ impl WebSocket {
     }
 
     /// Waits for the server to fail the connection (section 7.1.7): it ends it,
-    /// maybe with a Close frame, and acts upon nothing more.
+    /// maybe with a Close frame, and acts upon nothing more. Its own Pings, and
+    /// data that nobody asked for, may be on their way.
     ///
     /// # Errors
     /// [`Finding::Fail`] when it does not.
     pub async fn until_failed(&mut self, broken: &str) -> Outcome<Ending> {
         let expected = format!("the server to fail the connection, since {broken}");
         let ending = self.until_end(&expected, true).await?;
-        match ending.frames.iter().find(|frame| frame.opcode != CLOSE) {
+        let only_asked = self.bench.endpoint()?.serves != Serves::Other;
+        let is_answer = |frame: &&Received| frame.opcode == PONG || only_asked && frame.is_data();
+        match ending.frames.iter().find(is_answer) {
             None => Ok(ending),
             Some(frame) => {
                 let actual = format!("{frame} came before the end");

@@ -1,5 +1,16 @@
 //! MQTT's bytes in WebSocket frames, for the checks of MQTT over `ws://` and
 //! `wss://`.
+//!
+//! ```no_run
+//! # async fn example() -> std::io::Result<()> {
+//! use squall_checks::websocket::{Framing, MqttFrames};
+//!
+//! let stream = tokio::net::TcpStream::connect("127.0.0.1:8083").await?;
+//! let framing = Framing::default();
+//! let stream = MqttFrames::connect(stream, "127.0.0.1:8083", "/mqtt", framing).await?;
+//! // What is written now is MQTT, and so is what is read.
+//! # Ok(()) }
+//! ```
 
 use std::io;
 use std::pin::Pin;
@@ -11,6 +22,12 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, Re
 use super::frame::{BINARY, CLOSE, Frame, PING, PONG, Received, TEXT};
 use super::handshake::{HEAD_BYTES_MAX, Request, Response, accept};
 
+/// The subprotocol of MQTT `[MQTT-6.0.0-3]`.
+const SUBPROTOCOL: &str = "mqtt";
+
+/// What every answer of HTTP begins with.
+const HTTP: &[u8] = b"HTTP/1.";
+
 /// What is read at once, in bytes.
 const READ_BYTES: usize = 8 * 1024;
 
@@ -20,15 +37,34 @@ const FRAME_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// How bytes are divided among frames; a broker must not care `[MQTT-6.0.0-2]`.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Framing {
-    /// A frame for what is written at once, which is a packet.
+    /// A frame for what is written at once: a packet, or several if they are.
     #[default]
     AsWritten,
-    /// Frames of at most so many bytes, at least 1.
-    Pieces(usize),
+    /// Messages of at most so many bytes, at least 1, each in a frame.
+    Messages(usize),
+    /// A message for what is written at once, in fragments of at most so many
+    /// bytes, at least 1.
+    Fragments(usize),
 }
 
-/// A stream of MQTT over a WebSocket, at the client's end. Pings are answered; a
-/// Close frame is the stream's end.
+impl Framing {
+    fn frames(self, bytes: &[u8]) -> Vec<Frame> {
+        match self {
+            Self::AsWritten => vec![Frame::new(BINARY, bytes)],
+            Self::Messages(most) => {
+                let pieces = bytes.chunks(most.max(1));
+                pieces.map(|piece| Frame::new(BINARY, piece)).collect()
+            }
+            Self::Fragments(most) => {
+                let count = bytes.len().div_ceil(most.max(1)).max(1);
+                Frame::fragments(BINARY, bytes, count)
+            }
+        }
+    }
+}
+
+/// A stream of MQTT over a WebSocket, at the client's end. Pings are answered;
+/// a Close frame is the stream's end, in either direction.
 #[derive(Debug)]
 pub struct MqttFrames<S> {
     stream: S,
@@ -39,12 +75,17 @@ pub struct MqttFrames<S> {
     unread: BytesMut,
     /// For the server.
     sending: BytesMut,
+    /// Whether a Close frame has been sent, or lies ready.
+    closed: bool,
+    /// Whether one has come, or the stream below has ended.
     ended: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> MqttFrames<S> {
-    /// Opens a WebSocket of the subprotocol `mqtt` on a stream. How long it may
-    /// take is for the caller to limit.
+    /// Opens a WebSocket of the subprotocol `mqtt` on a stream. `authority` is
+    /// host and port, and `path` goes from its `/` on. How long it may take is
+    /// for the caller to limit. Whether the answer is right in points that do
+    /// not matter to MQTT is for the checks of WebSocket to say.
     ///
     /// # Errors
     /// [`io::ErrorKind::InvalidData`] when the server does not agree, with what
@@ -55,7 +96,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> MqttFrames<S> {
         path: &str,
         framing: Framing,
     ) -> io::Result<Self> {
-        let request = Request::new(authority, path).with("Sec-WebSocket-Protocol", "mqtt");
+        let request = Request::new(authority, path).with("Sec-WebSocket-Protocol", SUBPROTOCOL);
         stream.write_all(&request.encode()).await?;
         stream.flush().await?;
         let mut received = BytesMut::new();
@@ -64,22 +105,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> MqttFrames<S> {
                 received.advance(length);
                 break response;
             }
+            let begins = received.len().min(HTTP.len());
+            if received[..begins] != HTTP[..begins] {
+                let begin = format!("{:02x?}", &received[..begins]);
+                return Err(invalid(&format!(
+                    "{path} is answered with {begin}, not HTTP"
+                )));
+            }
             if received.len() > HEAD_BYTES_MAX {
-                return Err(refused("no HTTP came"));
+                return Err(invalid(&format!("{path} is answered without end")));
             }
             if stream.read_buf(&mut received).await? == 0 {
-                return Err(refused("it ended the connection"));
+                let what = "the server ends the connection instead of opening a WebSocket";
+                return Err(invalid(&format!("{what} at {path}")));
             }
         };
-        let accepts = response.values("sec-websocket-accept").next();
-        if response.status != 101 {
-            return Err(refused(&response.status_line));
-        }
-        if accepts != Some(&accept(request.key())) {
-            return Err(refused("its Sec-WebSocket-Accept is wrong"));
-        }
-        if response.values("sec-websocket-protocol").next() != Some("mqtt") {
-            return Err(refused("it does not agree to the subprotocol mqtt"));
+        if let Some(wrong) = wrong(&response, &request) {
+            return Err(invalid(&format!(
+                "no WebSocket for MQTT at {path}: {wrong}"
+            )));
         }
         Ok(Self {
             stream,
@@ -87,6 +131,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> MqttFrames<S> {
             received,
             unread: BytesMut::new(),
             sending: BytesMut::new(),
+            closed: false,
             ended: false,
         })
     }
@@ -102,10 +147,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> MqttFrames<S> {
             };
             self.received.advance(length);
             match frame.opcode {
-                PING => self.queue(&Frame::new(PONG, &frame.payload)),
+                // No extension is agreed upon that could give them a meaning.
+                _ if frame.reserved != 0 => return Err(invalid(&frame.to_string())),
+                PING => self.answer(PONG, &frame),
                 PONG => {}
                 CLOSE => {
-                    self.queue(&Frame::new(CLOSE, &frame.payload));
+                    self.answer(CLOSE, &frame);
+                    self.closed = true;
                     self.ended = true;
                 }
                 // [MQTT-6.0.0-1]
@@ -115,6 +163,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> MqttFrames<S> {
             }
         }
         Ok(())
+    }
+
+    /// Answers a control frame, unless our Close frame has gone before.
+    fn answer(&mut self, opcode: u8, frame: &Received) {
+        if !self.closed {
+            self.queue(&Frame::new(opcode, &frame.payload));
+        }
     }
 
     fn queue(&mut self, frame: &Frame) {
@@ -133,8 +188,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> MqttFrames<S> {
     }
 }
 
-fn refused(what: &str) -> io::Error {
-    invalid(&format!("the server opens no WebSocket: {what}"))
+/// Why an answer opens no WebSocket that carries MQTT, if it does not.
+fn wrong(response: &Response, request: &Request) -> Option<String> {
+    if response.status != 101 {
+        return Some(response.status_line.clone());
+    }
+    let right = accept(request.key());
+    let accepts = response.list("sec-websocket-accept");
+    if accepts != [right.as_str()] {
+        let accepts = accepts.join(", ");
+        return Some(format!(
+            "its Sec-WebSocket-Accept is {accepts:?}, not {right:?}"
+        ));
+    }
+    let agreed = response.list("sec-websocket-protocol");
+    // [MQTT-6.0.0-4]
+    if agreed != [SUBPROTOCOL] {
+        let agreed = agreed.join(", ");
+        return Some(format!("it agrees to the subprotocol {agreed:?}, not mqtt"));
+    }
+    None
 }
 
 fn invalid(what: &str) -> io::Error {
@@ -179,13 +252,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for MqttFrames<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.closed {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
         ready!(self.poll_send(cx))?;
-        let most = match self.framing {
-            Framing::AsWritten => bytes.len().max(1),
-            Framing::Pieces(most) => most.max(1),
-        };
-        for piece in bytes.chunks(most) {
-            self.queue(&Frame::new(BINARY, piece));
+        for frame in self.framing.frames(bytes) {
+            self.queue(&frame);
         }
         if let Poll::Ready(Err(error)) = self.poll_send(cx) {
             return Poll::Ready(Err(error));
@@ -198,8 +270,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for MqttFrames<S> {
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
+    /// Sends a Close frame, and ends the stream below.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.closed {
+            self.closed = true;
+            self.queue(&Frame::close(1000, ""));
+        }
         ready!(self.poll_send(cx))?;
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,27 +1,208 @@
-//! The reference broker at the other end of a pipe, on a clock that jumps to
-//! whatever is next: what checks are tried on.
+//! The reference broker and the hub at the other end of a pipe, on a clock that
+//! jumps to whatever is next: what checks are tried on.
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use squall_broker::{Quirk, Quirks, Server as Broker};
+use squall_broker::{
+    Hub, HubConfig, MqttWebSocket, Quirk, Quirks, Server as Broker, Upgrade, UpgradeError,
+};
+use squall_checks::catalogue::statement;
+use squall_checks::websocket::{Framing, MqttFrames, Serves, WebSocketEndpoint};
 use squall_checks::{BoxFuture, Fixtures, Selected, Server, Settings, Setup, Stream, all, run};
 use squall_reports::conformance::{Case, Protocol};
+use tokio::io::DuplexStream;
 
 /// Bytes that are under way in each direction at most.
-const PIPE_BYTES: usize = 64 * 1024;
+const PIPE_BYTES: usize = 256 * 1024;
 
-pub(crate) struct Pipe {
+/// The largest message that the WebSockets take, in bytes: beyond it, either
+/// says so.
+const MESSAGE_BYTES_MAX: usize = 1 << 20;
+
+/// Who the WebSockets say they are.
+const AUTHORITY: &str = "server.example";
+
+/// Where the broker's WebSocket is.
+const MQTT_PATH: &str = "/mqtt";
+
+/// Where checks are tried, and which.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ground {
+    /// Those of MQTT, on the broker.
+    Mqtt(Setup),
+    /// Those of MQTT, on the broker's WebSocket.
+    Framed(Setup, Framing),
+    /// Those of WebSocket, on that of the broker or of the hub.
+    WebSocket(Serves),
+}
+
+impl Ground {
+    /// Every check applies on one of these.
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Mqtt(Setup::Full),
+        Self::Mqtt(Setup::Limited),
+        Self::WebSocket(Serves::Mqtt),
+        Self::WebSocket(Serves::Echo),
+        Self::WebSocket(Serves::Other),
+    ];
+
+    /// Whether checks of this protocol are tried there.
+    pub(crate) fn is_for(self, protocol: Protocol) -> bool {
+        matches!(self, Self::WebSocket(_)) == (protocol == Protocol::WebSocket)
+    }
+
+    /// Whether a quirk breaks something that is looked at there.
+    pub(crate) fn shows(self, quirk: Quirk) -> bool {
+        let mut statements = quirk.statements().iter();
+        match self {
+            Self::WebSocket(Serves::Mqtt) => breaks_websocket(quirk),
+            Self::WebSocket(Serves::Echo | Serves::Other) => {
+                breaks_websocket(quirk) && statements.all(|id| !id.starts_with("MQTT"))
+            }
+            Self::Mqtt(_) | Self::Framed(..) => !breaks_websocket(quirk),
+        }
+    }
+
+    fn selection(self) -> Vec<Selected> {
+        let mut all = everything();
+        all.retain(|selected| self.is_for(selected.protocol));
+        all
+    }
+}
+
+fn breaks_websocket(quirk: Quirk) -> bool {
+    let known = quirk.statements().iter().filter_map(|id| statement(id));
+    known
+        .map(|statement| statement.protocol())
+        .any(|protocol| protocol == Protocol::WebSocket)
+}
+
+/// Every check in each of its protocols.
+pub(crate) fn everything() -> Vec<Selected> {
+    let each = |check: &'static squall_checks::Check| {
+        let protocols = check.protocols().into_iter();
+        protocols.map(move |protocol| Selected { check, protocol })
+    };
+    all().flat_map(each).collect()
+}
+
+/// Both servers, and the way to one of them.
+struct Pipe {
+    ground: Ground,
     broker: Broker,
+    upgrade: Upgrade,
+    hub: Hub,
+    endpoint: Option<WebSocketEndpoint>,
     fixtures: Fixtures,
+}
+
+impl Pipe {
+    fn new(ground: Ground, quirk: Option<Quirk>) -> Self {
+        let quirks = Quirks::from_iter(quirk);
+        let setup = match ground {
+            Ground::Mqtt(setup) | Ground::Framed(setup, _) => setup,
+            Ground::WebSocket(_) => Setup::Full,
+        };
+        let (mut config, fixtures) = setup.of_the_broker();
+        config.quirks = quirks;
+        let broker = Broker::new(config, None);
+        let timers = broker.clone();
+        tokio::spawn(async move { timers.run_timers().await });
+        let origins = Some(vec!["https://dashboard.example".to_owned()]);
+        let upgrade = Upgrade {
+            path: Some(MQTT_PATH.to_owned()),
+            origins: origins.clone(),
+            message_bytes: MESSAGE_BYTES_MAX,
+            quirks,
+        };
+        let mut hub = HubConfig {
+            origins,
+            quirks,
+            ..HubConfig::default()
+        };
+        hub.limits.message_bytes = MESSAGE_BYTES_MAX;
+        let mut endpoint = None;
+        if let Ground::WebSocket(serves) = ground {
+            let path = match serves {
+                Serves::Mqtt => MQTT_PATH,
+                Serves::Echo => "/echo",
+                Serves::Other => "/groups/valley",
+            };
+            endpoint = Some(WebSocketEndpoint {
+                unserved_path: Some("/nothing".to_owned()),
+                foreign_origin: Some("https://elsewhere.example".to_owned()),
+                ..WebSocketEndpoint::new(AUTHORITY, path, serves)
+            });
+        }
+        Self {
+            ground,
+            broker,
+            upgrade,
+            hub: Hub::new(hub),
+            endpoint,
+            fixtures,
+        }
+    }
+
+    /// A stream to the broker's WebSocket.
+    fn framed(&self) -> DuplexStream {
+        let (near, far) = tokio::io::duplex(PIPE_BYTES);
+        let (broker, upgrade) = (self.broker.clone(), self.upgrade.clone());
+        tokio::spawn(async move {
+            broker
+                .serve(MqttWebSocket::accept(far, &upgrade).await?)
+                .await;
+            Ok::<_, UpgradeError>(())
+        });
+        near
+    }
+
+    /// A stream to the hub.
+    fn hub(&self) -> DuplexStream {
+        let (near, far) = tokio::io::duplex(PIPE_BYTES);
+        let hub = self.hub.clone();
+        tokio::spawn(async move {
+            hub.accept(far).await?.serve().await;
+            Ok::<_, UpgradeError>(())
+        });
+        near
+    }
 }
 
 impl Server for Pipe {
     fn dial(&self) -> BoxFuture<'_, io::Result<Box<dyn Stream>>> {
-        let (near, far) = tokio::io::duplex(PIPE_BYTES);
-        tokio::spawn(self.broker.serve(far));
-        Box::pin(async move { Ok(Box::new(near) as Box<dyn Stream>) })
+        Box::pin(async {
+            let stream: Box<dyn Stream> = match self.ground {
+                Ground::Framed(_, framing) => {
+                    let stream = self.framed();
+                    Box::new(MqttFrames::connect(stream, AUTHORITY, MQTT_PATH, framing).await?)
+                }
+                Ground::Mqtt(_) | Ground::WebSocket(_) => {
+                    let (near, far) = tokio::io::duplex(PIPE_BYTES);
+                    tokio::spawn(self.broker.serve(far));
+                    Box::new(near)
+                }
+            };
+            Ok(stream)
+        })
+    }
+
+    fn websocket(&self) -> Option<&WebSocketEndpoint> {
+        self.endpoint.as_ref()
+    }
+
+    fn dial_websocket(&self) -> BoxFuture<'_, io::Result<Box<dyn Stream>>> {
+        Box::pin(async {
+            let stream = match self.ground {
+                Ground::WebSocket(Serves::Echo | Serves::Other) => self.hub(),
+                Ground::WebSocket(Serves::Mqtt) | Ground::Mqtt(_) | Ground::Framed(..) => {
+                    self.framed()
+                }
+            };
+            Ok(Box::new(stream) as Box<dyn Stream>)
+        })
     }
 
     fn fixtures(&self) -> &Fixtures {
@@ -29,36 +210,21 @@ impl Server for Pipe {
     }
 }
 
-/// Every check in each of its protocols of MQTT.
-pub(crate) fn everything() -> Vec<Selected> {
-    let each = |check: &'static squall_checks::Check| {
-        let protocols = check.protocols().into_iter();
-        let protocols = protocols.filter(|protocol| *protocol != Protocol::WebSocket);
-        protocols.map(move |protocol| Selected { check, protocol })
-    };
-    all().flat_map(each).collect()
-}
-
-/// Runs checks on a broker of its own.
-pub(crate) fn try_checks(setup: Setup, quirk: Option<Quirk>, selection: &[Selected]) -> Vec<Case> {
+/// Runs the checks of a ground on servers of its own.
+pub(crate) fn try_checks(ground: Ground, quirk: Option<Quirk>) -> Vec<Case> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .expect("a runtime");
     runtime.block_on(async {
-        let (mut config, fixtures) = setup.of_the_broker();
-        config.quirks = Quirks::from_iter(quirk);
-        let broker = Broker::new(config, None);
-        let timers = broker.clone();
-        tokio::spawn(async move { timers.run_timers().await });
         let settings = Settings {
             timeout: Duration::from_secs(5),
             quiet: Duration::from_secs(3600),
             jobs: 64,
             run: "t".to_owned(),
         };
-        let server = Arc::new(Pipe { broker, fixtures });
-        run(server, settings, selection, &mut |_| {}).await
+        let server = Arc::new(Pipe::new(ground, quirk));
+        run(server, settings, &ground.selection(), &mut |_| {}).await
     })
 }

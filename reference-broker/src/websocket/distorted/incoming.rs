@@ -8,6 +8,9 @@ use crate::quirks::{Quirk, Quirks};
 /// An opcode that nothing is defined for: a frame with it is refused.
 const UNKNOWN: u8 = 0x0f;
 
+/// The fragment of a message that is held back until the next has come.
+const SWAPPED_FRAGMENT: usize = 31;
+
 /// Close code 1002, a protocol error, in a Close frame's payload.
 const PROTOCOL_ERROR: [u8; 2] = 1002_u16.to_be_bytes();
 
@@ -17,7 +20,9 @@ pub(super) struct Incoming {
     frame_bytes: usize,
     /// The opcode and the mask of a message whose last frame has not come.
     message: Option<(u8, Option<[u8; 4]>)>,
-    /// The fragments of a message that are held back, the last first.
+    /// How many fragments of that message have come.
+    fragments: usize,
+    /// A fragment that is held back.
     held: Vec<u8>,
     /// A control frame whose last fragment has not come.
     control: Option<Frame>,
@@ -35,6 +40,7 @@ impl Incoming {
             quirks,
             frame_bytes,
             message: None,
+            fragments: 0,
             held: Vec::new(),
             control: None,
             skip: 0,
@@ -183,13 +189,13 @@ impl Incoming {
             frame.opcode = opcode;
             frame.last = true;
         }
-        if has(Quirk::WsReversesFragments) && fragment {
-            frame.payload.append(&mut self.held);
-            if !last {
+        self.fragments = if begins { 1 } else { self.fragments + 1 };
+        if has(Quirk::WsSwapsLateFragments) && fragment {
+            if self.fragments == SWAPPED_FRAGMENT && !last {
                 self.held = frame.payload;
                 return None;
             }
-            frame.opcode = opcode;
+            frame.payload.append(&mut self.held);
         }
         if has(Quirk::WsTakesAnyText)
             && opcode == TEXT

@@ -24,7 +24,7 @@ async fn fragmented_control(bench: Bench) -> Outcome {
     // Its own come whole.
     let mut socket = bench.open_websocket("client").await?;
     socket.send(&Frame::ping([b'.'; 125])).await?;
-    let pong = socket.frame("a Pong").await?;
+    let pong = socket.pong().await?;
     ensure(pong.last, "a Pong in one frame", format!("{pong} came"))
 }
 

@@ -4,8 +4,9 @@
 use crate::bench::Bench;
 use crate::check::checks;
 use crate::finding::{Finding, Outcome, ensure};
+use crate::websocket::WebSocket;
+use crate::websocket::frame::Frame;
 use crate::websocket::handshake::{OTHER_KEY, Request, Response, accept};
-use crate::websocket::{Serves, WebSocket};
 
 checks! {
     "ws-malformed-header" ["RFC6455-4.2.1-1"] malformed_header;
@@ -278,15 +279,18 @@ async fn extension_was_offered(bench: Bench) -> Outcome {
     Ok(())
 }
 
+/// With nothing between its head and the frames.
 async fn status_101(bench: Bench) -> Outcome {
-    let response = answer(&bench).await?;
-    let expected = "HTTP/1.1 101";
+    let request = request(&bench)?;
+    let (mut socket, response) = accepted(&bench, request, "since nothing is wrong").await?;
     let right = response.status_line.starts_with("HTTP/1.1 101");
-    ensure(right, expected, response.status_line)?;
-    match response.malformed {
-        None => Ok(()),
-        Some(line) => Err(Finding::fail("headers of HTTP", format!("{line:?}"))),
+    ensure(right, "HTTP/1.1 101", response.status_line)?;
+    if let Some(line) = response.malformed {
+        return Err(Finding::fail("headers of HTTP", format!("{line:?}")));
     }
+    socket.send(&Frame::ping("first")).await?;
+    socket.until_pong(b"first").await?;
+    Ok(())
 }
 
 async fn answer_says_upgrade(bench: Bench) -> Outcome {
@@ -344,9 +348,4 @@ async fn malformed_extensions(bench: Bench) -> Outcome {
         }
         _ => Ok(()),
     }
-}
-
-/// That the endpoint is not MQTT's.
-pub(super) fn is_plain(bench: &Bench) -> Outcome<bool> {
-    Ok(bench.endpoint()?.serves != Serves::Mqtt)
 }

@@ -1,9 +1,9 @@
 //! Text is UTF-8 (sections 5.6 and 8.1).
 
-use super::handshake::is_plain;
 use crate::bench::Bench;
 use crate::check::checks;
 use crate::finding::{Finding, Outcome, ensure};
+use crate::websocket::Serves;
 use crate::websocket::frame::{Frame, TEXT};
 
 checks! {
@@ -30,9 +30,8 @@ async fn text_is_utf_8(bench: Bench) -> Outcome {
         socket.until_failed("text is not UTF-8").await?;
     }
     // Characters may be split among fragments: the whole message counts.
-    if is_plain(&bench)?
-        && let Ok(mut app) = bench.open_app("app").await
-    {
+    if bench.endpoint()?.serves == Serves::Echo {
+        let mut app = bench.open_app("app").await?;
         let text = "κόσμε \u{10ffff}".as_bytes();
         app.socket
             .send_all(&Frame::fragments(TEXT, text, text.len()))

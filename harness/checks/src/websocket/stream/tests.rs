@@ -1,0 +1,161 @@
+use rstest::rstest;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+
+use super::*;
+use crate::websocket::frame::CONTINUATION;
+
+/// The answer to the request of [`MqttFrames::connect`].
+const AGREED: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+    Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
+    Sec-WebSocket-Protocol: mqtt\r\n\r\n";
+
+/// What comes of a server that answers with these bytes and ends, and that
+/// server.
+async fn answered(answer: &[u8]) -> (io::Result<MqttFrames<DuplexStream>>, DuplexStream) {
+    let (near, mut far) = duplex(64 * 1024);
+    far.write_all(answer).await.expect("it fits");
+    far.shutdown().await.expect("ended");
+    let connected = MqttFrames::connect(near, "broker:80", "/mqtt", Framing::default()).await;
+    (connected, far)
+}
+
+/// A stream to a server, and the server with the request read.
+async fn opened(framing: Framing) -> (MqttFrames<DuplexStream>, DuplexStream) {
+    let (near, mut far) = duplex(64 * 1024);
+    far.write_all(AGREED.as_bytes()).await.expect("it fits");
+    let stream = MqttFrames::connect(near, "broker:80", "/mqtt", framing).await;
+    let mut request = BytesMut::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        far.read_buf(&mut request).await.expect("a request");
+    }
+    assert!(request.starts_with(b"GET /mqtt HTTP/1.1\r\nHost: broker:80\r\n"));
+    (stream.expect("opened"), far)
+}
+
+/// The frames that have come, each with opcode, FIN and payload.
+async fn frames(far: &mut DuplexStream, count: usize) -> Vec<(u8, bool, Vec<u8>)> {
+    let mut bytes = BytesMut::new();
+    let mut frames = Vec::new();
+    while frames.len() < count {
+        match Received::decode(&bytes, 1000).expect("short") {
+            Some((frame, length)) => {
+                bytes.advance(length);
+                assert!(frame.masked, "a client masks");
+                frames.push((frame.opcode, frame.last, frame.payload));
+            }
+            None => assert_ne!(far.read_buf(&mut bytes).await.expect("read"), 0),
+        }
+    }
+    assert!(bytes.is_empty(), "more than {count} frames");
+    frames
+}
+
+fn from_server(frame: Frame) -> Vec<u8> {
+    frame.mask(None).encode()
+}
+
+#[rstest]
+#[case::another_status(
+    "HTTP/1.1 404 Not Found\r\n\r\n",
+    "no WebSocket for MQTT at /mqtt: HTTP/1.1 404 Not Found"
+)]
+#[case::no_subprotocol(
+    &AGREED.replace("Sec-WebSocket-Protocol: mqtt\r\n", ""),
+    "no WebSocket for MQTT at /mqtt: it agrees to the subprotocol \"\", not mqtt"
+)]
+#[case::another_key(
+    &AGREED.replace("s3pP", "S3pP"),
+    "no WebSocket for MQTT at /mqtt: its Sec-WebSocket-Accept is \
+     \"S3pPLMBiTxaQ9kYGzzhZRbK+xOo=\", not \"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\""
+)]
+#[case::an_alert_of_tls(
+    "\x15\x03\x01\0\x02\x02\x46",
+    "/mqtt is answered with [15, 03, 01, 00, 02, 02, 46], not HTTP"
+)]
+#[case::half_an_answer(
+    "HTTP/1.1 101",
+    "the server ends the connection instead of opening a WebSocket at /mqtt"
+)]
+#[tokio::test]
+async fn an_error_says_what_the_server_does_instead(#[case] answer: &str, #[case] says: &str) {
+    let (connected, _far) = answered(answer.as_bytes()).await;
+    let error = connected.expect_err("no WebSocket");
+    assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+    assert_eq!(error.to_string(), says);
+}
+
+#[rstest]
+#[case(Framing::AsWritten, &[(BINARY, true, "packet")])]
+#[case(Framing::Messages(4), &[(BINARY, true, "pack"), (BINARY, true, "et")])]
+#[case(
+    Framing::Fragments(2),
+    &[(BINARY, false, "pa"), (CONTINUATION, false, "ck"), (CONTINUATION, true, "et")]
+)]
+#[tokio::test]
+async fn bytes_are_divided_among_frames(
+    #[case] framing: Framing,
+    #[case] expected: &[(u8, bool, &str)],
+) {
+    let (mut stream, mut far) = opened(framing).await;
+    stream.write_all(b"packet").await.expect("written");
+    let expected: Vec<_> = expected
+        .iter()
+        .map(|(opcode, last, payload)| (*opcode, *last, payload.as_bytes().to_vec()))
+        .collect();
+    assert_eq!(frames(&mut far, expected.len()).await, expected);
+}
+
+/// What comes with the answer, in fragments around a Ping, and before a Close.
+#[tokio::test]
+async fn bytes_are_read_from_frames_of_any_kind() {
+    let (mut stream, mut far) = opened(Framing::default()).await;
+    let sent = [
+        Frame::new(BINARY, "one ").unfinished(),
+        Frame::ping("there?"),
+        Frame::new(CONTINUATION, "two "),
+        Frame::new(BINARY, "three"),
+        Frame::close(1001, ""),
+    ];
+    let sent: Vec<_> = sent.into_iter().flat_map(from_server).collect();
+    for piece in sent.chunks(3) {
+        far.write_all(piece).await.expect("it fits");
+    }
+    let mut read = String::new();
+    stream
+        .read_to_string(&mut read)
+        .await
+        .expect("read to the end");
+    assert_eq!(read, "one two three");
+    let answers = frames(&mut far, 2).await;
+    assert_eq!(answers[0], (PONG, true, b"there?".to_vec()));
+    assert_eq!(answers[1], (CLOSE, true, vec![3, 233]));
+    let written = stream.write_all(b"too late").await;
+    assert_eq!(
+        written.expect_err("closed").kind(),
+        io::ErrorKind::BrokenPipe
+    );
+}
+
+#[rstest]
+#[case(Frame::new(TEXT, "MQTT"), "MQTT in a text frame")]
+#[case(Frame::new(BINARY, "MQTT").reserved(4), "Binary of 4 bytes, RSV 100")]
+#[case(Frame::new(BINARY, "").claiming(1 << 40), "a frame of 1099511627776 bytes")]
+#[tokio::test]
+async fn what_carries_no_mqtt_is_an_error(#[case] frame: Frame, #[case] says: &str) {
+    let (mut stream, mut far) = opened(Framing::default()).await;
+    far.write_all(&from_server(frame)).await.expect("it fits");
+    let error = stream.read(&mut [0]).await.expect_err("no MQTT");
+    assert_eq!(error.to_string(), says);
+}
+
+#[tokio::test]
+async fn a_shutdown_closes_the_websocket_and_the_stream() {
+    let (mut stream, mut far) = opened(Framing::default()).await;
+    stream.shutdown().await.expect("shut down");
+    assert_eq!(frames(&mut far, 1).await, [(CLOSE, true, vec![3, 232])]);
+    assert_eq!(far.read(&mut [0]).await.expect("the end"), 0);
+    // The answer is the end, and is not answered.
+    let close = from_server(Frame::close(1000, ""));
+    far.write_all(&close).await.expect("it fits");
+    assert_eq!(stream.read(&mut [0]).await.expect("the end"), 0);
+}

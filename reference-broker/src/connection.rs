@@ -18,7 +18,8 @@ use crate::terms::Terms;
 use crate::topics::SessionKey;
 use crate::wills::Stated;
 use crate::wire::{
-    Connect, Delivery, Packet, PacketId, Properties, Publish, Qos, SubscriptionId, Version, publish,
+    Connect, Delivery, Packet, PacketId, Properties, Property, Publish, Qos, ReasonCode,
+    SubscribeCode, SubscriptionId, Text, TopicName, Version, publish,
 };
 
 /// Names one connection. No two connections of one broker have the same.
@@ -180,11 +181,48 @@ impl Connection {
     /// Writes a reply.
     pub(crate) fn reply(&mut self, packet: &Packet, effects: &mut Effects) {
         let before = self.output.len();
-        packet.encode(self.version, &mut self.output);
+        match self.spoiled(packet, effects.quirks) {
+            None => packet.encode(self.version, &mut self.output),
+            Some(spoiled) => spoiled.encode(self.version, &mut self.output),
+        }
+        if let Packet::SubAck(suback) = packet
+            && let Some(SubscribeCode::Refused(_)) = suback.codes.last()
+            && let Some(code) = self.output.last_mut()
+            && effects.quirks.has(Quirk::MisstatesRefusedFilter)
+        {
+            *code = ReasonCode::BadUserNameOrPassword as u8;
+        }
         self.replies += self.output.len() - before;
         let watch = &mut effects.watch;
         watch.tell(|observer, now| observer.sent(now, self.id, packet));
         self.appended(before, effects);
+    }
+
+    /// An answer as quirks have it that make it larger than the client takes.
+    fn spoiled(&self, packet: &Packet, quirks: Quirks) -> Option<Packet> {
+        let most = self.terms.packet_bytes_max;
+        let text = || Text::new("more".repeat(most / 4 + 1)).ok();
+        let property = if most == usize::MAX {
+            None
+        } else if quirks.has(Quirk::OverfillsReasonStrings) {
+            text().map(Property::ReasonString)
+        } else if quirks.has(Quirk::OverfillsUserProperties) {
+            text().map(|text| Property::UserProperty(text.clone(), text))
+        } else {
+            None
+        };
+        let properties = [property?].into_iter().collect();
+        let mut spoiled = packet.clone();
+        match &mut spoiled {
+            Packet::PubAck(ack)
+            | Packet::PubRec(ack)
+            | Packet::PubRel(ack)
+            | Packet::PubComp(ack) => ack.properties = properties,
+            Packet::SubAck(suback) => suback.properties = properties,
+            Packet::UnsubAck(unsuback) => unsuback.properties = properties,
+            _ => return None,
+        }
+        Some(spoiled)
     }
 
     /// How many QoS 1 and 2 messages may be under way to it
@@ -236,7 +274,10 @@ impl Connection {
             let mut alias = None;
             // Where sizes are limited, each topic is said in full, so that what
             // fits does not depend on what was sent before.
-            let most = self.terms.topic_alias_maximum;
+            let mut most = self.terms.topic_alias_maximum;
+            if most > 0 && effects.quirks.has(Quirk::ExceedsTopicAliasMaximum) {
+                most += 1;
+            }
             if most > 0 && self.terms.packet_bytes_max == usize::MAX {
                 let (topic, known) = self.aliases.say(&message.topic, most);
                 (said, alias) = (Some(topic), known);
@@ -248,6 +289,11 @@ impl Connection {
                 at = expiry.since;
             }
             properties = message.properties_for(at, subscription_ids, alias);
+        }
+        if effects.quirks.has(Quirk::LowercasesTopics)
+            && let Ok(lower) = TopicName::new(message.topic.as_str().to_ascii_lowercase())
+        {
+            said = Some(lower);
         }
         let parts = publish::Parts {
             dup,

@@ -206,15 +206,54 @@ quirks! {
         IgnoresMessageExpiry "ignores-message-expiry"
             ["MQTT5-3.3.2-5"]
             "sends queued messages however late it is for them";
+        LowercasesTopics "lowercases-topics"
+            ["MQTT311-3.3.2-3", "MQTT5-3.3.2-3"]
+            "delivers messages under topics in lower case";
+        KeepsTopicAliases "keeps-topic-aliases"
+            ["MQTT5-3.3.2-7"]
+            "lets a connection that takes another over use the topic aliases of that";
+        ExceedsTopicAliasMaximum "exceeds-topic-alias-maximum"
+            ["MQTT5-3.1.2-26", "MQTT5-3.3.2-11"]
+            "uses one topic alias more than the client takes";
+        RefusesHighestTopicAlias "refuses-highest-topic-alias"
+            ["MQTT5-3.3.2-12"]
+            "refuses the highest topic alias that it said it would take";
         OmitsPubackOfRepeat "omits-puback-of-repeat"
             ["MQTT311-3.3.4-1", "MQTT5-3.3.4-1"]
             "does not answer a QoS 1 PUBLISH that has DUP set";
         SendsOneSubscriptionIdentifier "sends-one-subscription-identifier"
             ["MQTT5-3.3.4-3", "MQTT5-3.3.4-4"]
             "says one subscription identifier where several subscriptions match";
+        RepeatsSubscriptionIdentifier "repeats-subscription-identifier"
+            ["MQTT5-3.3.4-5"]
+            "sends a copy for each subscription that matches, all with the same identifier";
+        ServesOverlapsAtLowestQos "serves-overlaps-at-lowest-qos"
+            ["MQTT311-3.3.5-1", "MQTT5-3.3.4-2"]
+            "delivers at the lowest QoS that was granted where several subscriptions match";
+        OmitsAnswerToDenied "omits-answer-to-denied"
+            ["MQTT311-3.3.5-2"]
+            "neither answers a PUBLISH that is not allowed nor ends the connection";
+        AwaitsAcknowledgementsFirst "awaits-acknowledgements-first"
+            ["MQTT5-3.3.4-10"]
+            "does not answer a SUBSCRIBE while the client has as many messages as it takes";
         IgnoresReceiveMaximum "ignores-receive-maximum"
             ["MQTT5-3.3.4-9"]
             "has more messages under way than the client takes";
+        MisstatesDeniedPublish "misstates-denied-publish"
+            ["MQTT5-3.4.2-1", "MQTT5-3.5.2-1"]
+            "answers a PUBLISH that is not allowed with reason code 0x86";
+        OverfillsReasonStrings "overfills-reason-strings"
+            [
+                "MQTT5-3.4.2-2", "MQTT5-3.5.2-2", "MQTT5-3.6.2-2", "MQTT5-3.7.2-2",
+                "MQTT5-3.9.2-1", "MQTT5-3.11.2-1"
+            ]
+            "gives reasons at length to clients that take small packets only";
+        OverfillsUserProperties "overfills-user-properties"
+            [
+                "MQTT5-3.4.2-3", "MQTT5-3.5.2-3", "MQTT5-3.6.2-3", "MQTT5-3.7.2-3",
+                "MQTT5-3.9.2-2", "MQTT5-3.11.2-2"
+            ]
+            "adds long user properties to what it answers clients that take small packets only";
         MisstatesUnknownIdentifier "misstates-unknown-identifier"
             ["MQTT5-3.6.2-1", "MQTT5-3.7.2-1"]
             "answers an unknown packet identifier with reason code 0x80";
@@ -248,6 +287,9 @@ quirks! {
         ReversesSubackCodes "reverses-suback-codes"
             ["MQTT311-3.9.3-1", "MQTT5-3.9.3-1"]
             "gives the codes of SUBACK in reverse order";
+        MisstatesRefusedFilter "misstates-refused-filter"
+            ["MQTT311-3.9.3-2", "MQTT5-3.9.3-2"]
+            "says 0x86 in SUBACK of a filter that it refuses";
         UnsubscribesIgnoringCase "unsubscribes-ignoring-case"
             ["MQTT311-3.10.4-1", "MQTT5-3.10.4-1"]
             "ends a subscription whose filter differs in case";
@@ -485,6 +527,9 @@ quirks! {
         ToleratesSubscriptionIdentifierInPublish "tolerates-subscription-identifier-in-publish"
             ["MQTT5-3.3.4-6"]
             "overlooks a client's PUBLISH with a subscription identifier";
+        ToleratesExceededReceiveMaximum "tolerates-exceeded-receive-maximum"
+            ["MQTT5-3.3.4-7"]
+            "overlooks a message beyond the most that it takes unacknowledged";
         ToleratesPubrelFlags "tolerates-pubrel-flags"
             ["MQTT311-3.6.1-1", "MQTT5-3.6.1-1"]
             "overlooks a PUBREL with other flags than it must have";

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::quirks::Quirks;
 use crate::topics::{Found, Grant, SessionKey, Topics};
 use crate::wire::{Qos, TopicFilter};
 
@@ -85,7 +86,8 @@ impl Shares {
         if self.groups.is_empty() {
             return Vec::new();
         }
-        self.topics.matches(topic, None, &mut self.found);
+        self.topics
+            .matches(topic, None, Quirks::default(), &mut self.found);
         self.found.matches.iter().map(|(group, _)| *group).collect()
     }
 

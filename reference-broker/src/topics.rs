@@ -7,6 +7,7 @@ use std::cmp::Reverse;
 use rustc_hash::FxHashMap;
 use slab::Slab;
 
+use crate::quirks::{Quirk, Quirks};
 use crate::wire::{Qos, SubscriptionId, levels};
 
 /// Which session, by its key in the broker.
@@ -198,6 +199,7 @@ impl Topics {
         &mut self,
         topic: &[u8],
         publisher: Option<SessionKey>,
+        quirks: Quirks,
         found: &mut Found,
     ) {
         let Found { matches, ids } = found;
@@ -242,7 +244,11 @@ impl Topics {
             take(&node.hash);
         }
         if lists > 1 {
-            matches.sort_unstable_by_key(|(session, grant)| (*session, Reverse(grant.qos)));
+            if quirks.has(Quirk::ServesOverlapsAtLowestQos) {
+                matches.sort_unstable_by_key(|(session, grant)| (*session, grant.qos));
+            } else {
+                matches.sort_unstable_by_key(|(session, grant)| (*session, Reverse(grant.qos)));
+            }
             matches.dedup_by(|(session, grant), (before, kept)| {
                 let same = session == before;
                 kept.retain_as_published |= same && grant.retain_as_published;
@@ -267,7 +273,7 @@ mod tests {
                 .into_iter()
                 .collect(),
         };
-        topics.matches(topic.as_bytes(), None, &mut found);
+        topics.matches(topic.as_bytes(), None, Quirks::default(), &mut found);
         assert_eq!(found.ids, []);
         let matches = found.matches.into_iter();
         matches

@@ -1,5 +1,6 @@
 //! A connection of a check: sends any bytes, and judges what comes.
 
+use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
@@ -60,6 +61,8 @@ pub struct Client {
     version: Version,
     decoder: Decoder,
     unread: BytesMut,
+    /// Messages that came while an acknowledgement was waited for.
+    early: VecDeque<Packet>,
     /// How the connection ended, once it has.
     ended: Option<Arrival>,
     last_id: u16,
@@ -76,6 +79,7 @@ impl Client {
             version,
             decoder: Decoder::new(version, Sender::Server, PACKET_BYTES_MAX),
             unread: BytesMut::new(),
+            early: VecDeque::new(),
             ended: None,
             last_id: 0,
         };
@@ -176,6 +180,9 @@ impl Client {
     /// As [`next`](Self::next).
     pub async fn next_within(&mut self, time: Duration) -> Outcome<Arrival> {
         let deadline = Instant::now() + time;
+        if let Some(packet) = self.early.pop_front() {
+            return Ok(Arrival::Packet(packet));
+        }
         loop {
             if let Some(packet) = self.decode()? {
                 return Ok(Arrival::Packet(packet));
@@ -266,6 +273,30 @@ impl Client {
         }
     }
 
+    /// An acknowledgement that `wanted` takes. Nothing orders it among the
+    /// messages that the server sends, and those of a subscription may come
+    /// before its SUBACK (section 3.8.4), so messages that come first are kept
+    /// for whoever asks for them.
+    async fn answer<T>(
+        &mut self,
+        what: &str,
+        wanted: impl FnOnce(&Packet) -> Option<T>,
+    ) -> Outcome<T> {
+        let mut early = VecDeque::new();
+        let answer = loop {
+            match self.packet(what).await {
+                Ok(packet @ Packet::Publish(_)) if early.len() < PACKETS_MAX => {
+                    early.push_back(packet);
+                }
+                answer => break answer,
+            }
+        };
+        self.early = early;
+        let packet = answer?;
+        wanted(&packet)
+            .ok_or_else(|| Finding::fail(what, self.in_words(&Arrival::Packet(packet.clone()))))
+    }
+
     /// CONNACK, whatever it says.
     ///
     /// # Errors
@@ -294,7 +325,7 @@ impl Client {
     /// # Errors
     /// [`Finding::Fail`] when something else comes.
     pub async fn puback(&mut self, id: u16) -> Outcome<Ack> {
-        self.expect(&format!("a PUBACK of {id}"), |packet| match packet {
+        self.answer(&format!("a PUBACK of {id}"), |packet| match packet {
             Packet::PubAck(ack) if ack.packet_id.get() == id => Some(ack.clone()),
             _ => None,
         })
@@ -306,7 +337,7 @@ impl Client {
     /// # Errors
     /// [`Finding::Fail`] when something else comes.
     pub async fn pubrec(&mut self, id: u16) -> Outcome<Ack> {
-        self.expect(&format!("a PUBREC of {id}"), |packet| match packet {
+        self.answer(&format!("a PUBREC of {id}"), |packet| match packet {
             Packet::PubRec(ack) if ack.packet_id.get() == id => Some(ack.clone()),
             _ => None,
         })
@@ -318,7 +349,7 @@ impl Client {
     /// # Errors
     /// [`Finding::Fail`] when something else comes.
     pub async fn pubrel(&mut self, id: u16) -> Outcome<Ack> {
-        self.expect(&format!("a PUBREL of {id}"), |packet| match packet {
+        self.answer(&format!("a PUBREL of {id}"), |packet| match packet {
             Packet::PubRel(ack) if ack.packet_id.get() == id => Some(ack.clone()),
             _ => None,
         })
@@ -330,7 +361,7 @@ impl Client {
     /// # Errors
     /// [`Finding::Fail`] when something else comes.
     pub async fn pubcomp(&mut self, id: u16) -> Outcome<Ack> {
-        self.expect(&format!("a PUBCOMP of {id}"), |packet| match packet {
+        self.answer(&format!("a PUBCOMP of {id}"), |packet| match packet {
             Packet::PubComp(ack) if ack.packet_id.get() == id => Some(ack.clone()),
             _ => None,
         })
@@ -342,7 +373,7 @@ impl Client {
     /// # Errors
     /// [`Finding::Fail`] when something else comes.
     pub async fn suback(&mut self, id: u16) -> Outcome<SubAck> {
-        self.expect(&format!("a SUBACK of {id}"), |packet| match packet {
+        self.answer(&format!("a SUBACK of {id}"), |packet| match packet {
             Packet::SubAck(suback) if suback.packet_id.get() == id => Some(suback.clone()),
             _ => None,
         })
@@ -354,7 +385,7 @@ impl Client {
     /// # Errors
     /// [`Finding::Fail`] when something else comes.
     pub async fn unsuback(&mut self, id: u16) -> Outcome<UnsubAck> {
-        self.expect(&format!("an UNSUBACK of {id}"), |packet| match packet {
+        self.answer(&format!("an UNSUBACK of {id}"), |packet| match packet {
             Packet::UnsubAck(unsuback) if unsuback.packet_id.get() == id => Some(unsuback.clone()),
             _ => None,
         })
@@ -461,9 +492,7 @@ impl Client {
         self.send_bytes(&bytes).await
     }
 
-    /// Subscribes, which has to be granted, and returns the SUBACK. Messages
-    /// that come before it are a failure; see
-    /// [`subscribe_with`](Self::subscribe_with).
+    /// Subscribes, which has to be granted, and returns the SUBACK.
     ///
     /// # Errors
     /// [`Finding::Fail`] when it is refused.

@@ -1,6 +1,7 @@
 //! The checks of MQTT 3.1.1 and 5.0, one file for each section; what both
 //! versions ask for is written once.
 
+pub(crate) mod acknowledgement_sizes;
 pub(crate) mod acknowledgements;
 pub(crate) mod connack;
 pub(crate) mod connect;
@@ -10,8 +11,10 @@ pub(crate) mod format;
 pub(crate) mod keep_alive;
 pub(crate) mod ping;
 pub(crate) mod publish;
+pub(crate) mod publish_actions;
 pub(crate) mod publish_properties;
 pub(crate) mod retain;
 pub(crate) mod strings;
 pub(crate) mod subscribe;
+pub(crate) mod topic_alias;
 pub(crate) mod unsubscribe;

@@ -10,6 +10,9 @@ use squall_broker::wire::{
     Subscription, Text, TopicFilter, TopicName, Unsubscribe, Version, Will,
 };
 
+/// Every quality of service, from the lowest.
+pub const EACH_QOS: [Qos; 3] = [Qos::AtMostOnce, Qos::AtLeastOnce, Qos::ExactlyOnce];
+
 /// A string.
 ///
 /// # Panics
@@ -107,6 +110,17 @@ pub fn ack(id: u16) -> Ack {
 #[must_use]
 pub fn properties(properties: impl IntoIterator<Item = Property>) -> Properties {
     properties.into_iter().collect()
+}
+
+/// The subscription identifiers of a message, in its order.
+#[must_use]
+pub fn subscription_ids(message: &Publish) -> Vec<u32> {
+    let each = message.properties.iter();
+    let ids = each.filter_map(|property| match property {
+        Property::SubscriptionIdentifier(id) => Some(id.get()),
+        _ => None,
+    });
+    ids.collect()
 }
 
 /// A packet's bytes.

@@ -3,9 +3,18 @@
 //! Some statements are about brokers that lack something, so one setup is not
 //! enough: between them every check applies.
 
+use std::num::NonZeroU16;
+
 use squall_broker::Config;
 
+use crate::packets;
 use crate::server::Fixtures;
+
+/// What nobody may publish to.
+const DENIED_PUBLISH: &str = "denied/publish";
+
+/// What nobody may subscribe to; with a `$`, so that `#` does not reach it.
+const DENIED_SUBSCRIBE: &str = "$denied/subscribe";
 
 /// A setup of the reference broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,10 +42,17 @@ impl Setup {
     #[must_use]
     pub fn of_the_broker(self) -> (Config, Fixtures) {
         let mut config = Config::default();
-        let mut fixtures = Fixtures::default();
+        config.access.deny_publish = vec![packets::filter(DENIED_PUBLISH)];
+        config.access.deny_subscribe = vec![packets::filter(DENIED_SUBSCRIBE)];
+        let mut fixtures = Fixtures {
+            denied_publish: Some(DENIED_PUBLISH.to_owned()),
+            denied_subscribe: Some(DENIED_SUBSCRIBE.to_owned()),
+            ..Fixtures::default()
+        };
         if self == Self::Limited {
             config.capabilities.retain = false;
             config.capabilities.wildcard_subscriptions = false;
+            config.capabilities.receive_maximum = NonZeroU16::new(4).unwrap_or(NonZeroU16::MIN);
             // What it cannot tell a client of 3.1.1.
             fixtures.lacks = ["retain", "wildcards"].map(str::to_owned).to_vec();
         }

@@ -107,6 +107,9 @@ impl Broker {
             && let Some(old) = self.sessions[key].connection
         {
             self.close(old, CloseReason::TakenOver);
+            if self.config.quirks.has(Quirk::KeepsTopicAliases) {
+                self.connections[slot].aliases = std::mem::take(&mut self.connections[old].aliases);
+            }
             if self.config.quirks.has(Quirk::LosesQueueOnTakeover)
                 && let Some(session) = self.sessions.get_mut(key)
             {

@@ -55,7 +55,15 @@ impl Broker {
             let rights = self.connections[slot].rights.clone();
             code = self.accept_message(&publisher, Some(session), &rights, Arc::new(message));
         }
+        if code == ReasonCode::NotAuthorized
+            && self.config.quirks.has(Quirk::MisstatesDeniedPublish)
+        {
+            code = ReasonCode::BadUserNameOrPassword;
+        }
         if self.connections[slot].version == Version::V3_1_1 {
+            if code.is_failure() && self.config.quirks.has(Quirk::OmitsAnswerToDenied) {
+                return;
+            }
             code = ReasonCode::Success;
         }
         let ack = |packet_id| Ack {
@@ -116,9 +124,13 @@ impl Broker {
             );
             return Err(CloseReason::Wire(violation.into()));
         }
+        let mut most = offered.topic_alias_maximum;
+        if self.config.quirks.has(Quirk::RefusesHighestTopicAlias) {
+            most = most.saturating_sub(1);
+        }
         connection
             .aliases
-            .resolve(publish, offered.topic_alias_maximum)
+            .resolve(publish, most)
             .map_err(|violation| CloseReason::Wire(violation.into()))
     }
 
@@ -205,10 +217,10 @@ impl Broker {
     /// Says whether there was one.
     fn route(&mut self, from: Option<SessionKey>, message: &Arc<Message>) -> bool {
         let mut found = std::mem::take(&mut self.found);
-        self.topics
-            .matches(message.topic.as_bytes(), from, &mut found);
-        let limits = &self.config.limits;
         let quirks = self.config.quirks;
+        self.topics
+            .matches(message.topic.as_bytes(), from, quirks, &mut found);
+        let limits = &self.config.limits;
         let as_published = quirks.has(Quirk::RetainFlagToEstablished);
         let never = quirks.has(Quirk::IgnoresRetainAsPublished);
         for (key, grant) in &found.matches {
@@ -219,7 +231,11 @@ impl Broker {
                 qos = grant.qos;
             }
             let mut ids = subscription_ids(&found, *key);
-            if quirks.has(Quirk::SendsOneSubscriptionIdentifier) {
+            let mut copies = 1;
+            if quirks.has(Quirk::RepeatsSubscriptionIdentifier) {
+                copies = ids.as_ref().map_or(1, |ids| ids.len());
+            }
+            if copies > 1 || quirks.has(Quirk::SendsOneSubscriptionIdentifier) {
                 ids = ids.and_then(|ids| queue::boxed(&ids[..1]));
             }
             let outgoing = Outgoing {
@@ -232,11 +248,13 @@ impl Broker {
                 group: None,
                 stored: None,
             };
-            match session.connection {
-                None => session.store(outgoing, limits, &mut self.effects),
-                Some(slot) => {
-                    let connection = &mut self.connections[slot];
-                    session.send(outgoing, connection, limits, &mut self.effects);
+            for outgoing in std::iter::repeat_n(outgoing, copies) {
+                match session.connection {
+                    None => session.store(outgoing, limits, &mut self.effects),
+                    Some(slot) => {
+                        let connection = &mut self.connections[slot];
+                        session.send(outgoing, connection, limits, &mut self.effects);
+                    }
                 }
             }
         }

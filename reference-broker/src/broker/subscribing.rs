@@ -20,12 +20,18 @@ impl Broker {
             subscriptions,
             properties,
         } = subscribe;
+        let quirks = self.config.quirks;
+        let window = self.connections[slot].window(&self.config.limits, quirks);
+        if quirks.has(Quirk::AwaitsAcknowledgementsFirst)
+            && self.sessions[session].inflight.len() >= window
+        {
+            return;
+        }
         let id = properties.iter().find_map(|property| match property {
             Property::SubscriptionIdentifier(id) => Some(id),
             _ => None,
         });
         // [MQTT311-3.8.4-5], [MQTT311-3.9.3-1]
-        let quirks = self.config.quirks;
         let (codes, known): (Vec<_>, Vec<_>) = subscriptions
             .iter()
             .enumerate()

@@ -1,5 +1,5 @@
-//! PUBLISH (sections 3.3.1, 3.3.2.1 and 3.3.4 of both versions), and the flags
-//! of PUBREL (section 3.6.1).
+//! The flags and the topic of PUBLISH (sections 3.3.1 and 3.3.2.1 of both
+//! versions).
 
 use crate::bench::Bench;
 use crate::check::checks;
@@ -14,8 +14,7 @@ checks! {
     "publish-qos-3" ["MQTT311-3.3.1-4", "MQTT5-3.3.1-4"] qos_3;
     "publish-topic-is-text" ["MQTT311-3.3.2-1", "MQTT5-3.3.2-1"] topic_is_text;
     "publish-topic-wildcard" ["MQTT311-3.3.2-2", "MQTT5-3.3.2-2"] topic_wildcard;
-    "publish-is-answered" ["MQTT311-3.3.4-1", "MQTT5-3.3.4-1"] is_answered;
-    "pubrel-flags" ["MQTT311-3.6.1-1", "MQTT5-3.6.1-1"] pubrel_flags;
+    "delivered-topic-matches" ["MQTT311-3.3.2-3", "MQTT5-3.3.2-3"] matches;
 }
 
 /// Malformed, or not allowed.
@@ -38,10 +37,15 @@ async fn redelivery(bench: Bench) -> Outcome {
     let mut publisher = bench.connect("publisher").await?;
     client.subscribe(&topic, Qos::AtLeastOnce).await?;
     publisher.publishes(&topic, "m", Qos::AtLeastOnce).await?;
-    client.publish().await?;
+    let first = client.publish().await?;
     client.vanish().await?;
     let mut client = bench.connect_as("client", keeps_session).await?;
     let again = client.message().await?;
+    ensure(
+        again.delivery == first.delivery,
+        format!("the message again, with {:?}", first.delivery),
+        format!("{:?}", again.delivery),
+    )?;
     ensure(again.dup, "DUP 1 on a message that is sent again", "DUP 0")
 }
 
@@ -130,47 +134,44 @@ async fn topic_wildcard(bench: Bench) -> Outcome {
     Ok(())
 }
 
-/// QoS 0 by nothing, 1 by PUBACK, a repeat too, and 2 by PUBREC.
-async fn is_answered(bench: Bench) -> Outcome {
+/// The broker may give a message another topic, but none that the filter does
+/// not match.
+async fn matches(bench: Bench) -> Outcome {
     let offered = bench.capabilities().await?;
-    let topic = bench.topic("t");
-    let mut client = bench.connect("client").await?;
-    client.publishes(&topic, "m", Qos::AtMostOnce).await?;
-    let answers = client.until_ping().await?;
-    let actual = answers
-        .iter()
-        .map(Packet::name)
-        .collect::<Vec<_>>()
-        .join(", ");
-    ensure(answers.is_empty(), "no answer to QoS 0", actual)?;
-    if offered.maximum_qos >= Qos::AtLeastOnce {
-        for (id, dup) in [(1, false), (2, true)] {
-            let publish = Publish {
-                dup,
-                ..packets::publish(&topic, "m", Qos::AtLeastOnce, id)
-            };
-            client.send(&Packet::Publish(publish)).await?;
-            client.puback(id).await?;
+    let all = ["a/b", "A/b", "a/+", "A/#", "+/b", "a/b/#"];
+    let mut clients = Vec::new();
+    for (number, name) in all.iter().enumerate() {
+        if name.contains(['+', '#']) && !offered.wildcards {
+            continue;
         }
+        let name = bench.topic(name);
+        let mut client = bench.connect(&format!("client{number}")).await?;
+        client.subscribe(&name, Qos::AtMostOnce).await?;
+        client
+            .subscribe(&bench.topic("end"), Qos::AtMostOnce)
+            .await?;
+        clients.push((client, packets::filter(&name)));
     }
-    if offered.maximum_qos >= Qos::ExactlyOnce {
-        let publish = packets::publish(&topic, "m", Qos::ExactlyOnce, 3);
-        client.send(&Packet::Publish(publish)).await?;
-        client.pubrec(3).await?;
+    let mut publisher = bench.connect("publisher").await?;
+    let qos = offered.maximum_qos.min(Qos::AtLeastOnce);
+    for name in [
+        "a", "a/b", "A/b", "a/B", "a/b/c", "A", "aa/b", "a/bb", "/a/b", "end",
+    ] {
+        publisher.publishes(&bench.topic(name), "m", qos).await?;
     }
-    Ok(())
-}
-
-/// In the middle of a handshake.
-async fn pubrel_flags(bench: Bench) -> Outcome {
-    bench.capabilities().await?.need_qos(Qos::ExactlyOnce)?;
-    for first in [0x60, 0x63] {
-        let mut client = bench.connect("client").await?;
-        let publish = packets::publish(&bench.topic("t"), "m", Qos::ExactlyOnce, 1);
-        client.send(&Packet::Publish(publish)).await?;
-        client.pubrec(1).await?;
-        client.send_bytes(&frame(first, &[0, 1])).await?;
-        client.closed(&REFUSED).await?;
+    let end = packets::topic(&bench.topic("end"));
+    for (client, filter) in &mut clients {
+        loop {
+            let topic = client.message().await?.topic;
+            if topic == end {
+                break;
+            }
+            ensure(
+                filter.matches(&topic),
+                format!("topics that match {}", filter.as_str()),
+                format!("a message of {}", topic.as_str()),
+            )?;
+        }
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
-//! The properties of PUBLISH (section 3.3.2.3 of 5.0), and what becomes of them
-//! on the way (section 3.3.4).
+//! The properties of PUBLISH (section 3.3.2.3 of 5.0): which are refused, and
+//! what becomes of them on the way.
 
-use std::num::NonZeroU16;
+use std::mem::discriminant;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,14 +11,12 @@ use crate::bench::Bench;
 use crate::check::checks;
 use crate::finding::{Finding, Outcome, ensure};
 use crate::packets::{self, data, frame, keeps_session, properties, text};
-use squall_broker::wire::{PayloadFormat, Property, Publish, Qos, ReasonCode, SubscriptionId};
+use squall_broker::wire::{PayloadFormat, Property, Publish, Qos, ReasonCode};
 
 checks! {
     "payload-format-is-passed-on" ["MQTT5-3.3.2-4"] payload_format;
     "expired-message-is-not-sent" ["MQTT5-3.3.2-5"] expired;
     "expiry-is-counted-down" ["MQTT5-3.3.2-6"] counted_down;
-    "topic-alias-0" ["MQTT5-3.3.2-8"] alias_0;
-    "topic-alias-above-maximum" ["MQTT5-3.3.2-9"] alias_above_maximum;
     "response-topic-is-text" ["MQTT5-3.3.2-13"] response_topic_is_text;
     "response-topic-wildcard" ["MQTT5-3.3.2-14"] response_topic_wildcard;
     "response-topic-is-passed-on" ["MQTT5-3.3.2-15"] response_topic;
@@ -27,22 +25,10 @@ checks! {
     "user-properties-keep-their-order" ["MQTT5-3.3.2-18"] user_properties_order;
     "content-type-is-text" ["MQTT5-3.3.2-19"] content_type_is_text;
     "content-type-is-passed-on" ["MQTT5-3.3.2-20"] content_type;
-    "subscription-identifiers-of-all-matches" [
-        "MQTT5-3.3.4-3", "MQTT5-3.3.4-4",
-    ] subscription_identifiers;
-    "publish-subscription-identifier" ["MQTT5-3.3.4-6"] identifier_in_publish;
-}
-
-/// A message with properties.
-fn with(topic: &str, all: impl IntoIterator<Item = Property>) -> Publish {
-    Publish {
-        properties: properties(all),
-        ..packets::publish(topic, "m", Qos::AtMostOnce, 0)
-    }
 }
 
 /// A PUBLISH with these bytes for properties has to end the connection.
-async fn refused(bench: &Bench, properties: &[u8], code: ReasonCode) -> Outcome {
+pub(super) async fn refused(bench: &Bench, properties: &[u8], code: ReasonCode) -> Outcome {
     let mut client = bench.connect("client").await?;
     let length = packets::variable(properties.len() as u32);
     let body = [&data(bench.topic("t")), &*length, properties, b"m"].concat();
@@ -51,20 +37,31 @@ async fn refused(bench: &Bench, properties: &[u8], code: ReasonCode) -> Outcome 
     client.closed(&codes).await
 }
 
-/// Properties come as they were published: live, and retained if there is that.
+/// Properties come as they were published: live, to a client that was away, and
+/// retained, as far as the broker has that. Others may come with them.
 async fn passed_on(bench: &Bench, name: &str, all: &[Property]) -> Outcome {
-    let retain = bench.capabilities().await?.retain;
+    let offered = bench.capabilities().await?;
+    let qos = offered.maximum_qos.min(Qos::AtLeastOnce);
     let topic = bench.topic(name);
     let mut publisher = bench.connect("publisher").await?;
     let mut client = bench.connect("client").await?;
     client.subscribe(&topic, Qos::AtMostOnce).await?;
+    let mut away = bench.connect_as("away", keeps_session).await?;
+    away.subscribe(&topic, qos).await?;
+    away.leave().await?;
+    let id = publisher.next_id();
     let publish = Publish {
-        retain,
-        ..with(&topic, all.iter().cloned())
+        retain: offered.retain,
+        properties: properties(all.iter().cloned()),
+        ..packets::publish(&topic, "m", qos, id)
     };
     publisher.send_message(&publish).await?;
     same(&client.message().await?, all)?;
-    if retain {
+    if qos > Qos::AtMostOnce {
+        let mut back = bench.connect_as("away", keeps_session).await?;
+        same(&back.message().await?, all)?;
+    }
+    if offered.retain {
         let mut late = bench.connect("late").await?;
         late.subscribe(&topic, Qos::AtMostOnce).await?;
         same(&late.message().await?, all)?;
@@ -72,17 +69,42 @@ async fn passed_on(bench: &Bench, name: &str, all: &[Property]) -> Outcome {
     Ok(())
 }
 
+/// All that were published came, in their order, with none of their kind beside
+/// them but user properties that a broker adds.
 fn same(message: &Publish, all: &[Property]) -> Outcome {
-    let came: Vec<_> = message.properties.iter().collect();
-    ensure(
-        came == all,
-        format!("{all:?}, unaltered"),
-        format!("{came:?}"),
-    )
+    let of_their_kind = |property: &Property| {
+        all.iter()
+            .any(|one| discriminant(one) == discriminant(property))
+    };
+    let came: Vec<_> = message.properties.iter().filter(of_their_kind).collect();
+    let mut left = all.iter().peekable();
+    let mut added = Vec::new();
+    for property in &came {
+        if left.next_if_eq(&property).is_none() {
+            added.push(property);
+        }
+    }
+    let is_right = left.peek().is_none()
+        && added
+            .iter()
+            .all(|property| matches!(property, Property::UserProperty(..)));
+    ensure(is_right, format!("{all:?}, unaltered"), format!("{came:?}"))
 }
 
+/// And none comes with a message that has none.
 async fn payload_format(bench: Bench) -> Outcome {
-    passed_on(&bench, "none", &[]).await?;
+    let topic = bench.topic("none");
+    let mut client = bench.connect("client").await?;
+    client.subscribe(&topic, Qos::AtMostOnce).await?;
+    client.publishes(&topic, "m", Qos::AtMostOnce).await?;
+    let message = client.message().await?;
+    let is_format = |property: &Property| matches!(property, Property::PayloadFormatIndicator(_));
+    let came = message.properties.iter().any(|one| is_format(&one));
+    ensure(
+        !came,
+        "no payload format indicator, as published",
+        "one came",
+    )?;
     let formats = [PayloadFormat::Unspecified, PayloadFormat::Utf8];
     for (name, format) in ["0", "1"].into_iter().zip(formats) {
         passed_on(&bench, name, &[Property::PayloadFormatIndicator(format)]).await?;
@@ -187,20 +209,6 @@ async fn counted_down(bench: Bench) -> Outcome {
     )
 }
 
-async fn alias_0(bench: Bench) -> Outcome {
-    refused(&bench, &[0x23, 0, 0], ReasonCode::TopicAliasInvalid).await
-}
-
-/// One above what CONNACK says, which is 0 if it says nothing.
-async fn alias_above_maximum(bench: Bench) -> Outcome {
-    let most = bench.capabilities().await?.topic_alias_maximum;
-    let Some(alias) = most.checked_add(1).and_then(NonZeroU16::new) else {
-        return Err(Finding::skip("a topic alias that it does not take"));
-    };
-    let [high, low] = alias.get().to_be_bytes();
-    refused(&bench, &[0x23, high, low], ReasonCode::TopicAliasInvalid).await
-}
-
 async fn response_topic_is_text(bench: Bench) -> Outcome {
     refused(&bench, &[8, 0, 2, 0xc3, 0x28], ReasonCode::MalformedPacket).await
 }
@@ -215,48 +223,4 @@ async fn response_topic_wildcard(bench: Bench) -> Outcome {
 
 async fn content_type_is_text(bench: Bench) -> Outcome {
     refused(&bench, &[3, 0, 2, 0xc3, 0x28], ReasonCode::MalformedPacket).await
-}
-
-async fn identifier_in_publish(bench: Bench) -> Outcome {
-    refused(&bench, &[0x0b, 1], ReasonCode::ProtocolError).await
-}
-
-/// In one copy or in several, which together say every one that matches.
-async fn subscription_identifiers(bench: Bench) -> Outcome {
-    let offered = bench.capabilities().await?;
-    offered.need_wildcards()?;
-    offered.need_subscription_identifiers()?;
-    let mut client = bench.connect("client").await?;
-    for (number, filter) in [(1, "a/#"), (2, "a/b"), (3, "c")] {
-        let id = client.next_id();
-        let mut packet = packets::subscribe(id, &[(&bench.topic(filter), Qos::AtMostOnce)]);
-        let number = SubscriptionId::new(number).map(Property::SubscriptionIdentifier);
-        packet.properties = properties(number);
-        client.subscribe_with(&packet).await?;
-    }
-    client
-        .publishes(&bench.topic("a/b"), "m", Qos::AtMostOnce)
-        .await?;
-    let mut ids = Vec::new();
-    // Each copy says at least one, so no more than two have to be read.
-    while ids.len() < 2 {
-        let message = client.message().await?;
-        let said = message
-            .properties
-            .iter()
-            .filter_map(|property| match property {
-                Property::SubscriptionIdentifier(id) => Some(id.get()),
-                _ => None,
-            });
-        let before = ids.len();
-        ids.extend(said);
-        let expected = "a subscription identifier with each copy";
-        ensure(ids.len() > before, expected, "a copy has none")?;
-    }
-    ids.sort_unstable();
-    ensure(
-        ids == [1, 2],
-        "identifiers 1 and 2",
-        format!("identifiers {ids:?}"),
-    )
 }

@@ -6,9 +6,9 @@ use crate::bench::Bench;
 use crate::check::checks;
 use crate::client::Client;
 use crate::finding::{Finding, Outcome, ensure};
-use crate::packets::{data, frame, packet_id, properties, subscribe};
+use crate::packets::{EACH_QOS, data, frame, packet_id, properties, subscribe, subscription_ids};
 use squall_broker::wire::{
-    Packet, Property, Publish, Qos, ReasonCode, SubAck, SubscribeCode, SubscriptionId,
+    Packet, Property, Qos, ReasonCode, SubAck, SubscribeCode, SubscriptionId,
 };
 
 checks! {
@@ -28,10 +28,8 @@ checks! {
     "suback-code-is-kept" ["MQTT5-3.8.4-7"] code_is_kept;
     "delivery-at-the-lower-qos" ["MQTT311-3.8.4-6", "MQTT5-3.8.4-8"] lower_qos;
     "suback-codes-are-in-order" ["MQTT311-3.9.3-1", "MQTT5-3.9.3-1"] codes_in_order;
+    "suback-codes-are-its-own" ["MQTT311-3.9.3-2", "MQTT5-3.9.3-2"] codes;
 }
-
-/// Every quality of service, from the lowest.
-const EACH_QOS: [Qos; 3] = [Qos::AtMostOnce, Qos::AtLeastOnce, Qos::ExactlyOnce];
 
 /// The body of a SUBSCRIBE of identifier 1, with this behind its properties.
 fn body(bench: &Bench, payload: &[u8]) -> Vec<u8> {
@@ -195,7 +193,7 @@ async fn replaces(bench: Bench) -> Outcome {
         let expected = "one copy of each message, at the QoS granted last";
         ensure(message.payload == payload, expected, "another copy came")?;
         ensure(message.qos() == Qos::AtLeastOnce, expected, actual)?;
-        let ids: Vec<_> = ids_of(&message).collect();
+        let ids = subscription_ids(&message);
         ensure(
             !with_ids || ids == [2],
             "the identifier of the subscription that replaced the first",
@@ -203,16 +201,6 @@ async fn replaces(bench: Bench) -> Outcome {
         )?;
     }
     client.until_ping_without(&topic).await
-}
-
-fn ids_of(message: &Publish) -> impl Iterator<Item = u32> {
-    message
-        .properties
-        .iter()
-        .filter_map(|property| match property {
-            Property::SubscriptionIdentifier(id) => Some(id.get()),
-            _ => None,
-        })
 }
 
 /// And nothing of what is published meanwhile is lost.
@@ -300,7 +288,8 @@ fn counts(suback: &SubAck, filters: usize) -> Outcome {
     )
 }
 
-/// Also of a filter that is named twice.
+/// Also of a filter that is named twice, and of one that is not allowed if one
+/// is known.
 async fn code_for_each(bench: Bench) -> Outcome {
     let (one, other) = (bench.topic("one"), bench.topic("other"));
     let mut client = bench.connect("client").await?;
@@ -309,6 +298,14 @@ async fn code_for_each(bench: Bench) -> Outcome {
         let id = client.next_id();
         let packet = subscribe(id, filters);
         client.send(&Packet::Subscribe(packet)).await?;
+        counts(&client.suback(id).await?, filters.len())?;
+    }
+    if let Some(denied) = &bench.fixtures().denied_subscribe {
+        let id = client.next_id();
+        let filters = [&*one, denied, &other].map(|filter| (filter, Qos::AtMostOnce));
+        client
+            .send(&Packet::Subscribe(subscribe(id, &filters)))
+            .await?;
         counts(&client.suback(id).await?, filters.len())?;
     }
     Ok(())
@@ -371,7 +368,6 @@ async fn lower_qos(bench: Bench) -> Outcome {
 
 /// What is granted may be less than was asked, but not for the wrong filter.
 async fn codes_in_order(bench: Bench) -> Outcome {
-    let most = bench.capabilities().await?.maximum_qos;
     let asked = [Qos::ExactlyOnce, Qos::AtMostOnce, Qos::AtLeastOnce];
     let topics = ["a", "b", "c"].map(|name| bench.topic(name));
     let mut client: Client = bench.connect("client").await?;
@@ -379,13 +375,38 @@ async fn codes_in_order(bench: Bench) -> Outcome {
     let filters: Vec<_> = topics.iter().map(|topic| &**topic).zip(asked).collect();
     let suback = client.subscribe_with(&subscribe(id, &filters)).await?;
     counts(&suback, asked.len())?;
-    for (code, asked) in suback.codes.iter().zip(asked) {
-        let right = SubscribeCode::Granted(asked.min(most));
-        ensure(
-            *code == right,
-            format!("codes of {asked:?}, in that order"),
-            format!("{:?}", suback.codes),
-        )?;
+    let is_right = |(code, asked): (&SubscribeCode, Qos)| match code {
+        SubscribeCode::Granted(qos) => *qos <= asked,
+        SubscribeCode::Refused(_) => true,
+    };
+    ensure(
+        suback.codes.iter().zip(asked).all(is_right),
+        format!("codes for {asked:?} at most, in that order"),
+        format!("{:?}", suback.codes),
+    )
+}
+
+/// Of filters that are granted at each QoS, and of such as are refused: the
+/// decoder takes no codes but those that are listed. The connection may be ended
+/// over a filter that is not allowed.
+async fn codes(bench: Bench) -> Outcome {
+    let offered = bench.capabilities().await?;
+    let mut client = bench.connect("client").await?;
+    for qos in EACH_QOS {
+        client.subscribe(&bench.topic("t"), qos).await?;
+    }
+    // 5.0 says beforehand what it refuses, and ends the connection over it.
+    if offered.wildcards || !bench.is_v5() {
+        let id = client.next_id();
+        let packet = subscribe(id, &[(&bench.topic("+"), Qos::AtMostOnce)]);
+        client.send(&Packet::Subscribe(packet)).await?;
+        client.suback(id).await?;
+    }
+    if let Some(denied) = &bench.fixtures().denied_subscribe {
+        let id = client.next_id();
+        let packet = subscribe(id, &[(denied, Qos::AtMostOnce)]);
+        client.send(&Packet::Subscribe(packet)).await?;
+        client.next().await?;
     }
     Ok(())
 }

@@ -37,6 +37,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use squall_broker::{Config, Entropy, Hub, HubConfig, Server, Upgrade};
 use tokio::net::TcpListener;
@@ -262,7 +263,8 @@ impl Listening {
                     path: path.clone(),
                     source,
                 };
-                let server = Server::with_store(config, log, &mut store).map_err(lost)?;
+                let server = Server::with_store(config, log, &mut store, since_1970());
+                let server = server.map_err(lost)?;
                 let storing = server.clone();
                 let storing = tokio::spawn(async move { storing.run_store(store).await });
                 (server, Some((path, storing)))
@@ -342,6 +344,17 @@ fn entropy() -> Result<Entropy, ServeError> {
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).map_err(|error| ServeError::Entropy(error.to_string()))?;
     Ok(Entropy::new(secret))
+}
+
+/// The time on the clock by which what is stored expires.
+fn since_1970() -> Duration {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "real sockets, real time: nothing else goes on while no broker runs"
+    )]
+    let now = SystemTime::now();
+    // Before 1970, the clock has not been set.
+    now.duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// Waits until the store fails, if there is one.

@@ -286,7 +286,8 @@ impl Connection {
             if effects.quirks.has(Quirk::ForwardsWholeExpiry)
                 && let Some(expiry) = message.expiry
             {
-                at = expiry.since;
+                let interval = Duration::from_secs(expiry.interval_s.into());
+                at = expiry.at.saturating_sub(interval);
             }
             properties = message.properties_for(at, subscription_ids, alias);
         }

@@ -24,8 +24,7 @@ pub(crate) enum Entry {
     },
     Session {
         client_id: Arc<str>,
-        /// How long it is kept without a connection; `None` for ever.
-        expiry: Option<Duration>,
+        session: SessionEntry,
     },
     Subscription {
         client_id: Arc<str>,
@@ -55,8 +54,30 @@ pub(crate) enum Entry {
     },
     Will {
         client_id: Arc<str>,
-        message: Arc<Message>,
+        will: WillEntry,
     },
+}
+
+/// The value of [`Entry::Session`].
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct SessionEntry {
+    /// The user it belongs to.
+    pub(crate) user: Option<Arc<str>>,
+    /// How long it is kept without a connection; `None` for ever.
+    pub(crate) expiry: Option<Duration>,
+    /// When it ends, if its connection has ended.
+    pub(crate) ends: Option<Duration>,
+}
+
+/// The value of [`Entry::Will`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct WillEntry {
+    /// Its expiry begins when it is published, and counts from zero until then.
+    pub(crate) message: Arc<Message>,
+    /// How long it waits for its client to come back.
+    pub(crate) delay: Duration,
+    /// When it is published, if its client has gone.
+    pub(crate) due: Option<Duration>,
 }
 
 /// The value of [`Entry::Outgoing`].
@@ -93,12 +114,12 @@ pub(crate) fn session_key(client_id: &str) -> Vec<u8> {
     of_client(Kind::Session, client_id)
 }
 
-/// Expiry is in whole seconds, as it comes in MQTT.
-pub(crate) fn session_value(expiry: Option<Duration>) -> Vec<u8> {
-    let mut value = vec![expiry.is_some().into()];
-    if let Some(expiry) = expiry {
-        value.put_u64(expiry.as_secs());
-    }
+pub(crate) fn session_value(session: &SessionEntry) -> Vec<u8> {
+    let mut value = Vec::with_capacity(24);
+    put_time(&mut value, session.expiry);
+    put_time(&mut value, session.ends);
+    value.put_u8(session.user.is_some().into());
+    value.put_slice(session.user.as_deref().unwrap_or_default().as_bytes());
     value
 }
 
@@ -145,23 +166,43 @@ fn of_client(kind: Kind, client_id: &str) -> Vec<u8> {
     key
 }
 
-pub(crate) fn message_value(message: &Message) -> Vec<u8> {
+/// `started` is when the time began that the message's expiry counts from.
+pub(crate) fn message_value(message: &Message, started: Duration) -> Vec<u8> {
+    let mut value = Vec::new();
+    put_message(&mut value, message, started);
+    value
+}
+
+pub(crate) fn will_value(will: &WillEntry) -> Vec<u8> {
+    let mut value = Vec::new();
+    put_time(&mut value, Some(will.delay));
+    put_time(&mut value, will.due);
+    put_message(&mut value, &will.message, Duration::ZERO);
+    value
+}
+
+fn put_message(value: &mut Vec<u8>, message: &Message, started: Duration) {
     let topic = message.topic.as_bytes();
     let properties = message.properties.as_bytes();
-    let length = 13 + topic.len() + properties.len() + message.payload.len();
-    let mut value = Vec::with_capacity(length);
+    value.reserve(21 + topic.len() + properties.len() + message.payload.len());
     value.put_u8(message.qos as u8);
     value.put_u8(message.retain.into());
     value.put_u16(topic.len() as u16);
     value.put_slice(topic);
-    value.put_u8(message.expiry.is_some().into());
-    if let Some(expiry) = message.expiry {
-        value.put_u32(expiry.interval_s);
-    }
+    let expires = message.expiry.map(|expiry| expiry.at);
+    put_time(value, expires.map(|at| at.saturating_add(started)));
+    value.put_u32(message.expiry.map_or(0, |expiry| expiry.interval_s));
     value.put_u32(properties.len() as u32);
     value.put_slice(properties);
     value.put_slice(&message.payload);
-    value
+}
+
+/// In nanoseconds, which reach from 1970 to 2554.
+fn put_time(value: &mut Vec<u8>, time: Option<Duration>) {
+    value.put_u8(time.is_some().into());
+    if let Some(time) = time {
+        value.put_u64(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+    }
 }
 
 pub(crate) fn grant_value(grant: &Grant) -> Vec<u8> {
@@ -187,23 +228,28 @@ pub(crate) fn outgoing_value(outgoing: &OutgoingEntry) -> Vec<u8> {
     value
 }
 
-/// What an entry says.
-pub(crate) fn read(key: &[u8], value: &[u8]) -> Result<Entry, CorruptEntry> {
-    parse(key, value).ok_or_else(|| CorruptEntry { key: key.to_vec() })
+/// What an entry says. Messages' expiry counts from `started`, as it will have
+/// been written.
+pub(crate) fn read(key: &[u8], value: &[u8], started: Duration) -> Result<Entry, CorruptEntry> {
+    parse(key, value, started).ok_or_else(|| CorruptEntry { key: key.to_vec() })
 }
 
-fn parse(mut key: &[u8], mut value: &[u8]) -> Option<Entry> {
+fn parse(mut key: &[u8], mut value: &[u8], started: Duration) -> Option<Entry> {
     let kind = key.try_get_u8().ok()?;
     let entry = match kind {
         1 => Entry::Body {
             number: key.try_get_u64().ok()?,
-            message: message(&mut value)?,
+            message: message(&mut value, started)?,
         },
         2 => Entry::Session {
             client_id: client(&mut key)?,
-            expiry: match flag(&mut value)? {
-                true => Some(Duration::from_secs(value.try_get_u64().ok()?)),
-                false => None,
+            session: SessionEntry {
+                expiry: time(&mut value)?,
+                ends: time(&mut value)?,
+                user: match flag(&mut value)? {
+                    true => Some(std::str::from_utf8(std::mem::take(&mut value)).ok()?.into()),
+                    false => None,
+                },
             },
         },
         3 => Entry::Subscription {
@@ -238,7 +284,7 @@ fn parse(mut key: &[u8], mut value: &[u8]) -> Option<Entry> {
             },
         },
         7 => {
-            let message = message(&mut value)?;
+            let message = message(&mut value, started)?;
             if std::mem::take(&mut key) != message.topic.as_bytes() {
                 return None;
             }
@@ -246,7 +292,11 @@ fn parse(mut key: &[u8], mut value: &[u8]) -> Option<Entry> {
         }
         8 => Entry::Will {
             client_id: client(&mut key)?,
-            message: message(&mut value)?,
+            will: WillEntry {
+                delay: time(&mut value)??,
+                due: time(&mut value)?,
+                message: message(&mut value, Duration::ZERO)?,
+            },
         },
         _ => return None,
     };
@@ -275,20 +325,30 @@ fn flag(value: &mut &[u8]) -> Option<bool> {
     }
 }
 
-fn message(value: &mut &[u8]) -> Option<Arc<Message>> {
+/// The outer one is `None` where there is no time to be read.
+#[expect(
+    clippy::option_option,
+    reason = "a time that is not given is no mistake"
+)]
+fn time(value: &mut &[u8]) -> Option<Option<Duration>> {
+    Some(match flag(value)? {
+        true => Some(Duration::from_nanos(value.try_get_u64().ok()?)),
+        false => None,
+    })
+}
+
+fn message(value: &mut &[u8], started: Duration) -> Option<Arc<Message>> {
     let qos = Qos::from_level(value.try_get_u8().ok()?)?;
     let retain = flag(value)?;
     let length = value.try_get_u16().ok()?;
     let topic = value.split_off(..usize::from(length))?;
     let topic = TopicName::new(Bytes::copy_from_slice(topic)).ok()?;
-    // The time until it was stored is not counted, nor the time without a broker.
-    let expiry = match flag(value)? {
-        true => Some(Expiry {
-            since: Duration::ZERO,
-            interval_s: value.try_get_u32().ok()?,
-        }),
-        false => None,
-    };
+    let expires = time(value)?;
+    let interval_s = value.try_get_u32().ok()?;
+    let expiry = expires.map(|at| Expiry {
+        at: at.saturating_sub(started),
+        interval_s,
+    });
     let length = value.try_get_u32().ok()?;
     let properties = value.split_off(..usize::try_from(length).ok()?)?;
     let properties = Properties::of_message(Bytes::copy_from_slice(properties))?;
@@ -312,19 +372,27 @@ mod tests {
         Text::new(text).expect("well-formed")
     }
 
+    /// When the broker started, in the tests.
+    const STARTED: Duration = Duration::from_secs(1_800_000_000);
+
     /// Every entry comes back, and none of its prefixes is taken for one.
     #[track_caller]
     fn check(key: &[u8], value: &[u8], entry: &Entry) {
+        let read = |key: &[u8], value: &[u8]| read(key, value, STARTED);
         assert_eq!(read(key, value).as_ref(), Ok(entry));
         let mut longer = value.to_vec();
         longer.push(0);
-        // A longer payload is one.
-        let grows = matches!(entry, Entry::Body { .. } | Entry::Retained { .. });
+        let grows = match entry {
+            // A longer payload, or name, is one.
+            Entry::Body { .. } | Entry::Retained { .. } | Entry::Will { .. } => true,
+            Entry::Session { session, .. } => session.user.is_some(),
+            _ => false,
+        };
         let corrupt = CorruptEntry { key: key.to_vec() };
-        if !grows && !matches!(entry, Entry::Will { .. }) {
+        if !grows {
             assert_eq!(read(key, &longer), Err(corrupt.clone()));
         }
-        for length in 0..value.len().min(4) {
+        for length in 0..value.len().min(3) {
             assert_eq!(read(key, &value[..length]), Err(corrupt.clone()));
         }
         for length in 0..key.len().min(3) {
@@ -346,23 +414,30 @@ mod tests {
                 .into_iter()
                 .collect(),
             expiry: Some(Expiry {
-                since: Duration::ZERO,
+                at: Duration::from_millis(60_500),
                 interval_s: 60,
             }),
         });
-        let value = message_value(&message);
+        let value = message_value(&message, STARTED);
         let number = 77;
         let body = Entry::Body {
             number,
             message: Arc::clone(&message),
         };
         check(&body_key(number), &value, &body);
-        for expiry in [None, Some(Duration::from_secs(1 << 33))] {
-            let session = Entry::Session {
-                client_id: Arc::clone(&client_id),
-                expiry,
-            };
-            check(&session_key(&client_id), &session_value(expiry), &session);
+        let longest = Duration::from_secs(u32::MAX.into());
+        for session in [
+            SessionEntry::default(),
+            SessionEntry {
+                user: Some("valley".into()),
+                expiry: Some(longest),
+                ends: Some(STARTED + longest),
+            },
+        ] {
+            let value = session_value(&session);
+            let client_id = Arc::clone(&client_id);
+            let key = session_key(&client_id);
+            check(&key, &value, &Entry::Session { client_id, session });
         }
         let grant = Grant {
             no_local: true,
@@ -408,10 +483,18 @@ mod tests {
             message: Arc::clone(&message),
         };
         check(&retained_key(&message.topic), &value, &retained);
-        let will = Entry::Will {
-            client_id: Arc::clone(&client_id),
-            message,
-        };
-        check(&will_key(&client_id), &value, &will);
+        for due in [None, Some(STARTED)] {
+            let message = Arc::clone(&message);
+            let delay = Duration::from_secs(9);
+            let will = WillEntry {
+                message,
+                delay,
+                due,
+            };
+            let value = will_value(&will);
+            let client_id = Arc::clone(&client_id);
+            let key = will_key(&client_id);
+            check(&key, &value, &Entry::Will { client_id, will });
+        }
     }
 }

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
-use crate::entry::{self, OutgoingEntry};
+use crate::entry::{self, OutgoingEntry, SessionEntry, WillEntry};
 use crate::message::Message;
 use crate::queue::Outgoing;
 use crate::store::{Batch, Change};
 use crate::topics::Grant;
+use crate::wills::Stated;
 use crate::wire::{PacketId, Qos, TopicFilter, TopicName};
 
 #[derive(Debug, Default)]
@@ -20,6 +21,8 @@ pub(crate) struct Journal {
     /// Whether nothing waits for the store: see
     /// [`Quirk::AcknowledgesBeforeDurable`](crate::Quirk::AcknowledgesBeforeDurable).
     hasty: bool,
+    /// When the broker started, on the clock that goes on over its restarts.
+    started: Duration,
     /// Changes that are in no batch yet.
     changes: Vec<Change>,
     /// The number of the batch that was taken last.
@@ -42,10 +45,11 @@ pub(crate) struct Stored {
 }
 
 impl Journal {
-    pub(crate) fn with_store(hasty: bool) -> Self {
+    pub(crate) fn with_store(started: Duration, hasty: bool) -> Self {
         Self {
             on: true,
             hasty,
+            started,
             ..Self::default()
         }
     }
@@ -84,12 +88,18 @@ impl Journal {
         (newest > self.synced && !self.hasty).then_some(newest)
     }
 
-    /// A session is there, and is kept this long without a connection.
-    pub(crate) fn session(&mut self, client_id: &str, expiry: Option<Duration>) {
+    /// A session is there. When it ends is said as time since the broker's start.
+    pub(crate) fn session(&mut self, client_id: &str, mut session: SessionEntry) {
+        session.ends = self.lasting(session.ends);
         self.put(
             || entry::session_key(client_id),
-            || entry::session_value(expiry),
+            || entry::session_value(&session),
         );
+    }
+
+    /// A time since the broker's start, as one that a restart does not change.
+    fn lasting(&self, time: Option<Duration>) -> Option<Duration> {
+        time.map(|time| time.saturating_add(self.started))
     }
 
     pub(crate) fn session_removed(&mut self, client_id: &str) {
@@ -185,21 +195,34 @@ impl Journal {
 
     /// What a topic retains, if anything.
     pub(crate) fn retained(&mut self, topic: &TopicName, message: Option<&Message>) {
+        let started = self.started;
         match message {
             Some(message) => self.put(
                 || entry::retained_key(topic),
-                || entry::message_value(message),
+                || entry::message_value(message, started),
             ),
             None => self.remove(|| entry::retained_key(topic)),
         }
     }
 
-    /// The will of a connected client, if it has one.
-    pub(crate) fn will(&mut self, client_id: &str, will: Option<&Message>) {
-        match will {
-            Some(will) => self.put(|| entry::will_key(client_id), || entry::message_value(will)),
-            None => self.remove(|| entry::will_key(client_id)),
-        }
+    /// A client has a will; it is due at this time since the broker's start, if
+    /// the client has gone.
+    pub(crate) fn will(&mut self, client_id: &str, will: &Stated, due: Option<Duration>) {
+        let due = self.lasting(due);
+        let value = || WillEntry {
+            message: Arc::clone(&will.message),
+            delay: will.delay,
+            due,
+        };
+        self.put(
+            || entry::will_key(client_id),
+            || entry::will_value(&value()),
+        );
+    }
+
+    /// A client has no will any more.
+    pub(crate) fn will_removed(&mut self, client_id: &str) {
+        self.remove(|| entry::will_key(client_id));
     }
 
     /// Takes up what an outgoing message that was read refers to.
@@ -222,8 +245,11 @@ impl Journal {
             Some((_, number)) => *number,
             None => {
                 self.number += 1;
-                let number = self.number;
-                self.put(|| entry::body_key(number), || entry::message_value(message));
+                let (number, started) = (self.number, self.started);
+                self.put(
+                    || entry::body_key(number),
+                    || entry::message_value(message, started),
+                );
                 self.newest = Some((Arc::clone(message), number));
                 number
             }

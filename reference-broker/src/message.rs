@@ -32,19 +32,18 @@ pub struct Message {
 /// How long a message is of use (section 3.3.2.3.3).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Expiry {
-    /// When the broker took it on, as time since its start.
-    pub since: Duration,
-    /// How long from then, in seconds.
+    /// Until when, as time since the broker's start.
+    pub at: Duration,
+    /// How long from when the broker took it on, in seconds.
     pub interval_s: u32,
 }
 
 impl Expiry {
-    /// The seconds that are left; `None` once they are over. What began is
-    /// counted as a second that is left [MQTT5-3.3.2-6].
-    fn left_s(self, now: Duration) -> Option<u32> {
-        let passed = now.saturating_sub(self.since).as_secs();
-        let left = u64::from(self.interval_s).checked_sub(passed)?;
-        u32::try_from(left).ok().filter(|left| *left > 0)
+    /// The seconds that are left. One that has begun counts [MQTT5-3.3.2-6].
+    fn left_s(self, now: Duration) -> u32 {
+        let left = self.at.saturating_sub(now);
+        let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+        u32::try_from(seconds).unwrap_or(u32::MAX)
     }
 }
 
@@ -57,14 +56,13 @@ impl Message {
 
     /// Whether it is too late for it [MQTT5-3.3.2-5].
     pub(crate) fn has_expired(&self, now: Duration) -> bool {
-        self.expiry
-            .is_some_and(|expiry| expiry.left_s(now).is_none())
+        self.expiry.is_some_and(|expiry| expiry.at <= now)
     }
 
-    /// The same, whose expiry begins now.
+    /// The same, whose expiry has counted from zero and begins now.
     pub(crate) fn begun(mut self, now: Duration) -> Self {
         if let Some(expiry) = &mut self.expiry {
-            expiry.since = now;
+            expiry.at = expiry.at.saturating_add(now);
         }
         self
     }
@@ -83,7 +81,7 @@ impl Message {
         }
         // What is under way already is finished even if it is too late.
         // [MQTT5-4.3.3-7] [MQTT5-4.3.3-13]
-        let left = self.expiry.map(|expiry| expiry.left_s(now).unwrap_or(0));
+        let left = self.expiry.map(|expiry| expiry.left_s(now));
         let left = left.map(Property::MessageExpiryInterval);
         let ids = ids.iter().copied().map(Property::SubscriptionIdentifier);
         let alias = alias.map(Property::TopicAlias);
@@ -111,7 +109,7 @@ pub(crate) fn kept(
     };
     let expiry = properties.iter().find_map(|property| match property {
         Property::MessageExpiryInterval(interval_s) => Some(Expiry {
-            since: now,
+            at: now.saturating_add(Duration::from_secs(interval_s.into())),
             interval_s,
         }),
         _ => None,

@@ -96,7 +96,8 @@ impl Server {
 
     /// A server that goes on where another left off, with what is in `store`.
     /// [`run_store`](Self::run_store) must be run with the same store, or it
-    /// acknowledges nothing.
+    /// acknowledges nothing. `started` is the time by which what expires goes on
+    /// to expire: see [`Broker::restore`].
     ///
     /// # Errors
     /// When the store cannot be read, or holds what no broker has written.
@@ -104,8 +105,9 @@ impl Server {
         config: Config,
         observer: Option<Box<dyn Observer>>,
         store: &mut impl Store,
+        started: Duration,
     ) -> io::Result<Self> {
-        let broker = Broker::restore(config, observer, store.load()?)?;
+        let broker = Broker::restore(config, observer, store.load()?, started)?;
         Ok(Self::over(broker))
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::connection::{Connection, Sending};
 use crate::effects::Effects;
+use crate::entry::SessionEntry;
 use crate::inflight::{Inflight, Resend};
 use crate::journal::Journal;
 use crate::limits::Limits;
@@ -21,6 +22,9 @@ use crate::wire::{Ack, Delivery, Packet, PacketId, Qos, TopicFilter};
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) client_id: Arc<str>,
+    /// The user it belongs to, as whom alone it may be taken up: knowing another
+    /// client's identifier is no right to its messages.
+    pub(crate) user: Option<Arc<str>>,
     /// Whether it ended with its connection from the start, so that the store
     /// knows nothing of it.
     pub(crate) clean: bool,
@@ -45,9 +49,14 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(client_id: Arc<str>, expiry: Option<Duration>) -> Self {
+    pub(crate) fn new(
+        client_id: Arc<str>,
+        user: Option<Arc<str>>,
+        expiry: Option<Duration>,
+    ) -> Self {
         Self {
             client_id,
+            user,
             clean: expiry == Some(Duration::ZERO),
             expiry,
             armed: None,
@@ -58,6 +67,18 @@ impl Session {
             received: BTreeSet::new(),
             inflight: Inflight::default(),
             queue: Queue::default(),
+        }
+    }
+
+    /// Has the store know who it belongs to, and how long it lasts.
+    pub(crate) fn write(&self, journal: &mut Journal) {
+        if !self.clean {
+            let kept = SessionEntry {
+                user: self.user.clone(),
+                expiry: self.expiry,
+                ends: self.armed,
+            };
+            journal.session(&self.client_id, kept);
         }
     }
 

@@ -13,6 +13,8 @@
 //! - retained messages, at any QoS [MQTT311-3.3.1-5]
 //! - wills, which are published after a restart, since their clients were
 //!   disconnected without a word [MQTT311-3.1.2-8]
+//! - when messages and sessions expire, and delayed wills are due, as times that
+//!   a restart does not change
 //!
 //! Sessions that end with their connection, and QoS 0 messages in a queue, do
 //! not outlive the process.

@@ -11,7 +11,7 @@ use crate::quirks::Quirks;
 use crate::wire::{Property, Will};
 
 /// The will of a connection.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Stated {
     pub(crate) message: Arc<Message>,
     /// How long it waits for the client to come back (section 3.1.3.2.2).
@@ -21,7 +21,8 @@ pub(crate) struct Stated {
 /// A will that waits for its time, or for its client.
 #[derive(Debug)]
 pub(crate) struct Pending {
-    pub(crate) message: Arc<Message>,
+    pub(crate) will: Stated,
+    /// Those of the client that stated it.
     pub(crate) rights: Rights,
 }
 

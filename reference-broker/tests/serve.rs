@@ -442,7 +442,8 @@ fn durable(fails: bool) -> (Server, Arc<Mutex<u32>>, JoinHandle<std::io::Error>)
         syncs: Arc::clone(&syncs),
         fails,
     };
-    let server = Server::with_store(Config::default(), None, &mut store).expect("empty");
+    let server =
+        Server::with_store(Config::default(), None, &mut store, Duration::ZERO).expect("empty");
     let storing = server.clone();
     let task = tokio::spawn(async move { storing.run_store(store).await });
     (server, syncs, task)

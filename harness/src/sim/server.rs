@@ -24,6 +24,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 use tokio::task::JoinSet;
 
 /// The host of the server, and its number among the servers.
@@ -227,7 +228,9 @@ impl ServerPlan {
             None => Server::new(config, Some(Box::new(observer))),
             Some(disk) => {
                 let mut store = disk.mount(life);
-                let server = Server::with_store(config, Some(Box::new(observer)), &mut store)?;
+                let started = Duration::from_nanos(clock.now());
+                let observer = Some(Box::new(observer) as Box<_>);
+                let server = Server::with_store(config, observer, &mut store, started)?;
                 let storing = server.clone();
                 let task = async move { Err(storing.run_store(store).await) };
                 tasks.spawn(self.pausable(task));

@@ -12,7 +12,7 @@ use crate::quirks::Quirk;
 use crate::session::Session;
 use crate::terms::{self, Terms};
 use crate::topics::SessionKey;
-use crate::wills;
+use crate::wills::{self, Pending};
 use crate::wire::{ConnAck, Connect, Packet, Properties, Property, ReasonCode, Text, Version};
 
 impl Broker {
@@ -96,7 +96,7 @@ impl Broker {
         let connection = &mut self.connections[slot];
         connection.rights = identity.rights;
         connection.user = identity.user;
-        let client_id = match self.admit(&connect) {
+        let client_id = match self.admit(slot, &connect) {
             Ok(client_id) => client_id,
             Err(code) => return self.refuse(slot, code),
         };
@@ -176,7 +176,7 @@ impl Broker {
     }
 
     /// Whether the client may connect, and the identifier it does so with.
-    fn admit(&mut self, connect: &Connect) -> Result<Arc<str>, ReasonCode> {
+    fn admit(&mut self, slot: usize, connect: &Connect) -> Result<Arc<str>, ReasonCode> {
         let limits = &self.config.limits;
         let given = &connect.client_id;
         if given.as_bytes().len() > limits.client_id_bytes.max(23) {
@@ -205,6 +205,9 @@ impl Broker {
             }
         }
         let known = self.by_client.get(given.as_str()).copied();
+        if known.is_some_and(|key| self.is_of_another(key, slot)) {
+            return Err(ReasonCode::NotAuthorized);
+        }
         let taken_over = known.is_some_and(|key| self.sessions[key].connection.is_some());
         if taken_over && connect.clean_session && quirks.has(Quirk::RefusesTakeover) {
             return Err(ReasonCode::ClientIdentifierNotValid);
@@ -219,6 +222,16 @@ impl Broker {
         } else {
             Arc::from(given.as_str())
         })
+    }
+
+    /// Whether a session belongs to another user than the client has shown to be.
+    /// One of a client without a user is anybody's, or such a client could keep
+    /// users out; and as long as there are no users, so is every one.
+    fn is_of_another(&self, session: SessionKey, slot: usize) -> bool {
+        let owner = &self.sessions[session].user;
+        !self.config.access.users.is_empty()
+            && owner.is_some()
+            && *owner != self.connections[slot].user
     }
 
     /// An identifier that nobody uses [MQTT311-3.1.3-6], or could guess.
@@ -244,16 +257,20 @@ impl Broker {
         afresh: bool,
         expiry: Option<Duration>,
     ) -> (SessionKey, bool) {
-        let conn = self.connections[slot].id;
+        let connection = &self.connections[slot];
+        let (conn, user) = (connection.id, connection.user.clone());
         let stored = self.by_client.get(client_id).copied();
         if let Some(key) = stored {
             if !afresh {
                 let session = &mut self.sessions[key];
-                if session.expiry != expiry && !session.clean {
-                    self.effects.journal.session(client_id, expiry);
-                }
-                session.expiry = expiry;
+                let user = user.or_else(|| session.user.clone());
+                let changes =
+                    session.expiry != expiry || session.armed.is_some() || session.user != user;
+                (session.expiry, session.user) = (expiry, user);
                 self.expiries.set(key, &mut session.armed, None);
+                if changes {
+                    session.write(&mut self.effects.journal);
+                }
                 self.take_will(key);
                 self.effects.watch.tell(|observer, now| {
                     observer.session(now, client_id, SessionEvent::Resumed { conn });
@@ -267,10 +284,8 @@ impl Broker {
         }
         let quirks = self.config.quirks;
         let claimed = stored.is_some() && quirks.has(Quirk::SessionPresentAfterCleanStart);
-        let session = Session::new(Arc::clone(client_id), expiry);
-        if !session.clean {
-            self.effects.journal.session(client_id, expiry);
-        }
+        let session = Session::new(Arc::clone(client_id), user, expiry);
+        session.write(&mut self.effects.journal);
         let key = self.sessions.insert(session);
         self.effects.watch.tell(|observer, now| {
             observer.session(now, client_id, SessionEvent::Created { conn });
@@ -296,16 +311,8 @@ impl Broker {
         session.inflight.restart();
         let connection = &mut self.connections[slot];
         connection.phase = Phase::Connected(key);
-        connection.will = connect.will.map(wills::stated);
-        if let Some(will) = &connection.will
-            && self
-                .config
-                .access
-                .may_publish(&connection.rights, &will.message.topic)
-        {
-            let journal = &mut self.effects.journal;
-            journal.will(&session.client_id, Some(&will.message));
-        }
+        let (will, rights) = (connect.will.map(wills::stated), connection.rights.clone());
+        connection.will.clone_from(&will);
         // [MQTT5-3.2.2-21] [MQTT5-3.2.2-22]
         let ours = self.config.capabilities.server_keep_alive_s;
         let ours = ours.filter(|_| connection.version == Version::V5);
@@ -316,5 +323,8 @@ impl Broker {
             .silence_max
             .map(|most| self.effects.watch.now.saturating_add(most));
         self.deadlines.set(slot, &mut connection.armed, at);
+        if let Some(will) = will {
+            self.write_will(key, &Pending { will, rights }, None);
+        }
     }
 }

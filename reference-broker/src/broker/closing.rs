@@ -38,10 +38,7 @@ impl Broker {
                 }
                 let most = self.config.capabilities.session_expiry_max;
                 session.expiry = [expiry, most].into_iter().flatten().min();
-                if !session.clean {
-                    let journal = &mut self.effects.journal;
-                    journal.session(&session.client_id, session.expiry);
-                }
+                session.write(&mut self.effects.journal);
             }
         }
         let reason = match disconnect.code {
@@ -91,7 +88,7 @@ impl Broker {
         };
         if let (Some(_), Some(key)) = (&will, session) {
             let client_id = &self.sessions[key].client_id;
-            self.effects.journal.will(client_id, None);
+            self.effects.journal.will_removed(client_id);
         }
         // Whoever does not answer will not take what is still to be written
         // either; and after a takeover it is the new connection's to send.
@@ -137,12 +134,10 @@ impl Broker {
         if let Some(key) = session {
             self.connected -= 1;
             self.sessions[key].detach(&self.config.limits, &mut self.effects);
-            if let Some(Stated { message, delay }) = pending {
-                let at = self.effects.watch.now.saturating_add(delay);
-                let session = &mut self.sessions[key];
+            if let Some(will) = pending {
+                let at = self.effects.watch.now.saturating_add(will.delay);
                 let rights = rights.clone();
-                session.will = Some(Pending { message, rights });
-                self.will_delays.set(key, &mut session.will_armed, Some(at));
+                self.hold_will(key, Pending { will, rights }, at);
             }
             match self.sessions[key].expiry {
                 // [MQTT311-3.1.2-6] [MQTT5-3.1.2-23]
@@ -151,6 +146,7 @@ impl Broker {
                     let at = self.effects.watch.now.saturating_add(expiry);
                     let session = &mut self.sessions[key];
                     self.expiries.set(key, &mut session.armed, Some(at));
+                    session.write(&mut self.effects.journal);
                 }
                 None => {}
             }
@@ -159,6 +155,24 @@ impl Broker {
             && due
         {
             self.accept_will(&publisher, &rights, &will.message);
+        }
+    }
+
+    /// Has a will wait for its time.
+    pub(super) fn hold_will(&mut self, key: SessionKey, pending: Pending, at: Duration) {
+        self.write_will(key, &pending, Some(at));
+        let session = &mut self.sessions[key];
+        session.will = Some(pending);
+        self.will_delays.set(key, &mut session.will_armed, Some(at));
+    }
+
+    /// Has the store know a client's will, if it may be published; and when it is
+    /// due, once the client has gone.
+    pub(super) fn write_will(&mut self, key: SessionKey, of: &Pending, due: Option<Duration>) {
+        let Pending { will, rights } = of;
+        if self.config.access.may_publish(rights, &will.message.topic) {
+            let journal = &mut self.effects.journal;
+            journal.will(&self.sessions[key].client_id, will, due);
         }
     }
 
@@ -174,15 +188,15 @@ impl Broker {
         let session = &mut self.sessions[key];
         self.will_delays.set(key, &mut session.will_armed, None);
         let pending = session.will.take()?;
-        self.effects.journal.will(&session.client_id, None);
+        self.effects.journal.will_removed(&session.client_id);
         Some(pending)
     }
 
     /// Publishes the will that a session has waiting.
     pub(super) fn publish_will(&mut self, key: SessionKey) {
         let publisher = Arc::clone(&self.sessions[key].client_id);
-        if let Some(Pending { message, rights }) = self.take_will(key) {
-            self.accept_will(&publisher, &rights, &message);
+        if let Some(Pending { will, rights }) = self.take_will(key) {
+            self.accept_will(&publisher, &rights, &will.message);
         }
     }
 

@@ -2,11 +2,13 @@
 //! what a broker before it has left there.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
 use super::{Broker, Config};
-use crate::entry::{self, Entry};
+use crate::access::Rights;
+use crate::entry::{self, Entry, SessionEntry, WillEntry};
 use crate::journal::Journal;
 use crate::message::Message;
 use crate::observer::Observer;
@@ -14,12 +16,19 @@ use crate::queue::{self, Outgoing};
 use crate::quirks::Quirk;
 use crate::session::Session;
 use crate::store::{Batch, CorruptEntry};
+use crate::wills::{Pending, Stated};
 
 impl Broker {
     /// A broker that goes on where another left off: `entries` are what is in
     /// its store, in the order of keys. No client is connected; the wills of
     /// those that were are published now, which section 3.1.2.5 allows a server
-    /// that failed to put off until then [MQTT311-3.1.2-8].
+    /// that failed to put off until then [MQTT311-3.1.2-8], or once their delay
+    /// is over, which begins now.
+    ///
+    /// `started` is what a clock says that goes on while no broker runs, as time
+    /// since any instant that is the same for all who use this store, such as
+    /// the beginning of 1970. What expires goes on to expire by it: messages,
+    /// sessions whose clients were gone, wills that waited.
     ///
     /// From here on [`take_batch`](Self::take_batch) has to be asked after every
     /// input, and [`Input::Synced`](super::Input::Synced) to be said of every
@@ -31,6 +40,7 @@ impl Broker {
         config: Config,
         observer: Option<Box<dyn Observer>>,
         entries: impl IntoIterator<Item = (K, V)>,
+        started: Duration,
     ) -> Result<Self, CorruptEntry>
     where
         K: AsRef<[u8]>,
@@ -38,28 +48,52 @@ impl Broker {
     {
         let mut broker = Self::new(config, observer);
         let hasty = broker.config.quirks.has(Quirk::AcknowledgesBeforeDurable);
-        broker.effects.journal = Journal::with_store(hasty);
+        broker.effects.journal = Journal::with_store(started, hasty);
         let mut bodies = FxHashMap::default();
         let mut wills = Vec::new();
         for (key, value) in entries {
             let key = key.as_ref();
-            match entry::read(key, value.as_ref())? {
+            match entry::read(key, value.as_ref(), started)? {
                 Entry::Body { number, message } => {
                     bodies.insert(number, message);
                 }
-                Entry::Will { client_id, message } => wills.push((client_id, message)),
+                Entry::Will { client_id, will } => wills.push((client_id, will)),
                 other => {
-                    let taken = broker.take_up(other, &bodies);
+                    let taken = broker.take_up(other, &bodies, started);
                     taken.ok_or_else(|| CorruptEntry { key: key.to_vec() })?;
                 }
             }
         }
         for (client_id, will) in wills {
-            broker.effects.journal.will(&client_id, None);
-            let from = broker.by_client.get(&client_id).copied();
-            broker.distribute(&client_id, from, &will);
+            broker.take_up_will(&client_id, will, started);
         }
+        // What was due while no broker ran.
+        broker.timeout();
         Ok(broker)
+    }
+
+    /// Takes up a will. What is in the store was found to be allowed.
+    fn take_up_will(&mut self, client_id: &str, will: WillEntry, started: Duration) {
+        let WillEntry {
+            message,
+            delay,
+            due,
+        } = will;
+        match self.by_client.get(client_id).copied() {
+            Some(key) => {
+                let at = left(due, started, delay);
+                let pending = Pending {
+                    will: Stated { message, delay },
+                    rights: Rights::default(),
+                };
+                self.hold_will(key, pending, at);
+            }
+            // It waits for nobody.
+            None => {
+                self.effects.journal.will_removed(client_id);
+                self.distribute(client_id, None, &message);
+            }
+        }
     }
 
     /// Everything that has changed since the last batch and must become durable
@@ -96,20 +130,29 @@ impl Broker {
     }
 
     /// Takes up one entry; `None` if it refers to something that is not there.
-    fn take_up(&mut self, entry: Entry, bodies: &FxHashMap<u64, Arc<Message>>) -> Option<()> {
+    fn take_up(
+        &mut self,
+        entry: Entry,
+        bodies: &FxHashMap<u64, Arc<Message>>,
+        started: Duration,
+    ) -> Option<()> {
         let journal = &mut self.effects.journal;
         let known = |client_id: &str| self.by_client.get(client_id).copied();
         match entry {
             // Read by the caller.
             Entry::Body { .. } | Entry::Will { .. } => {}
-            Entry::Session { client_id, expiry } => {
-                let mut session = Session::new(Arc::clone(&client_id), expiry);
+            Entry::Session { client_id, session } => {
+                let SessionEntry { user, expiry, ends } = session;
+                let mut session = Session::new(Arc::clone(&client_id), user, expiry);
                 // It is in the store, however soon it ends.
                 session.clean = false;
                 let key = self.sessions.insert(session);
-                // Its client is gone since now at the latest.
-                let armed = &mut self.sessions[key].armed;
-                self.expiries.set(key, armed, expiry);
+                let session = &mut self.sessions[key];
+                let at = expiry.map(|expiry| left(ends, started, expiry));
+                self.expiries.set(key, &mut session.armed, at);
+                if ends.is_none() && at.is_some() {
+                    session.write(journal);
+                }
                 self.by_client.insert(client_id, key);
             }
             Entry::Subscription {
@@ -159,4 +202,11 @@ impl Broker {
         }
         Some(())
     }
+}
+
+/// How long it is from the start until something is due that waits this long. If
+/// its client was there until the end, the waiting begins now; and it is never
+/// longer, even if the clock was set back meanwhile.
+fn left(due: Option<Duration>, started: Duration, waits: Duration) -> Duration {
+    due.map_or(waits, |due| due.saturating_sub(started).min(waits))
 }

@@ -168,3 +168,86 @@ fn a_check_that_takes_too_long_is_no_harm() {
     world.checked(conn, true);
     writer(&mut world, named("writer", "secret"));
 }
+
+/// Two users with one client identifier: the session is the first one's, whether
+/// it is there or not.
+#[rstest]
+#[case::taken_up(false, true)]
+#[case::taken_over(false, false)]
+#[case::ended(true, true)]
+fn a_session_is_taken_up_by_its_own_user_only(#[case] afresh: bool, #[case] absent: bool) {
+    let mut world = world();
+    let owner = world.connect(shared("admin"), false);
+    world.subscribed(owner, "public/a", 1);
+    if absent {
+        world.cut(owner);
+    }
+    let other = Connect {
+        clean_session: afresh,
+        ..shared("reader")
+    };
+    let nobody = Connect {
+        user_name: None,
+        password: None,
+        ..other.clone()
+    };
+    for stranger in [other, nobody] {
+        let conn = send_connect(&mut world, stranger);
+        let code = ReasonCode::NotAuthorized;
+        world.expect_closed(conn, &[refusal(code)], &CloseReason::Refused(code));
+    }
+    if !absent {
+        world.expect(owner, &[]);
+    }
+    let owner = world.connect(shared("admin"), true);
+    world.published(owner, "public/a", "still mine", 1);
+    world.expect(owner, &[publish("public/a", "still mine", 1, 1)]);
+}
+
+/// One user's session, whoever that is in the test, under one client identifier.
+fn shared(user_name: &'static str) -> Connect {
+    Connect {
+        clean_session: false,
+        client_id: text("shared"),
+        ..named(user_name, "right")
+    }
+}
+
+/// Or whoever names no user could keep users out.
+#[test]
+fn a_session_of_nobody_becomes_that_of_the_user_who_takes_it_up() {
+    let mut world = world();
+    let nobody = Connect {
+        user_name: None,
+        password: None,
+        ..shared("")
+    };
+    let conn = world.connect(nobody.clone(), false);
+    world.cut(conn);
+    let conn = world.connect(shared("reader"), true);
+    world.cut(conn);
+    let conn = send_connect(&mut world, nobody);
+    let code = ReasonCode::NotAuthorized;
+    world.expect_closed(conn, &[refusal(code)], &CloseReason::Refused(code));
+}
+
+/// As long as there are no users, a user name is but a name.
+#[test]
+fn without_users_a_session_is_taken_up_under_any_name() {
+    let mut world = World::new();
+    let conn = world.connect(shared("admin"), false);
+    world.cut(conn);
+    world.connect(shared("reader"), true);
+}
+
+#[test]
+fn a_session_is_its_users_after_a_restart_too() {
+    let config = world().broker.config().clone();
+    let mut world = World::durable(config);
+    world.connect(shared("admin"), false);
+    world.crash(usize::MAX);
+    let conn = send_connect(&mut world, shared("reader"));
+    let code = ReasonCode::NotAuthorized;
+    world.expect_closed(conn, &[refusal(code)], &CloseReason::Refused(code));
+    world.connect(shared("admin"), true);
+}

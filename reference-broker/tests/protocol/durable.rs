@@ -5,6 +5,7 @@
 //! [MQTT311-4.3.3-2] [MQTT311-4.4.0-1]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::world::{
     World, clean, dup, persistent, puback, pubcomp, publish, pubrec, pubrel, retain, subscribe,
@@ -182,7 +183,7 @@ fn an_entry_that_no_broker_wrote_is_refused() {
         (b"", b""),
         (b"\x03\0\x01ct", b"\x01"),
     ] {
-        let restored = Broker::restore(Config::default(), None, [(key, value)]);
+        let restored = Broker::restore(Config::default(), None, [(key, value)], Duration::ZERO);
         assert_eq!(restored.expect_err("nonsense").key, key);
     }
 }

@@ -6,6 +6,7 @@ mod ending;
 mod flow;
 mod messages;
 mod reasons;
+mod restarts;
 mod sharing;
 mod subscribing;
 mod wills;

@@ -6,7 +6,7 @@ use rstest::rstest;
 use squall_broker::wire::{Connect, Disconnect, Packet, Property, Will};
 use squall_broker::{Config, ConnId};
 
-fn delayed(expiry_s: u32, delay_s: u32) -> Connect {
+pub(super) fn delayed(expiry_s: u32, delay_s: u32) -> Connect {
     let will = will("gone", "c", 0, false).map(|will| Will {
         properties: [Property::WillDelayInterval(delay_s)].into_iter().collect(),
         ..will
@@ -109,6 +109,10 @@ fn a_will_that_waits_survives_a_restart() {
     world.cut(watcher);
     world.sync();
     world.crash(0);
-    let sent = world.seen(|seen| seen.dropped.clone());
+    let sent = |world: &World| world.seen(|seen| seen.dropped.clone());
+    world.pass(seconds(9));
+    assert_eq!(sent(&world), []);
+    world.pass(seconds(1));
+    let sent = sent(&world);
     assert_eq!(sent.last().map(|drop| drop.1.as_str()), Some("c"));
 }

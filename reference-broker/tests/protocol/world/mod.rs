@@ -31,6 +31,8 @@ use store::MemoryStore;
 pub(crate) struct World {
     pub(crate) broker: Broker,
     pub(crate) now: Duration,
+    /// What a clock said at its start that goes on over restarts.
+    started: Duration,
     clients: BTreeMap<ConnId, Client>,
     seen: Arc<Mutex<Seen>>,
     store: Option<MemoryStore>,
@@ -60,6 +62,7 @@ impl World {
         Self {
             broker,
             now: Duration::ZERO,
+            started: Duration::ZERO,
             clients: BTreeMap::new(),
             seen,
             store: None,
@@ -92,10 +95,16 @@ impl World {
     /// The broker's process dies; of what was not synced, the first `kept`
     /// batches are there when it starts again.
     pub(crate) fn crash(&mut self, kept: usize) {
+        self.crash_for(Duration::ZERO, kept);
+    }
+
+    /// The same; it starts again only after a while.
+    pub(crate) fn crash_for(&mut self, down: Duration, kept: usize) {
         let log = std::mem::take(&mut self.store().log);
         for batch in log.into_iter().take(kept) {
             self.store().apply(batch);
         }
+        self.started += self.now + down;
         self.restore();
     }
 
@@ -103,7 +112,8 @@ impl World {
         let image = self.store().image.clone();
         let observer = Box::new(Recorder(Arc::clone(&self.seen)));
         let config = self.broker.config().clone();
-        self.broker = Broker::restore(config, Some(observer), image).expect("its own entries");
+        let restored = Broker::restore(config, Some(observer), image, self.started);
+        self.broker = restored.expect("its own entries");
         self.clients.clear();
         self.seen.lock().expect("no panic").closed.clear();
         self.now = Duration::ZERO;

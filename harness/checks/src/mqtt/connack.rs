@@ -5,8 +5,8 @@ use crate::bench::Bench;
 use crate::check::checks;
 use crate::client::Client;
 use crate::finding::{Outcome, ensure};
-use crate::packets::{properties, text};
-use squall_broker::wire::{ConnAck, Connect, Property, Qos, ReasonCode, Version};
+use crate::packets::{keeps_session, properties, text};
+use squall_broker::wire::{ConnAck, Property, Qos, ReasonCode};
 
 checks! {
     "connack-session-present" ["MQTT311-3.2.2-2", "MQTT311-3.2.2-3", "MQTT5-3.1.2-6", "MQTT5-3.2.2-3"] session_present;
@@ -14,17 +14,6 @@ checks! {
     "connack-refusal-has-no-session" ["MQTT311-3.2.2-4", "MQTT5-3.2.2-6"] refusal_has_no_session;
     "connack-refusal-ends-connection" ["MQTT311-3.2.2-5", "MQTT5-3.2.2-7"] refusal_ends_connection;
     "session-outlives-connection" ["MQTT311-3.1.2-4", "MQTT311-3.1.2-5", "MQTT5-3.1.2-5"] outlives_connection;
-}
-
-/// How long sessions are kept in 5.0; they are removed after the check.
-const EXPIRY_S: u32 = 60;
-
-/// Has a CONNECT ask for its session to be kept, and resumed.
-fn kept(connect: &mut Connect) {
-    connect.clean_session = false;
-    if connect.version == Version::V5 {
-        connect.properties = properties([Property::SessionExpiryInterval(EXPIRY_S)]);
-    }
 }
 
 fn says(connack: &ConnAck, present: bool) -> Outcome {
@@ -37,7 +26,7 @@ fn says(connack: &ConnAck, present: bool) -> Outcome {
 
 /// Not for an identifier that was never used, but when it comes back.
 async fn session_present(bench: Bench) -> Outcome {
-    let (client, connack) = bench.connect_for("client", kept).await?;
+    let (client, connack) = bench.connect_for("client", keeps_session).await?;
     says(&connack, false)?;
     client.vanish().await?;
     if bench.is_v5() {
@@ -45,13 +34,13 @@ async fn session_present(bench: Bench) -> Outcome {
     } else {
         bench.deciding(&["MQTT311-3.2.2-2"]);
     }
-    let (_, connack) = bench.connect_for("client", kept).await?;
+    let (_, connack) = bench.connect_for("client", keeps_session).await?;
     says(&connack, true)
 }
 
 /// Although there is a session, it is not present to whoever starts afresh.
 async fn after_clean_start(bench: Bench) -> Outcome {
-    let client = bench.connect_as("client", kept).await?;
+    let client = bench.connect_as("client", keeps_session).await?;
     client.vanish().await?;
     let (_, connack) = bench.connect_for("client", |_| {}).await?;
     says(&connack, false)
@@ -62,14 +51,14 @@ async fn after_clean_start(bench: Bench) -> Outcome {
 async fn outlives_connection(bench: Bench) -> Outcome {
     bench.capabilities().await?.need_qos(Qos::AtLeastOnce)?;
     let topic = bench.topic("a");
-    let mut subscriber = bench.connect_as("subscriber", kept).await?;
+    let mut subscriber = bench.connect_as("subscriber", keeps_session).await?;
     subscriber.subscribe(&topic, Qos::AtLeastOnce).await?;
     subscriber.vanish().await?;
     let mut publisher = bench.connect("publisher").await?;
     publisher
         .publishes(&topic, "absent", Qos::AtLeastOnce)
         .await?;
-    let mut back = bench.connect_as("subscriber", kept).await?;
+    let mut back = bench.connect_as("subscriber", keeps_session).await?;
     let message = back.message().await?;
     ensure(
         &message.payload[..] == b"absent",
@@ -78,7 +67,7 @@ async fn outlives_connection(bench: Bench) -> Outcome {
     )?;
     // Nothing is subscribed to again.
     let _taken_over = back;
-    let mut again = bench.connect_as("subscriber", kept).await?;
+    let mut again = bench.connect_as("subscriber", keeps_session).await?;
     publisher
         .publishes(&topic, "present", Qos::AtLeastOnce)
         .await?;
@@ -114,7 +103,7 @@ async fn refused(bench: &Bench) -> Outcome<Client> {
 
 /// 5.0 lets a server end the connection without a CONNACK.
 async fn refusal_has_no_session(bench: Bench) -> Outcome {
-    let keeper = bench.connect_as("client", kept).await?;
+    let keeper = bench.connect_as("client", keeps_session).await?;
     keeper.vanish().await?;
     let mut client = refused(&bench).await?;
     // A refusal that says otherwise is no CONNACK that a server may send.

@@ -299,6 +299,18 @@ impl Broker {
 
     fn packet(&mut self, slot: usize, packet: Packet) {
         let connection = &mut self.connections[slot];
+        let silence = self
+            .effects
+            .watch
+            .now
+            .saturating_sub(connection.last_packet);
+        if let Phase::Connected(key) = connection.phase
+            && silence >= Duration::from_secs(1)
+            && self.config.quirks.has(Quirk::ForgetsSubscriptionsOfIdle)
+        {
+            self.forget_subscriptions(key);
+        }
+        let connection = &mut self.connections[slot];
         connection.last_packet = self.effects.watch.now;
         self.effects
             .watch

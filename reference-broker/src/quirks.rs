@@ -113,6 +113,63 @@ quirks! {
         NoPingrespWithoutKeepAlive "no-pingresp-without-keep-alive"
             ["MQTT311-3.12.4-1", "MQTT5-3.12.4-1"]
             "does not answer the PINGREQ of a client whose keep-alive is 0";
+        ResumesCleanSessions "resumes-clean-sessions"
+            ["MQTT311-3.1.2-6", "MQTT5-3.1.2-4"]
+            "resumes a stored session when its client wants to start afresh";
+        ForgetsRetainedWithSession "forgets-retained-with-session"
+            ["MQTT311-3.1.2-7"]
+            "forgets what is retained at the topics a session subscribed to when that ends";
+        ForgetsWillOfVanished "forgets-will-of-vanished"
+            ["MQTT311-3.1.2-8", "MQTT5-3.1.2-7"]
+            "publishes no will of a client that vanishes";
+        PublishesWillOfVanishedOnly "publishes-will-of-vanished-only"
+            ["MQTT311-3.1.2-8", "MQTT5-3.1.2-8"]
+            "publishes the wills of clients that vanish only";
+        IgnoresWillDelay "ignores-will-delay"
+            ["MQTT5-3.1.2-8"]
+            "publishes a will at once whatever its delay";
+        LosesWillWithSession "loses-will-with-session"
+            ["MQTT5-3.1.2-8"]
+            "loses a will that waits when its session ends";
+        IgnoresReturnInWillDelay "ignores-return-in-will-delay"
+            ["MQTT5-3.1.3-9"]
+            "publishes a will after its delay although its client is back";
+        RepeatsWillQos1 "repeats-will-qos1"
+            ["MQTT311-3.1.2-10", "MQTT5-3.1.2-10"]
+            "publishes a will of QoS 1 twice";
+        RetainsEveryWill "retains-every-will"
+            ["MQTT311-3.1.2-16", "MQTT5-3.1.2-14"]
+            "retains wills that are not to be";
+        RetainsNoWill "retains-no-will"
+            ["MQTT311-3.1.2-17", "MQTT5-3.1.2-15"]
+            "retains no will";
+        ReversesWillProperties "reverses-will-properties"
+            ["MQTT5-3.1.3-10"]
+            "passes the properties of a will on in reverse order";
+        MixesUpConnectPayload "mixes-up-connect-payload"
+            ["MQTT311-3.1.3-1", "MQTT5-3.1.3-1"]
+            "takes the will topic for the will message where a user name follows";
+        ConfusesClientIds "confuses-client-ids"
+            ["MQTT311-3.1.3-2", "MQTT5-3.1.3-2"]
+            "takes client identifiers that differ in case for one";
+        AssignsSameId "assigns-same-id"
+            ["MQTT311-3.1.3-6", "MQTT5-3.1.3-6", "MQTT5-3.2.2-16"]
+            "assigns the same identifier to all clients that give none";
+        AssignsAnotherId "assigns-another-id"
+            ["MQTT5-3.1.3-7"]
+            "tells a client another identifier than the one it has assigned";
+        StaysAfterRejectedId "stays-after-rejected-id"
+            ["MQTT311-3.1.3-9", "MQTT5-3.1.3-8"]
+            "does not end the connection of a client whose identifier it rejects";
+        ForgetsSubscriptionsOfAbsent "forgets-subscriptions-of-absent"
+            ["MQTT311-4.1.0-1", "MQTT5-3.1.2-23"]
+            "forgets the subscriptions of a session whose client is gone";
+        ForgetsSubscriptionsOfIdle "forgets-subscriptions-of-idle"
+            ["MQTT311-4.1.0-2", "MQTT5-4.1.0-1"]
+            "forgets the subscriptions of a client that is silent for a second";
+        NeverExpiresSessions "never-expires-sessions"
+            ["MQTT5-4.1.0-2"]
+            "keeps sessions for ever";
         IgnoresLongestKeepAlive "ignores-longest-keep-alive"
             ["MQTT311-3.1.4-4", "MQTT5-3.1.4-5"]
             "does not answer a CONNECT whose keep-alive is the longest there is";

@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::bench::Bench;
 use crate::finding::{Finding, Outcome};
-use crate::packets;
+use crate::packets::{self, RawPacket};
 use crate::server::Stream;
 use crate::transcript::{received, says, sent};
 
@@ -63,6 +63,10 @@ pub struct Client {
     unread: BytesMut,
     /// Messages that came while an acknowledgement was waited for.
     early: VecDeque<Packet>,
+    /// What has come of a packet that is not whole yet.
+    begun: Vec<u8>,
+    /// The bytes of the last packet, whole; or those that are none.
+    last: Vec<u8>,
     /// How the connection ended, once it has.
     ended: Option<Arrival>,
     last_id: u16,
@@ -80,6 +84,8 @@ impl Client {
             decoder: Decoder::new(version, Sender::Server, PACKET_BYTES_MAX),
             unread: BytesMut::new(),
             early: VecDeque::new(),
+            begun: Vec::new(),
+            last: Vec::new(),
             ended: None,
             last_id: 0,
         };
@@ -208,28 +214,50 @@ impl Client {
 
     /// The next packet among the bytes that have come.
     fn decode(&mut self) -> Outcome<Option<Packet>> {
-        let before = self.unread.clone();
-        let mut rest: &[u8] = &before;
+        let mut rest: &[u8] = &self.unread;
         let decoded = self.decoder.decode(&mut rest);
-        let taken = before.len() - rest.len();
-        let bytes = self.unread.split_to(taken);
+        let taken = self.unread.len() - rest.len();
+        self.begun.extend_from_slice(&self.unread.split_to(taken));
         match decoded {
             Ok(Some(packet)) => {
-                self.note(received(&bytes, says(&packet)));
+                self.last = std::mem::take(&mut self.begun);
+                self.note(received(&self.last, says(&packet)));
                 Ok(Some(packet))
             }
             Ok(None) => Ok(None),
             Err(error) => {
-                let bytes: &[u8] = if bytes.is_empty() { &before } else { &bytes };
-                self.note(received(bytes, error.to_string()));
+                self.last = std::mem::take(&mut self.begun);
                 // Nothing behind it can be read.
-                self.unread.clear();
+                self.last.extend_from_slice(&self.unread.split());
+                self.note(received(&self.last, error.to_string()));
                 Err(Finding::fail(
                     "a packet that a server may send",
                     format!("bytes that are none: {error}"),
                 ))
             }
         }
+    }
+
+    /// How many bytes the last packet took.
+    #[must_use]
+    pub fn last_packet_bytes(&self) -> usize {
+        self.last.len()
+    }
+
+    /// The bytes of the next packet, even if no server may send it.
+    ///
+    /// # Errors
+    /// [`Finding::Fail`] that expected `what` when none comes.
+    pub async fn packet_in_bytes(&mut self, what: &str) -> Outcome<RawPacket> {
+        self.last.clear();
+        match self.next().await {
+            Ok(Arrival::Packet(_)) => {}
+            Ok(other) => return Err(Finding::fail(what, self.in_words(&other))),
+            Err(_) if !self.last.is_empty() => {}
+            Err(finding) => return Err(finding),
+        }
+        RawPacket::first_of(&self.last)
+            .ok_or_else(|| Finding::fail(what, "bytes that begin no packet"))
     }
 
     /// The next packet; anything else is a failure to send what was expected.
@@ -610,7 +638,15 @@ impl Client {
     /// # Errors
     /// [`Finding::Fail`] when it accepts it, or does not end it.
     pub async fn refused(&mut self, codes: &[ReasonCode]) -> Outcome {
-        let end = self.end_within(self.bench.timeout()).await?;
+        self.last.clear();
+        let end = match self.end_within(self.bench.timeout()).await {
+            // A broker may refuse in the other version: it does not know, or not
+            // speak, the one that the client asks for.
+            Err(_) if matches!(self.last[..], [0x20, 2, 0, code] if code != 0) => {
+                self.end_within(self.bench.timeout()).await?
+            }
+            end => end?,
+        };
         if end.other == Some("CONNACK") {
             let expected = "the broker not to accept the connection";
             return Err(Finding::fail(expected, "a CONNACK accepts it"));

@@ -3,6 +3,7 @@
 
 pub(crate) mod acknowledgement_sizes;
 pub(crate) mod acknowledgements;
+pub(crate) mod client_id;
 pub(crate) mod connack;
 pub(crate) mod connect;
 pub(crate) mod connect_fields;
@@ -14,7 +15,9 @@ pub(crate) mod publish;
 pub(crate) mod publish_actions;
 pub(crate) mod publish_properties;
 pub(crate) mod retain;
+pub(crate) mod sessions;
 pub(crate) mod strings;
 pub(crate) mod subscribe;
 pub(crate) mod topic_alias;
 pub(crate) mod unsubscribe;
+pub(crate) mod wills;

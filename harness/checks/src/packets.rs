@@ -183,3 +183,124 @@ pub fn data(bytes: impl AsRef<[u8]>) -> Vec<u8> {
     out.extend_from_slice(bytes);
     out
 }
+
+/// A packet in bytes, for what no codec shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawPacket {
+    /// Its type, in the upper half, and flags.
+    pub first: u8,
+    /// The remaining length as it is written, in one to four bytes.
+    pub length: Vec<u8>,
+    /// The rest of it.
+    pub body: Vec<u8>,
+}
+
+impl RawPacket {
+    /// The packet that bytes begin with; `None` if it is not whole.
+    #[must_use]
+    pub fn first_of(bytes: &[u8]) -> Option<Self> {
+        let (first, rest) = bytes.split_first()?;
+        let (length, rest) = split_variable(rest)?;
+        let body = rest.get(..number(length) as usize)?;
+        Some(Self {
+            first: *first,
+            length: length.to_vec(),
+            body: body.to_vec(),
+        })
+    }
+
+    /// How many bytes it takes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        1 + self.length.len() + self.body.len()
+    }
+}
+
+/// The variable byte integer that bytes begin with, as it is written, and what
+/// follows it.
+#[must_use]
+pub fn split_variable(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let last = bytes.iter().take(4).position(|byte| byte & 0x80 == 0)?;
+    Some(bytes.split_at(last + 1))
+}
+
+/// What a variable byte integer says.
+#[must_use]
+pub fn number(variable: &[u8]) -> u32 {
+    let low = |byte: &u8| u32::from(byte & 0x7f);
+    variable
+        .iter()
+        .rev()
+        .fold(0, |sum, byte| sum << 7 | low(byte))
+}
+
+/// The properties in a block without its length: the identifier and the value of
+/// each, as bytes. `None` if it is no block of properties.
+#[must_use]
+pub fn split_properties(mut block: &[u8]) -> Option<Vec<(u8, &[u8])>> {
+    let mut properties = Vec::new();
+    while let Some((id, rest)) = block.split_first() {
+        let data = |bytes: &[u8]| {
+            let length = bytes.first_chunk::<2>()?;
+            Some(2 + usize::from(u16::from_be_bytes(*length)))
+        };
+        let length = match id {
+            0x01 | 0x17 | 0x19 | 0x24 | 0x25 | 0x28 | 0x29 | 0x2a => 1,
+            0x13 | 0x21 | 0x22 | 0x23 => 2,
+            0x02 | 0x11 | 0x18 | 0x27 => 4,
+            0x0b => split_variable(rest)?.0.len(),
+            0x26 => {
+                let name = data(rest)?;
+                name + data(rest.get(name..)?)?
+            }
+            0x03 | 0x08 | 0x09 | 0x12 | 0x15 | 0x16 | 0x1a | 0x1c | 0x1f => data(rest)?,
+            _ => return None,
+        };
+        properties.push((*id, rest.get(..length)?));
+        block = &rest[length..];
+    }
+    Some(properties)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packet_comes_apart_as_it_was_put_together() {
+        let body = vec![7; 300];
+        let mut bytes = frame(0x30, &body);
+        let packet = RawPacket::first_of(&bytes).expect("whole");
+        assert_eq!((packet.first, number(&packet.length)), (0x30, 300));
+        assert_eq!((packet.bytes(), &packet.body), (bytes.len(), &body));
+        bytes.pop();
+        assert_eq!(RawPacket::first_of(&bytes), None);
+        assert_eq!(
+            RawPacket::first_of(&[0xc0, 0x80, 0x80, 0x80, 0x80, 0]),
+            None
+        );
+    }
+
+    #[test]
+    fn properties_come_apart_as_they_were_put_together() {
+        let pair = Property::UserProperty(text("name"), text("value"));
+        let block = [
+            Property::MaximumQos(Qos::AtLeastOnce),
+            Property::ServerKeepAlive(258),
+            pair,
+            Property::ReasonString(text("why")),
+        ];
+        let publish = Publish {
+            properties: properties(block),
+            ..publish("t", "", Qos::AtMostOnce, 0)
+        };
+        let bytes = encode(&Packet::Publish(publish), Version::V5);
+        let block = &bytes[6..];
+        let split = split_properties(block).expect("properties");
+        let ids: Vec<_> = split.iter().map(|(id, _)| *id).collect();
+        assert_eq!(ids, [0x24, 0x13, 0x26, 0x1f]);
+        assert_eq!(split[1].1, [1, 2]);
+        assert_eq!(split[3].1, data("why"));
+        assert_eq!(split_properties(&block[..block.len() - 1]), None);
+    }
+}

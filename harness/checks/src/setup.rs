@@ -5,10 +5,11 @@
 
 use std::num::NonZeroU16;
 
-use squall_broker::Config;
+use squall_broker::wire::Qos;
+use squall_broker::{Config, Password, Rights, User};
 
 use crate::packets;
-use crate::server::Fixtures;
+use crate::server::{Fixtures, Login};
 
 /// What nobody may publish to.
 const DENIED_PUBLISH: &str = "denied/publish";
@@ -53,8 +54,28 @@ impl Setup {
             config.capabilities.retain = false;
             config.capabilities.wildcard_subscriptions = false;
             config.capabilities.receive_maximum = NonZeroU16::new(4).unwrap_or(NonZeroU16::MIN);
+            config.capabilities.maximum_qos = Qos::AtLeastOnce;
+            config.capabilities.topic_alias_maximum = 0;
+            config.limits.packet_bytes = 64 * 1024;
+            config.limits.client_id_bytes = 64;
+            fixtures.denied_client_id = Some("x".repeat(65));
+            let login = Login {
+                user: "user".to_owned(),
+                password: "password".into(),
+            };
+            let user = User {
+                password: Password::Known(login.password.clone()),
+                scram: None,
+                rights: Rights::default(),
+            };
+            config.access.users.insert(login.user.clone(), user);
+            fixtures.bad_login = Some(Login {
+                password: "another".into(),
+                ..login.clone()
+            });
+            fixtures.login = Some(login);
             // What it cannot tell a client of 3.1.1.
-            fixtures.lacks = ["retain", "wildcards"].map(str::to_owned).to_vec();
+            fixtures.lacks = ["retain", "wildcards", "qos_2"].map(str::to_owned).to_vec();
         }
         (config, fixtures)
     }

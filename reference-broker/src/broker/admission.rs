@@ -159,9 +159,11 @@ impl Broker {
         // [MQTT5-3.1.3-7] [MQTT5-3.2.2-16]
         let assigned = connect.client_id.is_empty();
         let shown = authentication::shown(&mut self.connections[slot]);
-        let assigned = assigned
-            .then(|| Text::new(client_id.to_owned()).ok())
-            .flatten();
+        let mut told = client_id.to_owned();
+        if self.config.quirks.has(Quirk::AssignsAnotherId) {
+            told.push('-');
+        }
+        let assigned = assigned.then(|| Text::new(told).ok()).flatten();
         let Config {
             capabilities,
             limits,
@@ -219,6 +221,8 @@ impl Broker {
         }
         Ok(if given.is_empty() {
             self.assign_id()
+        } else if quirks.has(Quirk::ConfusesClientIds) {
+            Arc::from(given.as_str().to_ascii_lowercase())
         } else {
             Arc::from(given.as_str())
         })
@@ -240,6 +244,9 @@ impl Broker {
             let [a, b, c, d, e, f, g, h, ..] = self.draw();
             let number = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
             let id = format!("assigned-{number:016x}");
+            if self.config.quirks.has(Quirk::AssignsSameId) {
+                return "assigned".into();
+            }
             if !self.by_client.contains_key(id.as_str()) {
                 return id.into();
             }
@@ -261,7 +268,7 @@ impl Broker {
         let (conn, user) = (connection.id, connection.user.clone());
         let stored = self.by_client.get(client_id).copied();
         if let Some(key) = stored {
-            if !afresh {
+            if !afresh || self.config.quirks.has(Quirk::ResumesCleanSessions) {
                 let session = &mut self.sessions[key];
                 let user = user.or_else(|| session.user.clone());
                 let changes =
@@ -271,14 +278,17 @@ impl Broker {
                 if changes {
                     session.write(&mut self.effects.journal);
                 }
-                self.take_will(key);
+                if !self.config.quirks.has(Quirk::IgnoresReturnInWillDelay) {
+                    self.take_will(key);
+                }
                 self.effects.watch.tell(|observer, now| {
                     observer.session(now, client_id, SessionEvent::Resumed { conn });
                 });
                 if self.config.quirks.has(Quirk::LosesQueueOfAbsent) {
                     self.sessions[key].lose_queue(&mut self.effects);
                 }
-                return (key, !self.config.quirks.has(Quirk::ForgetsSessionPresent));
+                let present = !afresh && !self.config.quirks.has(Quirk::ForgetsSessionPresent);
+                return (key, present);
             }
             self.discard(key);
         }
@@ -311,8 +321,28 @@ impl Broker {
         session.inflight.restart();
         let connection = &mut self.connections[slot];
         connection.phase = Phase::Connected(key);
+<<<<<<< HEAD
         let (will, rights) = (connect.will.map(wills::stated), connection.rights.clone());
         connection.will.clone_from(&will);
+=======
+        let mut will = connect.will;
+        if let Some(will) = &mut will
+            && connect.user_name.is_some()
+            && quirks.has(Quirk::MixesUpConnectPayload)
+        {
+            will.message = will.topic.as_bytes().to_vec().into();
+        }
+        connection.will = will.map(|will| wills::stated(will, quirks));
+        if let Some(will) = &connection.will
+            && self
+                .config
+                .access
+                .may_publish(&connection.rights, &will.message.topic)
+        {
+            let journal = &mut self.effects.journal;
+            journal.will(&session.client_id, Some(&will.message));
+        }
+>>>>>>> 848967c (Checks of wills, sessions and client identifiers, each with a quirk that fails it; checks can look at packets byte by byte)
         // [MQTT5-3.2.2-21] [MQTT5-3.2.2-22]
         let ours = self.config.capabilities.server_keep_alive_s;
         let ours = ours.filter(|_| connection.version == Version::V5);

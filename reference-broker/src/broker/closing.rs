@@ -14,7 +14,7 @@ use crate::terms;
 use crate::topics::SessionKey;
 use crate::wills::{self, Pending, Stated};
 use crate::wire::{
-    ConnAck, Disconnect, Packet, Properties, Property, ReasonCode, Rule, Text, Version,
+    ConnAck, Disconnect, Packet, Properties, Property, Qos, ReasonCode, Rule, Text, Version,
 };
 
 impl Broker {
@@ -77,10 +77,13 @@ impl Broker {
         // [MQTT311-3.1.2-12]
         let will = connection.will.take();
         let rights = connection.rights.clone();
-        let due = wills::is_due(&reason) || self.config.quirks.has(Quirk::WillAfterDisconnect);
+        let quirks = self.config.quirks;
+        let due = wills::is_due(&reason, quirks);
         // It waits only as long as there is a session to come back to.
         let waits = |will: &Stated, key: SessionKey| {
-            due && !will.delay.is_zero() && self.sessions[key].expiry != Some(Duration::ZERO)
+            due && !will.delay.is_zero()
+                && self.sessions[key].expiry != Some(Duration::ZERO)
+                && !quirks.has(Quirk::IgnoresWillDelay)
         };
         let (will, pending) = match (will, session) {
             (Some(will), Some(key)) if waits(&will, key) => (None, Some(will)),
@@ -142,6 +145,7 @@ impl Broker {
             match self.sessions[key].expiry {
                 // [MQTT311-3.1.2-6] [MQTT5-3.1.2-23]
                 Some(Duration::ZERO) => self.discard(key),
+                Some(_) if quirks.has(Quirk::NeverExpiresSessions) => {}
                 Some(expiry) => {
                     let at = self.effects.watch.now.saturating_add(expiry);
                     let session = &mut self.sessions[key];
@@ -150,11 +154,17 @@ impl Broker {
                 }
                 None => {}
             }
+            if quirks.has(Quirk::ForgetsSubscriptionsOfAbsent) && self.sessions.contains(key) {
+                self.forget_subscriptions(key);
+            }
         }
         if let (Some(will), Some(publisher)) = (will, publisher)
             && due
         {
             self.accept_will(&publisher, &rights, &will.message);
+            if will.message.qos == Qos::AtLeastOnce && quirks.has(Quirk::RepeatsWillQos1) {
+                self.accept_will(&publisher, &rights, &will.message);
+            }
         }
     }
 
@@ -204,7 +214,13 @@ impl Broker {
     /// will that waits is published now, and what the session shared with others
     /// goes to them.
     pub(super) fn discard(&mut self, key: SessionKey) {
+        if self.config.quirks.has(Quirk::LosesWillWithSession) {
+            self.take_will(key);
+        }
         self.publish_will(key);
+        if self.config.quirks.has(Quirk::ForgetsRetainedWithSession) {
+            self.forget_retained(key);
+        }
         let mut session = self.sessions.remove(key);
         self.expiries.set(key, &mut session.armed, None);
         self.by_client.remove(&session.client_id);
@@ -231,6 +247,28 @@ impl Broker {
         }
     }
 
+    /// What a quirk does: nothing is added to a session any more.
+    pub(super) fn forget_subscriptions(&mut self, key: SessionKey) {
+        for filter in &self.sessions[key].filters {
+            self.topics.remove(filter.as_bytes(), key);
+            self.shares.remove(filter, key);
+        }
+    }
+
+    /// What a quirk does: what is retained at a session's topics is removed.
+    fn forget_retained(&mut self, key: SessionKey) {
+        for filter in &self.sessions[key].filters {
+            for message in self.retained.matching(filter.as_bytes()) {
+                let payload = Default::default();
+                let empty = Message {
+                    payload,
+                    ..Message::clone(&message)
+                };
+                self.retained.set(&Arc::new(empty), &self.config.limits);
+            }
+        }
+    }
+
     /// Refuses a CONNECT and ends the connection [MQTT311-3.2.2-5]
     /// [MQTT5-3.2.2-7].
     pub(super) fn refuse(&mut self, slot: usize, code: ReasonCode) {
@@ -240,7 +278,11 @@ impl Broker {
             ..ConnAck::refused(code)
         };
         self.reply(slot, &Packet::ConnAck(connack));
-        if !self.config.quirks.has(Quirk::StaysAfterRefusal) {
+        let quirks = self.config.quirks;
+        let rejected = code == ReasonCode::ClientIdentifierNotValid;
+        let stays = quirks.has(Quirk::StaysAfterRefusal)
+            || (rejected && quirks.has(Quirk::StaysAfterRejectedId));
+        if !stays {
             self.close(slot, CloseReason::Refused(code));
         }
     }

@@ -4,16 +4,14 @@
 use crate::bench::Bench;
 use crate::check::checks;
 use crate::client::Arrival;
-use crate::finding::{Finding, Outcome, ensure};
-use crate::packets::{self, text, will};
+use crate::finding::{Finding, Outcome};
+use crate::packets::{self, will};
 use squall_broker::wire::{Connect, Packet, Qos, ReasonCode};
 
 checks! {
     "connect-first" ["MQTT311-3.1.0-1", "MQTT5-3.1.0-1"] connect_first;
     "connect-once" ["MQTT311-3.1.0-2", "MQTT5-3.1.0-2", "MQTT5-3.2.0-2"] connect_once;
     "connect-reserved-flag" ["MQTT311-3.1.2-3", "MQTT5-3.1.2-3"] reserved_flag;
-    "connect-client-id-of-23" ["MQTT311-3.1.3-5", "MQTT5-3.1.3-5"] client_id_of_23;
-    "connect-empty-client-id-unclean" ["MQTT311-3.1.3-7", "MQTT311-3.1.3-8"] empty_client_id_unclean;
     "connect-is-accepted" ["MQTT311-3.1.4-4", "MQTT5-3.1.4-5"] is_accepted;
     "connect-takes-over" ["MQTT311-3.1.4-2", "MQTT5-3.1.4-3"] takes_over;
 }
@@ -64,41 +62,6 @@ async fn reserved_flag(bench: Bench) -> Outcome {
     client
         .refused(&[ReasonCode::MalformedPacket, ReasonCode::ProtocolError])
         .await
-}
-
-/// Identifiers of 23 bytes that have every letter and digit between them.
-async fn client_id_of_23(bench: Bench) -> Outcome {
-    let letters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    let own = bench.client_id("");
-    let room = 23_usize.saturating_sub(own.len()).max(1);
-    let mut rest = letters;
-    while !rest.is_empty() {
-        let (some, more) = rest.split_at(room.min(rest.len()));
-        let id = format!("{own}{some:0<room$}");
-        let change = |connect: &mut Connect| connect.client_id = text(&id);
-        bench.connect_as("client", change).await?.leave().await?;
-        rest = more;
-    }
-    Ok(())
-}
-
-/// An empty identifier without Clean Session gets return code 2, and the
-/// connection ends.
-async fn empty_client_id_unclean(bench: Bench) -> Outcome {
-    let mut client = bench.open("client").await?;
-    let connect = Connect {
-        clean_session: false,
-        client_id: text(""),
-        ..bench.connect_packet("client")
-    };
-    client.send_connect(&connect).await?;
-    let connack = client.connack().await?;
-    ensure(
-        connack.code == ReasonCode::ClientIdentifierNotValid,
-        "CONNACK with return code 2",
-        format!("CONNACK that means {:?}", connack.code),
-    )?;
-    client.closed(&[]).await
 }
 
 /// With the shortest and the longest keep-alive, without one, and with a will.

@@ -244,7 +244,9 @@ impl Client {
         self.last.len()
     }
 
-    /// The bytes of the next packet, even if no server may send it.
+    /// The bytes of the next packet, even if no server may send it. Not for a
+    /// client that has waited for an acknowledgement, which messages may come
+    /// before.
     ///
     /// # Errors
     /// [`Finding::Fail`] that expected `what` when none comes.

@@ -20,7 +20,8 @@ const DENIED_SUBSCRIBE: &str = "$denied/subscribe";
 /// A setup of the reference broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setup {
-    /// As it comes: everything that is optional is there.
+    /// As it comes, everything that is optional is there; but for a Receive
+    /// Maximum within reach.
     Full,
     /// Everything that is optional is switched off or limited.
     Limited,
@@ -50,10 +51,11 @@ impl Setup {
             denied_subscribe: Some(DENIED_SUBSCRIBE.to_owned()),
             ..Fixtures::default()
         };
+        // One that can be reached, where there is QoS 2 to reach it with.
+        config.capabilities.receive_maximum = NonZeroU16::new(20).unwrap_or(NonZeroU16::MIN);
         if self == Self::Limited {
             config.capabilities.retain = false;
             config.capabilities.wildcard_subscriptions = false;
-            config.capabilities.receive_maximum = NonZeroU16::new(4).unwrap_or(NonZeroU16::MIN);
             config.capabilities.maximum_qos = Qos::AtLeastOnce;
             config.capabilities.topic_alias_maximum = 0;
             config.limits.packet_bytes = 64 * 1024;

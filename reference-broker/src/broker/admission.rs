@@ -321,10 +321,6 @@ impl Broker {
         session.inflight.restart();
         let connection = &mut self.connections[slot];
         connection.phase = Phase::Connected(key);
-<<<<<<< HEAD
-        let (will, rights) = (connect.will.map(wills::stated), connection.rights.clone());
-        connection.will.clone_from(&will);
-=======
         let mut will = connect.will;
         if let Some(will) = &mut will
             && connect.user_name.is_some()
@@ -332,17 +328,9 @@ impl Broker {
         {
             will.message = will.topic.as_bytes().to_vec().into();
         }
-        connection.will = will.map(|will| wills::stated(will, quirks));
-        if let Some(will) = &connection.will
-            && self
-                .config
-                .access
-                .may_publish(&connection.rights, &will.message.topic)
-        {
-            let journal = &mut self.effects.journal;
-            journal.will(&session.client_id, Some(&will.message));
-        }
->>>>>>> 848967c (Checks of wills, sessions and client identifiers, each with a quirk that fails it; checks can look at packets byte by byte)
+        let will = will.map(|will| wills::stated(will, quirks));
+        let rights = connection.rights.clone();
+        connection.will.clone_from(&will);
         // [MQTT5-3.2.2-21] [MQTT5-3.2.2-22]
         let ours = self.config.capabilities.server_keep_alive_s;
         let ours = ours.filter(|_| connection.version == Version::V5);

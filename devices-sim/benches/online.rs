@@ -91,6 +91,8 @@ fn fleet(count: u32) -> Fleet {
             to: None,
             qos: vec![Qos::AtLeastOnce],
             retain: false,
+            message_expiry_s: None,
+            topic_alias: false,
             payload: Payload::Fixed { bytes: 24 },
             every: Duration::from_secs(120),
             jitter: Duration::ZERO,

@@ -110,6 +110,8 @@ pub enum Event<'a> {
         retain: bool,
         /// Its DUP flag.
         dup: bool,
+        /// Its Message Expiry Interval, in seconds (MQTT 5.0).
+        message_expiry_s: Option<u32>,
         /// Its payload.
         payload: &'a [u8],
     },
@@ -139,6 +141,9 @@ pub enum DropReason {
     /// might deliver it twice, so the client forgets it; the broker may or may
     /// not have taken it over.
     SessionLost,
+    /// The broker refused it: its PUBACK or PUBREC says why it did not take it
+    /// over (MQTT 5.0).
+    Refused,
     /// It was kept in RAM when the device lost its power. If it was in flight,
     /// the broker may or may not have taken it over.
     Forgotten,

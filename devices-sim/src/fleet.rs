@@ -57,19 +57,43 @@ pub enum DeviceMemory {
     Ram,
 }
 
-/// How a fleet's devices speak MQTT 3.1.1.
+/// Version of MQTT.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Version {
+    /// MQTT 3.1.1.
+    #[default]
+    V3_1_1,
+    /// MQTT 5.0.
+    V5_0,
+}
+
+/// How a fleet's devices speak MQTT. What 3.1.1 has no words for is `None`
+/// there, or off.
 #[derive(Clone, Debug)]
 pub struct MqttSettings {
+    /// Which MQTT they speak.
+    pub version: Version,
     /// Client identifier, with `{device}` and `{fleet}`. Devices that share one
     /// take each other's session over [MQTT311-3.1.4-2].
     pub client_id: String,
     /// Keep-alive interval in seconds, 0 for none.
     pub keep_alive_s: u16,
-    /// The CONNECT's clean session flag.
+    /// The CONNECT's clean session flag; in MQTT 5.0, clean start.
     pub clean_session: bool,
+    /// How long the broker keeps the session once the connection has ended, in
+    /// seconds (MQTT 5.0); [`u32::MAX`] is for ever. Unless given as 3.1.1 has
+    /// it: a clean session ends with its connection, another one never.
+    pub session_expiry_s: Option<u32>,
+    /// QoS 1 and 2 messages that the device takes unacknowledged, at least 1
+    /// (MQTT 5.0); 65,535 unless given.
+    pub receive_maximum: Option<u16>,
+    /// Topic aliases that the broker may use towards the device (MQTT 5.0);
+    /// none unless given.
+    pub topic_alias_maximum: Option<u16>,
     /// User name, if any.
     pub username: Option<String>,
-    /// Password, if any; MQTT 3.1.1 allows it only with a user name.
+    /// Password, if any; MQTT 3.1.1 allows it only with a user name
+    /// [MQTT311-3.1.2-22].
     pub password: Option<Vec<u8>>,
     /// What the broker publishes when the device vanishes.
     pub will: Option<Will>,
@@ -87,9 +111,13 @@ pub struct MqttSettings {
 impl Default for MqttSettings {
     fn default() -> Self {
         Self {
+            version: Version::V3_1_1,
             client_id: "{device}".to_owned(),
             keep_alive_s: 60,
             clean_session: true,
+            session_expiry_s: None,
+            receive_maximum: None,
+            topic_alias_maximum: None,
             username: None,
             password: None,
             will: None,
@@ -98,6 +126,15 @@ impl Default for MqttSettings {
             packet_size_max: 256 * 1024,
             backoff: Backoff::default(),
         }
+    }
+}
+
+impl MqttSettings {
+    /// The Session Expiry Interval of CONNECT, in seconds; `None` says nothing,
+    /// which is 0.
+    pub(crate) fn session_expiry_interval_s(&self) -> Option<u32> {
+        let unlimited = (!self.clean_session).then_some(u32::MAX);
+        self.session_expiry_s.or(unlimited).filter(|&s| s > 0)
     }
 }
 
@@ -112,6 +149,11 @@ pub struct Will {
     pub qos: Qos,
     /// RETAIN flag.
     pub retain: bool,
+    /// The broker waits this long with it, in seconds, unless the session ends
+    /// first (MQTT 5.0).
+    pub delay_s: Option<u32>,
+    /// Its lifetime in seconds, once published (MQTT 5.0).
+    pub message_expiry_s: Option<u32>,
 }
 
 /// What each device publishes.
@@ -126,6 +168,11 @@ pub struct Publish {
     pub qos: Vec<Qos>,
     /// RETAIN flag.
     pub retain: bool,
+    /// How long the broker may keep a reading that it cannot deliver, in
+    /// seconds (MQTT 5.0); for ever unless given.
+    pub message_expiry_s: Option<u32>,
+    /// Uses topic aliases, as many as the broker takes (MQTT 5.0).
+    pub topic_alias: bool,
     /// What a reading looks like.
     pub payload: Payload,
     /// Time between readings, counted from the first waking; what sleep makes
@@ -161,13 +208,47 @@ impl Addressees {
 /// What each device listens to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscribe {
-    /// Topic filter, with `{device}` and `{fleet}`.
+    /// Topic filter, with `{device}` and `{fleet}`; in MQTT 5.0 perhaps a shared
+    /// one, `$share/name/filter`.
     pub filter: String,
     /// Highest QoS asked for.
     pub qos: Qos,
+    /// What the device itself published is not sent to it (MQTT 5.0).
+    pub no_local: bool,
+    /// RETAIN arrives as it was published (MQTT 5.0).
+    pub retain_as_published: bool,
+    /// Whether retained messages are sent when it subscribes (MQTT 5.0).
+    pub retain_handling: RetainHandling,
     /// The device unsubscribes this long after the SUBACK, or as soon as it is
     /// connected after that, once in each session; never unless given.
     pub stay: Option<Duration>,
+}
+
+/// Whether retained messages are sent in answer to a SUBSCRIBE.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RetainHandling {
+    /// 0: each time, as in 3.1.1.
+    #[default]
+    Send,
+    /// 1: only if the session has no such subscription yet.
+    SendIfNew,
+    /// 2: never.
+    DoNotSend,
+}
+
+impl Subscribe {
+    /// A subscription as 3.1.1 knows it, for good.
+    #[must_use]
+    pub fn new(filter: impl Into<String>, qos: Qos) -> Self {
+        Self {
+            filter: filter.into(),
+            qos,
+            no_local: false,
+            retain_as_published: false,
+            retain_handling: RetainHandling::Send,
+            stay: None,
+        }
+    }
 }
 
 /// Quality of service.
@@ -179,26 +260,6 @@ pub enum Qos {
     AtLeastOnce,
     /// QoS 2.
     ExactlyOnce,
-}
-
-impl From<rumqttc::QoS> for Qos {
-    fn from(qos: rumqttc::QoS) -> Self {
-        match qos {
-            rumqttc::QoS::AtMostOnce => Self::AtMostOnce,
-            rumqttc::QoS::AtLeastOnce => Self::AtLeastOnce,
-            rumqttc::QoS::ExactlyOnce => Self::ExactlyOnce,
-        }
-    }
-}
-
-impl From<Qos> for rumqttc::QoS {
-    fn from(qos: Qos) -> Self {
-        match qos {
-            Qos::AtMostOnce => Self::AtMostOnce,
-            Qos::AtLeastOnce => Self::AtLeastOnce,
-            Qos::ExactlyOnce => Self::ExactlyOnce,
-        }
-    }
 }
 
 impl Fleet {
@@ -282,8 +343,19 @@ impl Fleet {
                 "`connect_timeout` is shorter than 1 s",
             ),
             (
-                self.mqtt.password.is_none() || self.mqtt.username.is_some(),
+                self.mqtt.version == Version::V5_0
+                    || self.mqtt.password.is_none()
+                    || self.mqtt.username.is_some(),
                 "a password needs a user name [MQTT311-3.1.2-22]",
+            ),
+            (
+                self.mqtt.version == Version::V5_0 || !self.needs_5_0(),
+                "MQTT 3.1.1 has no session expiry, receive maximum, topic alias, message \
+                 expiry, will delay or subscription options",
+            ),
+            (
+                self.mqtt.receive_maximum != Some(0),
+                "`receive_maximum` is 0 [MQTT 5.0, section 3.1.2.11.3]",
             ),
             (
                 !backoff.first.is_zero() && backoff.first <= backoff.max,
@@ -304,6 +376,29 @@ impl Fleet {
             .or_else(|| self.lifecycle.problem())
             .or_else(|| self.publish.as_ref()?.problem())
             .or_else(|| self.topic_problem())
+    }
+
+    /// It asks for something that only MQTT 5.0 has.
+    fn needs_5_0(&self) -> bool {
+        let mqtt = &self.mqtt;
+        mqtt.session_expiry_s.is_some()
+            || mqtt.receive_maximum.is_some()
+            || mqtt.topic_alias_maximum.is_some()
+            || mqtt
+                .will
+                .iter()
+                .any(|will| will.delay_s.or(will.message_expiry_s).is_some())
+            || self
+                .publish
+                .iter()
+                .any(|publish| publish.message_expiry_s.is_some() || publish.topic_alias)
+            || self.subscribe.iter().any(|wanted| {
+                let as_3_1_1 = Subscribe {
+                    stay: wanted.stay,
+                    ..Subscribe::new(wanted.filter.clone(), wanted.qos)
+                };
+                *wanted != as_3_1_1
+            })
     }
 
     /// Topics and filters, as they are for the first device.
@@ -424,6 +519,8 @@ impl Fleet {
                 to: None,
                 qos: vec![Qos::AtLeastOnce],
                 retain: false,
+                message_expiry_s: None,
+                topic_alias: false,
                 payload: Payload::Fixed { bytes: 24 },
                 every: Duration::from_secs(60),
                 jitter: Duration::ZERO,
@@ -481,6 +578,9 @@ mod tests {
     #[case(mqtt(|m| m.in_flight_max = 0), "in_flight_max")]
     #[case(mqtt(|m| m.connect_timeout = Duration::from_millis(900)), "connect_timeout")]
     #[case(mqtt(|m| m.password = Some(b"x".to_vec())), "user name")]
+    #[case(mqtt(|m| m.session_expiry_s = Some(60)), "no session expiry")]
+    #[case(publish(|p| p.message_expiry_s = Some(60)), "message expiry")]
+    #[case(mqtt(|m| (m.version, m.receive_maximum) = (Version::V5_0, Some(0))), "`receive_maximum`")]
     #[case(mqtt(|m| m.backoff.jitter = 1.1), "back-off")]
     #[case(mqtt(|m| m.backoff.factor = f64::NAN), "back-off")]
     fn refuses_what_makes_no_sense(#[case] fleet: Fleet, #[case] about: &str) {

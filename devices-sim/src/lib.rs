@@ -3,7 +3,7 @@
 //! A [`Fleet`] is plain data: how many devices, when they are awake
 //! ([`Lifecycle`]), what they publish ([`Publish`]) and what they listen to
 //! ([`Subscribe`]). [`run`] drives all of its devices on tokio's clock. A device
-//! is a rumqttc client over whatever stream [`Dial`] gives it, and everything
+//! is a rumqttc client, for MQTT 3.1.1 or 5.0, over whatever stream [`Dial`] gives it, and everything
 //! it sees is told to an [`Observer`].
 //!
 //! The package knows nothing of the simulator: the same fleet runs in virtual
@@ -21,10 +21,10 @@
 
 mod awake;
 mod backoff;
+mod client;
 mod device;
 mod duty;
 mod event;
-mod failure;
 mod fleet;
 mod fuse;
 mod id;
@@ -35,7 +35,6 @@ mod network;
 mod outbox;
 pub mod payload;
 mod random;
-mod resume;
 mod run;
 mod strike;
 mod timetable;
@@ -43,7 +42,8 @@ mod timetable;
 pub use backoff::Backoff;
 pub use event::{DisconnectReason, DropReason, Event, Observer};
 pub use fleet::{
-    Addressees, DeviceMemory, Fleet, FleetError, MqttSettings, Publish, Qos, Subscribe, Will,
+    Addressees, DeviceMemory, Fleet, FleetError, MqttSettings, Publish, Qos, RetainHandling,
+    Subscribe, Version, Will,
 };
 pub use id::{DeviceId, MessageId, ParseMessageIdError};
 pub use lifecycle::{Ending, Lifecycle, Visit};

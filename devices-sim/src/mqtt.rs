@@ -1,29 +1,20 @@
-//! One MQTT connection of a device: a rumqttc client over the stream it dials.
+//! One MQTT connection of a device: a client over the stream it dials.
 //!
-//! Client and event loop live in the device's own task. `EventLoop::poll` is not
-//! cancel-safe: while it waits for a full stream to take a write, or hands on a
-//! replayed request, a packet exists in its future only. So a pending poll is
-//! never dropped but to end the connection; timers run beside it, and speak to
-//! it through the client's queue.
+//! Client and event loop live in the device's own task. [`EventLoop::poll`] is
+//! not cancel-safe, so a pending poll is never dropped but to end the connection;
+//! timers run beside it, and speak to it through the client's queue.
 
+use crate::client::{Delivery, EventLoop, Packet, Requests, Seen, client};
 use crate::device::{Device, Leaving};
 use crate::duty::Duty;
 use crate::event::{DisconnectReason, DropReason, Event};
-use crate::failure::reason;
-use crate::fleet::{Fleet, Qos};
-use crate::fuse::Fused;
+use crate::fleet::Qos;
 use crate::id::MessageId;
 use crate::lifecycle::Ending;
 use crate::names::Names;
 use crate::payload::id_of;
-use crate::resume::{Labels, Resume};
 use crate::run::World;
 use crate::strike::{Blow, Dark, Inbox, Strike, prepare};
-use rumqttc::{
-    AsyncClient, EventLoop, Incoming, LastWill, MqttOptions, NetworkOptions, Outgoing,
-    PublishOptions, SubscribeFilter, SubscribeReasonCode,
-};
-use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::pin::pin;
 use std::sync::Arc;
@@ -84,7 +75,7 @@ struct Connection<'a> {
     duty: &'a mut Duty,
     names: &'a Names,
     inbox: &'a Arc<Inbox>,
-    client: AsyncClient,
+    client: Requests,
     phase: Phase,
     /// A CONNACK accepted it.
     accepted: bool,
@@ -125,7 +116,7 @@ pub(crate) async fn connect(
                 }
                 tokio::select! {
                     biased;
-                    event = &mut poll, if !connection.is_dark() => break Turn::Event(event),
+                    seen = &mut poll, if !connection.is_dark() => break Turn::Seen(seen),
                     blow = inbox.next() => {
                         if let ControlFlow::Break(end) = connection.struck(blow) {
                             break Turn::End(end);
@@ -140,7 +131,7 @@ pub(crate) async fn connect(
             }
         };
         let end = match turn {
-            Turn::Event(event) => match connection.event(event, &mut eventloop) {
+            Turn::Seen(seen) => match connection.seen(seen, &mut eventloop) {
                 ControlFlow::Continue(()) => continue,
                 ControlFlow::Break(end) => end,
             },
@@ -152,69 +143,8 @@ pub(crate) async fn connect(
 
 /// What a wait for the connection ends with.
 enum Turn {
-    Event(Result<rumqttc::Event, rumqttc::ConnectionError>),
+    Seen(Result<Seen, String>),
     End(End),
-}
-
-fn client(
-    world: &World,
-    device: &Device,
-    names: &Names,
-    inbox: &Arc<Inbox>,
-) -> (AsyncClient, EventLoop) {
-    let fleet = &world.fleet;
-    let mqtt = &fleet.mqtt;
-    // The address is never looked up: the connector below dials.
-    let mut options = MqttOptions::new(names.client_id.as_str(), ("", 0));
-    options
-        .set_keep_alive(mqtt.keep_alive_s)
-        .set_clean_session(mqtt.clean_session)
-        .set_inflight(mqtt.in_flight_max)
-        .set_max_packet_size(mqtt.packet_size_max, mqtt.packet_size_max)
-        // Readings that are ready together leave together.
-        .set_max_request_batch(usize::from(mqtt.in_flight_max));
-    if let Some(will) = &mqtt.will {
-        let topic = fleet.expand(&will.topic, device.index);
-        let payload = fleet.expand(&will.payload, device.index);
-        options.set_last_will(LastWill::new(topic, payload, will.qos.into(), will.retain));
-    }
-    match (&mqtt.username, &mqtt.password) {
-        (Some(username), Some(password)) => {
-            options.set_credentials(username, password.clone());
-        }
-        (Some(username), None) => {
-            options.set_username(username);
-        }
-        (None, _) => {}
-    }
-    if !mqtt.clean_session
-        && let Some(resume) = resume(fleet, device, names)
-    {
-        options.set_session_store(resume);
-    }
-    let (network, id) = (Arc::clone(&world.network), fleet.device(device.index));
-    let inbox = Arc::clone(inbox);
-    options.set_socket_connector(move |_, _| {
-        let (network, inbox) = (Arc::clone(&network), Arc::clone(&inbox));
-        async move { Ok(Fused::new(network.dial(id).await?, inbox)) }
-    });
-    // All readings that may be in flight, and an UNSUBSCRIBE.
-    let queue = usize::from(mqtt.in_flight_max) + 1;
-    let (client, mut eventloop) = AsyncClient::builder(options).capacity(queue).build();
-    let mut patience = NetworkOptions::new();
-    patience.set_connection_timeout(mqtt.connect_timeout.as_secs());
-    eventloop.set_network_options(patience);
-    (client, eventloop)
-}
-
-fn resume(fleet: &Fleet, device: &Device, names: &Names) -> Option<Resume> {
-    let publish = fleet.publish.as_ref();
-    let labels = Labels {
-        names,
-        retain: publish.is_some_and(|publish| publish.retain),
-        in_flight_max: fleet.mqtt.in_flight_max,
-    };
-    Resume::of(&device.outbox, &labels)
 }
 
 impl Connection<'_> {
@@ -309,8 +239,7 @@ impl Connection<'_> {
     fn disconnect(&mut self, now: Instant, then: Outcome) {
         let deadline = now + self.world.fleet.mqtt.connect_timeout;
         self.phase = Phase::Closing { deadline, then };
-        // This queue is unbounded, and lives as long as the event loop.
-        let _ = self.client.try_disconnect_now();
+        self.client.disconnect();
     }
 
     /// Ends the connection, and tells how.
@@ -368,27 +297,15 @@ impl Connection<'_> {
         };
         let window = usize::from(self.world.fleet.mqtt.in_flight_max);
         while let Some(reading) = self.device.outbox.hand_over(window) {
-            let options = PublishOptions::new(reading.qos.into()).retain(publish.retain);
-            // The queue has room for a whole window, and the fleet's check has
-            // approved the topic: a refusal would be a bug, and shows as a
-            // reading that is never sent.
             let topic = self.names.topic_of(reading.sequence);
-            let _ = self
-                .client
-                .try_publish(&*topic, reading.payload.clone(), options);
+            self.client.publish(&topic, reading, publish);
         }
     }
 
-    fn event(
-        &mut self,
-        event: Result<rumqttc::Event, rumqttc::ConnectionError>,
-        eventloop: &mut EventLoop,
-    ) -> ControlFlow<End> {
-        match event {
-            Ok(rumqttc::Event::Incoming(Incoming::ConnAck(connack))) => {
-                self.connected(connack.session_present, eventloop);
-            }
-            Ok(rumqttc::Event::Outgoing(Outgoing::Disconnect)) => {
+    fn seen(&mut self, seen: Result<Seen, String>, eventloop: &mut EventLoop) -> ControlFlow<End> {
+        match seen {
+            Ok(Seen::Connected { session_present }) => self.connected(session_present, eventloop),
+            Ok(Seen::Disconnected) => {
                 let reason = DisconnectReason::Clean;
                 self.world
                     .record(self.device, Event::Disconnected { reason });
@@ -398,8 +315,8 @@ impl Connection<'_> {
                 };
                 return ControlFlow::Break(End::Over(outcome));
             }
-            Ok(event) => self.packet(event),
-            Err(error) => {
+            Ok(Seen::Packet(packet)) => self.packet(packet),
+            Err(reason) => {
                 self.drain(eventloop);
                 let outcome = match self.phase {
                     Phase::Connecting => Outcome::Failed,
@@ -407,7 +324,7 @@ impl Connection<'_> {
                     Phase::Closing { then, .. } => then,
                     Phase::LastBytes { dark, .. } => Outcome::Dark(dark),
                 };
-                return self.over(outcome, &reason(&error));
+                return self.over(outcome, &reason);
             }
         }
         self.advance()
@@ -416,8 +333,10 @@ impl Connection<'_> {
     /// What was written last, and what arrived along with the end of the stream,
     /// is still in the client, which would forget it.
     fn drain(&mut self, eventloop: &mut EventLoop) {
-        while let Some(event) = eventloop.state.events.pop_front() {
-            self.packet(event);
+        while let Some(seen) = eventloop.untold() {
+            if let Seen::Packet(packet) = seen {
+                self.packet(packet);
+            }
         }
     }
 
@@ -437,11 +356,7 @@ impl Connection<'_> {
         let world = self.world;
         self.phase = Phase::Online;
         self.accepted = true;
-        eventloop.mqtt_options.clear_session_store();
-        // rumqttc makes room for 128 events, a tenth of all the client's memory.
-        if eventloop.state.events.is_empty() {
-            eventloop.state.events = VecDeque::new();
-        }
+        eventloop.connected();
         world.record(self.device, Event::Connected { session_present });
         self.duty.connected(Instant::now());
         if !session_present {
@@ -459,32 +374,27 @@ impl Connection<'_> {
                 let qos = subscribe.qos;
                 world.record(self.device, Event::Subscribing { filter, qos });
             }
-            // A queue that has just been made has room; the filters were checked.
-            let _ = self.client.try_subscribe_many(
-                filters.map(|(filter, s)| SubscribeFilter::new(filter.clone(), s.qos.into())),
-            );
+            self.client.subscribe(filters);
         }
     }
 
-    fn packet(&mut self, event: rumqttc::Event) {
+    fn packet(&mut self, packet: Packet) {
         let outbox = &mut self.device.outbox;
-        match event {
-            rumqttc::Event::Outgoing(Outgoing::Publish(packet_id)) => {
+        match packet {
+            Packet::Sent(packet_id) => {
                 if let Some((sequence, dup)) = outbox.sent(packet_id) {
                     let id = self.message(sequence);
                     self.world.record(self.device, Event::Sent { id, dup });
                 }
             }
-            rumqttc::Event::Incoming(Incoming::PubAck(ack)) => self.acknowledged(ack.pkid),
-            rumqttc::Event::Incoming(Incoming::PubRec(ack)) => outbox.released(ack.pkid),
-            rumqttc::Event::Incoming(Incoming::PubComp(ack)) => self.acknowledged(ack.pkid),
-            rumqttc::Event::Incoming(Incoming::PubRel(release)) => {
-                outbox.flow_completed(release.pkid);
-            }
-            rumqttc::Event::Incoming(Incoming::SubAck(ack)) => self.subscribed(&ack),
-            rumqttc::Event::Incoming(Incoming::UnsubAck(_)) => self.unsubscribed(),
-            rumqttc::Event::Incoming(Incoming::Publish(publish)) => self.delivered(&publish),
-            _ => {}
+            Packet::Acknowledged(packet_id) => self.acknowledged(packet_id),
+            Packet::Refused(packet_id) => self.refused(packet_id),
+            Packet::Received(packet_id) => outbox.released(packet_id),
+            Packet::Released(packet_id) => outbox.flow_completed(packet_id),
+            Packet::Subscribed(granted) => self.subscribed(&granted),
+            Packet::Unsubscribed => self.unsubscribed(),
+            Packet::Delivered(delivery) => self.delivered(&delivery),
+            Packet::Other => {}
         }
     }
 
@@ -495,15 +405,20 @@ impl Connection<'_> {
         }
     }
 
-    fn subscribed(&mut self, ack: &rumqttc::SubAck) {
+    fn refused(&mut self, packet_id: u16) {
+        if let Some(sequence) = self.device.outbox.acknowledged(packet_id) {
+            let id = self.message(sequence);
+            let reason = DropReason::Refused;
+            self.world
+                .record(self.device, Event::Dropped { id, reason });
+        }
+    }
+
+    fn subscribed(&mut self, granted: &[Option<Qos>]) {
         self.device.forget_subscriptions();
         self.device.subscribed = true;
-        let filters = self.names.filters.iter().zip(&ack.return_codes);
-        for (index, (filter, code)) in filters.enumerate() {
-            let granted = match code {
-                SubscribeReasonCode::Success(qos) => Some(Qos::from(*qos)),
-                SubscribeReasonCode::Failure => None,
-            };
+        let filters = self.names.filters.iter().zip(granted);
+        for (index, (filter, &granted)) in filters.enumerate() {
             self.world
                 .record(self.device, Event::Subscribed { filter, granted });
             let stay = self.world.fleet.subscribe[index].stay;
@@ -528,8 +443,7 @@ impl Connection<'_> {
         let filter = self.names.filters[filter].as_str();
         self.world
             .record(self.device, Event::Unsubscribing { filter });
-        // The queue has room for it, and the filter was checked.
-        let _ = self.client.try_unsubscribe(filter);
+        self.client.unsubscribe(filter);
     }
 
     fn unsubscribed(&mut self) {
@@ -542,21 +456,21 @@ impl Connection<'_> {
             .record(self.device, Event::Unsubscribed { filter });
     }
 
-    fn delivered(&mut self, publish: &rumqttc::Publish) {
-        let qos = Qos::from(publish.qos);
-        if qos == Qos::ExactlyOnce {
-            self.device.outbox.flow_received(publish.pkid);
+    fn delivered(&mut self, delivery: &Delivery) {
+        if delivery.qos == Qos::ExactlyOnce {
+            self.device.outbox.flow_received(delivery.packet_id);
         }
         self.world.record(
             self.device,
             Event::Delivered {
-                id: id_of(&publish.payload),
+                id: id_of(&delivery.payload),
                 // rumqttc refuses a topic that is not UTF-8 [MQTT311-3.3.2-1].
-                topic: std::str::from_utf8(&publish.topic).unwrap_or_default(),
-                qos,
-                retain: publish.retain,
-                dup: publish.dup,
-                payload: &publish.payload,
+                topic: std::str::from_utf8(&delivery.topic).unwrap_or_default(),
+                qos: delivery.qos,
+                retain: delivery.retain,
+                dup: delivery.dup,
+                message_expiry_s: delivery.message_expiry_s,
+                payload: &delivery.payload,
             },
         );
     }

@@ -28,11 +28,7 @@ fn limited(mut fleet: Fleet, readings_max: u32) -> Fleet {
 }
 
 fn recorder(lifecycle: Lifecycle) -> Fleet {
-    let subscribe = vec![Subscribe {
-        filter: "+/{fleet}".to_owned(),
-        qos: Qos::AtLeastOnce,
-        stay: None,
-    }];
+    let subscribe = vec![Subscribe::new("+/{fleet}", Qos::AtLeastOnce)];
     Fleet {
         publish: None,
         subscribe,

@@ -7,3 +7,4 @@ mod sessions;
 mod strikes;
 mod subscriptions;
 mod support;
+mod v5;

@@ -1,8 +1,10 @@
 //! How devices reconnect, and what else can end a connection.
 
-use crate::support::{Cut, Faults, Net, Way, observe, s, thermometer};
+use crate::support::{Cut, Faults, Net, Way, observe, s, speaking, thermometer};
 use rstest::rstest;
-use squall_devices::{Backoff, Ending, Fleet, Lifecycle, Qos, Spread, Subscribe, Visit, Will};
+use squall_devices::{
+    Backoff, Ending, Fleet, Lifecycle, Qos, Spread, Subscribe, Version, Visit, Will,
+};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -92,7 +94,12 @@ async fn a_visit_gives_up_when_its_patience_ends_and_finishes_next_time() {
 #[case::no_connack(2, "failed: no CONNACK in time", 30.0)]
 #[case::no_pingresp(13, "lost: no PINGRESP in time", 120.0)]
 #[tokio::test(start_paused = true)]
-async fn silence_is_noticed(#[case] mute_from: u8, #[case] event: &str, #[case] at: f64) {
+async fn silence_is_noticed(
+    #[case] mute_from: u8,
+    #[case] event: &str,
+    #[case] at: f64,
+    #[values(Version::V3_1_1, Version::V5_0)] version: Version,
+) {
     let fleet = Fleet {
         quiet_after: Some(s(0)),
         ..thermometer()
@@ -101,7 +108,7 @@ async fn silence_is_noticed(#[case] mute_from: u8, #[case] event: &str, #[case] 
         mute: Some(mute_from),
         ..Faults::default()
     };
-    let (log, _) = observe(fleet, faults, s(125)).await;
+    let (log, _) = observe(speaking(version, fleet), faults, s(125)).await;
     assert_eq!(
         log.times(event).first(),
         Some(&at),
@@ -118,6 +125,8 @@ async fn a_vanished_device_leaves_its_will_and_a_clean_one_does_not() {
             payload: "{fleet} lost {device}".to_owned(),
             qos: Qos::AtLeastOnce,
             retain: true,
+            delay_s: None,
+            message_expiry_s: None,
         };
         let mut fleet = Fleet {
             lifecycle: Lifecycle::Once {
@@ -133,11 +142,7 @@ async fn a_vanished_device_leaves_its_will_and_a_clean_one_does_not() {
             first_device: squall_devices::DeviceId(1),
             lifecycle: Lifecycle::AlwaysOn,
             publish: None,
-            subscribe: vec![Subscribe {
-                filter: "gone/+".to_owned(),
-                qos: Qos::ExactlyOnce,
-                stay: None,
-            }],
+            subscribe: vec![Subscribe::new("gone/+", Qos::ExactlyOnce)],
             ..thermometer()
         };
         let net = Net::new(Faults::default());

@@ -1,8 +1,8 @@
 //! What a lost connection, and a lost session, do to readings on their way.
 
-use crate::support::{Cut, Faults, Way, check, observe, s, thermometer};
+use crate::support::{Cut, Faults, Way, check, observe, s, speaking, thermometer};
 use rstest::rstest;
-use squall_devices::{Ending, Fleet, Lifecycle, Publish, Qos, Spread, Subscribe, Visit};
+use squall_devices::{Ending, Fleet, Lifecycle, Publish, Qos, Spread, Subscribe, Version, Visit};
 use std::time::Duration;
 
 const PUBLISH: u8 = 3;
@@ -25,11 +25,7 @@ fn publishing(change: impl Fn(&mut Publish)) -> Fleet {
 /// Publishes two readings at once and listens to them itself.
 fn echo(qos: Qos) -> Fleet {
     Fleet {
-        subscribe: vec![Subscribe {
-            filter: "t/+".to_owned(),
-            qos,
-            stay: None,
-        }],
+        subscribe: vec![Subscribe::new("t/+", qos)],
         lifecycle: Lifecycle::OneShot {
             visit: Visit {
                 readings: 2,
@@ -63,12 +59,13 @@ async fn a_session_survives_the_loss_of(
     #[case] qos: Qos,
     #[case] cut: Cut,
     #[case] deliveries: usize,
+    #[values(Version::V3_1_1, Version::V5_0)] version: Version,
 ) {
     let faults = Faults {
         cuts: vec![(1, cut)],
         ..Faults::default()
     };
-    let (log, _) = observe(echo(qos), faults, s(100)).await;
+    let (log, _) = observe(speaking(version, echo(qos)), faults, s(100)).await;
     let lines = log.lines().join("\n");
 
     assert_eq!(
@@ -90,12 +87,18 @@ async fn a_session_survives_the_loss_of(
     for id in ["delivered a.1 ", "delivered a.2 "] {
         assert!(delivered.iter().any(|d| d.starts_with(id)), "{lines}");
     }
-    assert_eq!(delivered.len(), deliveries, "{lines}");
+    // The client for 5.0 does not tell what arrives along with the end of the
+    // stream: it has not acknowledged it either.
+    let untold = usize::from(version == Version::V5_0 && deliveries == 5);
+    assert_eq!(delivered.len(), deliveries - untold, "{lines}");
     assert_eq!(log.events(&["slept"]), ["slept"], "{lines}");
 }
 
+#[rstest]
 #[tokio::test(start_paused = true)]
-async fn unacknowledged_readings_go_first_with_dup_and_in_their_order() {
+async fn unacknowledged_readings_go_first_with_dup_and_in_their_order(
+    #[values(Version::V3_1_1, Version::V5_0)] version: Version,
+) {
     let fleet = publishing(|p| {
         p.every = s(1);
         p.readings_max = Some(3);
@@ -107,7 +110,7 @@ async fn unacknowledged_readings_go_first_with_dup_and_in_their_order() {
         ],
         ..Faults::default()
     };
-    let (log, _) = observe(fleet, faults, s(60)).await;
+    let (log, _) = observe(speaking(version, fleet), faults, s(60)).await;
     check(
         &log,
         "0.000 1 woke
@@ -136,8 +139,9 @@ async fn unacknowledged_readings_go_first_with_dup_and_in_their_order() {
 
 /// It wakes, publishes, loses its power before the acknowledgement arrives, and
 /// finishes at its next waking: the session was asleep with it.
+#[rstest]
 #[tokio::test(start_paused = true)]
-async fn a_session_survives_sleep() {
+async fn a_session_survives_sleep(#[values(Version::V3_1_1, Version::V5_0)] version: Version) {
     let fleet = Fleet {
         lifecycle: Lifecycle::UpDown {
             up: Spread::Fixed(s(2)),
@@ -154,7 +158,7 @@ async fn a_session_survives_sleep() {
         refused: vec![s(1)..s(50)],
         ..Faults::default()
     };
-    let (log, _) = observe(fleet, faults, s(300)).await;
+    let (log, _) = observe(speaking(version, fleet), faults, s(300)).await;
     check(
         &log,
         "0.000 1 woke
@@ -178,20 +182,25 @@ async fn a_session_survives_sleep() {
 /// A broker that forgets its sessions: *at least once* is kept by publishing
 /// anew, *exactly once* by giving up.
 #[rstest]
-#[case(Qos::AtLeastOnce, "sent a.1")]
-#[case(Qos::ExactlyOnce, "dropped a.1 SessionLost")]
+#[case(Qos::AtLeastOnce, PUBACK, "sent a.1")]
+#[case(Qos::ExactlyOnce, PUBREC, "dropped a.1 SessionLost")]
 #[tokio::test(start_paused = true)]
-async fn a_lost_session_keeps_the_promise(#[case] qos: Qos, #[case] then: &str) {
+async fn a_lost_session_keeps_the_promise(
+    #[case] qos: Qos,
+    #[case] answer: u8,
+    #[case] then: &str,
+    #[values(Version::V3_1_1, Version::V5_0)] version: Version,
+) {
     let fleet = Fleet {
         quiet_after: Some(s(5)),
         ..publishing(|p| p.qos = vec![qos])
     };
     let faults = Faults {
-        cuts: vec![(1, lost(Way::ToBroker, PUBLISH))],
+        cuts: vec![(1, lost(Way::ToDevice, answer))],
         restart: Some(Duration::from_millis(500)),
         ..Faults::default()
     };
-    let (log, _) = observe(fleet, faults, s(20)).await;
+    let (log, _) = observe(speaking(version, fleet), faults, s(20)).await;
     let events = log.events(&["connected", "sent", "dropped", "acknowledged"]);
     let mut expected = vec!["connected", "sent a.1", "connected", then];
     if qos == Qos::AtLeastOnce {
@@ -200,15 +209,18 @@ async fn a_lost_session_keeps_the_promise(#[case] qos: Qos, #[case] then: &str) 
     assert_eq!(events, expected);
 }
 
+#[rstest]
 #[tokio::test(start_paused = true)]
-async fn a_clean_session_publishes_anew_at_qos_1() {
+async fn a_clean_session_publishes_anew_at_qos_1(
+    #[values(Version::V3_1_1, Version::V5_0)] version: Version,
+) {
     let mut fleet = publishing(|p| p.readings_max = Some(1));
     fleet.mqtt.clean_session = true;
     let faults = Faults {
         cuts: vec![(1, lost(Way::ToDevice, PUBACK))],
         ..Faults::default()
     };
-    let (log, _) = observe(fleet, faults, s(20)).await;
+    let (log, _) = observe(speaking(version, fleet), faults, s(20)).await;
     let events = log.events(&["connected", "sent", "dropped", "acknowledged"]);
     assert_eq!(
         events,
@@ -222,8 +234,11 @@ async fn a_clean_session_publishes_anew_at_qos_1() {
     );
 }
 
+#[rstest]
 #[tokio::test(start_paused = true)]
-async fn readings_wait_while_offline_and_the_oldest_go_first() {
+async fn readings_wait_while_offline_and_the_oldest_go_first(
+    #[values(Version::V3_1_1, Version::V5_0)] version: Version,
+) {
     let fleet = Fleet {
         quiet_after: Some(s(50)),
         ..publishing(|p| {
@@ -235,7 +250,7 @@ async fn readings_wait_while_offline_and_the_oldest_go_first() {
         refused: vec![s(0)..s(45)],
         ..Faults::default()
     };
-    let (log, _) = observe(fleet, faults, s(100)).await;
+    let (log, _) = observe(speaking(version, fleet), faults, s(100)).await;
     assert_eq!(log.times("published"), [0.0, 10.0, 20.0, 30.0, 40.0]);
     assert_eq!(
         log.events(&["dropped"]),
@@ -251,8 +266,11 @@ async fn readings_wait_while_offline_and_the_oldest_go_first() {
 
 /// rumqttc grows and shrinks its tables with the packet identifiers in use, and
 /// walks them when a connection ends.
+#[rstest]
 #[tokio::test(start_paused = true)]
-async fn a_wide_window_survives_a_lost_connection() {
+async fn a_wide_window_survives_a_lost_connection(
+    #[values(Version::V3_1_1, Version::V5_0)] version: Version,
+) {
     let mut fleet = publishing(|p| {
         p.every = Duration::from_millis(500);
         p.readings_max = Some(60);
@@ -264,13 +282,16 @@ async fn a_wide_window_survives_a_lost_connection() {
         refused: vec![s(1)..s(25)],
         ..Faults::default()
     };
-    let (log, _) = observe(fleet, faults, s(200)).await;
+    let (log, _) = observe(speaking(version, fleet), faults, s(200)).await;
     assert_eq!(log.times("acknowledged").len(), 60);
     assert_eq!(log.times("lost").len(), 3);
 }
 
+#[rstest]
 #[tokio::test(start_paused = true)]
-async fn no_more_than_the_window_is_in_flight() {
+async fn no_more_than_the_window_is_in_flight(
+    #[values(Version::V3_1_1, Version::V5_0)] version: Version,
+) {
     let mut fleet = echo(Qos::AtLeastOnce);
     fleet.subscribe.clear();
     fleet.mqtt.in_flight_max = 2;
@@ -282,7 +303,7 @@ async fn no_more_than_the_window_is_in_flight() {
             patience: s(9),
         },
     };
-    let (log, _) = observe(fleet, Faults::default(), s(20)).await;
+    let (log, _) = observe(speaking(version, fleet), Faults::default(), s(20)).await;
     let mut in_flight: i32 = 0;
     let mut most = 0;
     for event in log.events(&["sent", "acknowledged"]) {

@@ -360,11 +360,7 @@ async fn it_sleeps_between_connect_and_connack() {
 fn listening(device_memory: DeviceMemory) -> (Fleet, Faults) {
     let fleet = Fleet {
         device_memory,
-        subscribe: vec![Subscribe {
-            filter: "other/#".to_owned(),
-            qos: Qos::ExactlyOnce,
-            stay: None,
-        }],
+        subscribe: vec![Subscribe::new("other/#", Qos::ExactlyOnce)],
         ..publishing(|p| p.readings_max = Some(3))
     };
     let lost = Cut {

@@ -20,9 +20,8 @@ fn listener(filter: &str, stay: Option<Duration>) -> Fleet {
         first_device: DeviceId(0x100),
         publish: None,
         subscribe: vec![Subscribe {
-            filter: filter.to_owned(),
-            qos: Qos::ExactlyOnce,
             stay,
+            ..Subscribe::new(filter, Qos::ExactlyOnce)
         }],
         ..thermometer()
     }

@@ -9,7 +9,7 @@ use cut::Wire;
 use squall_broker::{Config, Server};
 use squall_devices::{
     Backoff, BoxFuture, DeviceId, DeviceMemory, Dial, DisconnectReason, Event, Fleet, Lifecycle,
-    MqttSettings, Observer, Payload, Publish, Qos, Stream, Strike, run,
+    MqttSettings, Observer, Payload, Publish, Qos, Stream, Strike, Version, run,
 };
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -205,6 +205,7 @@ fn words(event: &Event<'_>, epoch: Instant) -> String {
             qos,
             retain,
             dup,
+            message_expiry_s,
             payload,
         } => {
             let what = id.map_or_else(
@@ -212,7 +213,8 @@ fn words(event: &Event<'_>, epoch: Instant) -> String {
                 |id| id.to_string(),
             );
             let flags = flag(*retain, "retain") + &flag(*dup, "dup");
-            format!("delivered {what} {topic} {}{flags}", level(*qos))
+            let expiry = message_expiry_s.map_or(String::new(), |s| format!(" expires in {s} s"));
+            format!("delivered {what} {topic} {}{flags}{expiry}", level(*qos))
         }
         Event::Disconnected { reason } => match reason {
             DisconnectReason::Clean => "disconnected".to_owned(),
@@ -288,6 +290,8 @@ pub(crate) fn thermometer() -> Fleet {
             to: None,
             qos: vec![Qos::AtLeastOnce],
             retain: false,
+            message_expiry_s: None,
+            topic_alias: false,
             payload: Payload::Fixed { bytes: 24 },
             every: s(10),
             jitter: Duration::ZERO,
@@ -297,6 +301,12 @@ pub(crate) fn thermometer() -> Fleet {
         subscribe: Vec::new(),
         quiet_after: None,
     }
+}
+
+/// `fleet`, speaking another version of MQTT.
+pub(crate) fn speaking(version: Version, mut fleet: Fleet) -> Fleet {
+    fleet.mqtt.version = version;
+    fleet
 }
 
 /// Runs a fleet for `time`, alone with its broker.

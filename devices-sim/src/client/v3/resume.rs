@@ -4,39 +4,34 @@
 //! between two connections, and asleep, it holds nothing of it. rumqttc resumes
 //! a session from a `SessionStore`, which it would also rewrite, whole, at every
 //! packet. So the store here only answers the one load that precedes CONNECT;
-//! the device keeps its own account of the session ([`Outbox`]), and takes the
-//! store away once connected.
+//! the device keeps its own account of the session
+//! ([`Outbox`](crate::outbox::Outbox)), and takes the store away once connected.
 
-use crate::fleet::Qos;
+use crate::device::Device;
+use crate::fleet::{Fleet, Qos};
 use crate::names::Names;
 use crate::network::BoxFuture;
-use crate::outbox::{Flight, Outbox};
+use crate::outbox::Flight;
 use rumqttc::{
     PersistedAckMode, PersistedIncomingQos2, PersistedPubRel, PersistedPublish, PersistedQoS,
     PersistedRequest, PersistedSession, SessionStore, SessionStoreError, SessionStoreKey,
 };
 
-/// What all PUBLISH packets of a device share.
-pub(crate) struct Labels<'a> {
-    pub(crate) names: &'a Names,
-    pub(crate) retain: bool,
-    pub(crate) in_flight_max: u16,
-}
-
 #[derive(Debug)]
-pub(crate) struct Resume(PersistedSession);
+pub(super) struct Resume(PersistedSession);
 
 impl Resume {
     /// `None` if there is nothing to resume on the client's side.
-    pub(crate) fn of(outbox: &Outbox, labels: &Labels<'_>) -> Option<Self> {
+    pub(super) fn of(fleet: &Fleet, device: &Device, names: &Names) -> Option<Self> {
+        let outbox = &device.outbox;
         if outbox.in_flight().next().is_none() && outbox.received().is_empty() {
             return None;
         }
         Some(Self(PersistedSession {
             format_version: 1,
-            client_id: labels.names.client_id.clone(),
+            client_id: names.client_id.clone(),
             clean_session: false,
-            max_inflight: labels.in_flight_max,
+            max_inflight: fleet.mqtt.in_flight_max,
             ack_mode: PersistedAckMode::Automatic,
             last_pkid: outbox.last_packet_id(),
             // rumqttc sorts what it sends again by distance from here, and
@@ -46,7 +41,7 @@ impl Resume {
             last_puback: 0,
             replay: outbox
                 .in_flight()
-                .map(|flight| request(flight, labels))
+                .map(|flight| request(flight, fleet, names))
                 .collect(),
             incoming_qos2: outbox
                 .received()
@@ -59,7 +54,7 @@ impl Resume {
 
 /// In the order of the flights: that in which they were first sent
 /// [MQTT311-4.6.0-1].
-fn request(flight: &Flight, labels: &Labels<'_>) -> PersistedRequest {
+fn request(flight: &Flight, fleet: &Fleet, names: &Names) -> PersistedRequest {
     let pkid = flight.packet_id;
     if flight.released {
         return PersistedRequest::PubRel(PersistedPubRel { pkid });
@@ -72,9 +67,8 @@ fn request(flight: &Flight, labels: &Labels<'_>) -> PersistedRequest {
             Qos::AtLeastOnce => PersistedQoS::AtLeastOnce,
             Qos::ExactlyOnce => PersistedQoS::ExactlyOnce,
         },
-        retain: labels.retain,
-        topic: labels
-            .names
+        retain: fleet.publish.as_ref().is_some_and(|publish| publish.retain),
+        topic: names
             .topic_of(flight.reading.sequence)
             .into_owned()
             .into_bytes(),

@@ -391,6 +391,8 @@ fn baseline_fleet(sensor: u32) -> Fleet {
             to: None,
             qos: vec![squall_devices::Qos::AtLeastOnce],
             retain: false,
+            message_expiry_s: None,
+            topic_alias: false,
             payload: squall_devices::Payload::Json {
                 unit: "degC".to_owned(),
                 decimals: 1,

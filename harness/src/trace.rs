@@ -118,6 +118,7 @@ pub enum ClientEvent {
         id: Option<MessageId>,
         dup: bool,
         message: Message,
+        message_expiry_s: Option<u32>,
     },
     Forgot,
     DisconnectedClean,

@@ -176,6 +176,7 @@ fn dropped(reason: DropReason) -> &'static str {
     match reason {
         DropReason::OutboxFull => "its outbox was full",
         DropReason::SessionLost => "its session was gone",
+        DropReason::Refused => "the broker refused it",
         DropReason::Forgotten => "its power was lost",
     }
 }

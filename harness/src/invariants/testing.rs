@@ -306,6 +306,7 @@ impl Story {
         ClientEvent::Delivered {
             id: id.filter(|_| message.payload_bytes > 0),
             dup: has("dup"),
+            message_expiry_s: None,
             message: Message {
                 topic,
                 qos: qos(rest),

@@ -88,6 +88,7 @@ impl Story {
             ClientEvent::Delivered {
                 id,
                 dup: false,
+                message_expiry_s: None,
                 message,
             },
         )
@@ -145,6 +146,7 @@ fn devices_of_one_client_identifier_share_what_is_owed() {
     let delivered = ClientEvent::Delivered {
         id: Some(MessageId::new(SENSOR, 1)),
         dup: false,
+        message_expiry_s: None,
         message: story.message(false),
     };
     assert_eq!(story.then(TWIN, delivered).total(), counts(1, 0, 1, 1));

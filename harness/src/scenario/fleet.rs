@@ -169,6 +169,8 @@ pub struct Mqtt {
 pub enum MqttVersion {
     /// OASIS Standard, 29 October 2014.
     V3_1_1,
+    /// OASIS Standard, 7 March 2019.
+    V5_0,
 }
 
 /// Quality of service.

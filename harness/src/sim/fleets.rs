@@ -144,6 +144,10 @@ fn device_fleet(
         },
         lifecycle: lifecycle(fleet),
         mqtt: devices::MqttSettings {
+            version: match mqtt.version {
+                scenario::MqttVersion::V3_1_1 => devices::Version::V3_1_1,
+                scenario::MqttVersion::V5_0 => devices::Version::V5_0,
+            },
             client_id: mqtt.client_id.clone(),
             keep_alive_s: mqtt.keep_alive.as_secs() as u16,
             clean_session: mqtt.clean_session,
@@ -154,6 +158,8 @@ fn device_fleet(
                 payload: will.payload.clone(),
                 qos: qos(will.qos),
                 retain: will.retain,
+                delay_s: None,
+                message_expiry_s: None,
             }),
             connect_timeout: fleet.reconnect.timeout,
             in_flight_max: mqtt.inflight,
@@ -173,6 +179,8 @@ fn device_fleet(
             }),
             qos: publish.qos.iter().copied().map(qos).collect(),
             retain: publish.retain,
+            message_expiry_s: None,
+            topic_alias: false,
             payload: payload(&publish.payload),
             every: publish.every,
             jitter: publish.jitter,
@@ -183,9 +191,8 @@ fn device_fleet(
             .subscribe
             .iter()
             .map(|subscription| devices::Subscribe {
-                filter: subscription.filter.clone(),
-                qos: qos(subscription.qos),
                 stay: subscription.stay,
+                ..devices::Subscribe::new(subscription.filter.clone(), qos(subscription.qos))
             })
             .collect(),
         quiet_after: Some(scenario.duration.saturating_sub(scenario.drain)),

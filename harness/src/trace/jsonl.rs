@@ -10,7 +10,8 @@
 //!   of this client identifier,
 //! - `event`: what, and of the following what the event has: `id` (a reading),
 //!   `packet` (the name of an MQTT packet), `packet_id`, `topic`, `qos`,
-//!   `retain`, `dup`, `payload_bytes`, `payload_hash`, `filter`, `granted` (QoS,
+//!   `retain`, `dup`, `payload_bytes`, `payload_hash`,
+//!   `message_expiry_s` (what is left of it, MQTT 5.0), `filter`, `granted` (QoS,
 //!   or null if refused), `session_present`, `attempt`, `reason`, `client`,
 //!   `undelivered`, `until_ns`, `fault` (which of the scenario's, from 0),
 //!   `kind` (of fault), `target`, `effect`.
@@ -75,6 +76,8 @@ struct Line<'a> {
     payload_bytes: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     payload_hash: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message_expiry_s: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     filter: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -234,13 +237,20 @@ impl<'a> Line<'a> {
                 self.reason = Some(match reason {
                     DropReason::OutboxFull => "outbox full",
                     DropReason::SessionLost => "session lost",
+                    DropReason::Refused => "refused",
                     DropReason::Forgotten => "forgotten",
                 });
                 "dropped"
             }
-            ClientEvent::Delivered { id, dup, message } => {
+            ClientEvent::Delivered {
+                id,
+                dup,
+                message,
+                message_expiry_s,
+            } => {
                 self.message(id, &message, texts);
                 self.dup = Some(dup);
+                self.message_expiry_s = message_expiry_s;
                 "delivered"
             }
             ClientEvent::Forgot => "forgot",

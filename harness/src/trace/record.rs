@@ -99,10 +99,12 @@ impl squall_devices::Observer for ClientRecorder {
                 qos,
                 retain,
                 dup,
+                message_expiry_s,
                 payload,
             } => ClientEvent::Delivered {
                 id,
                 dup,
+                message_expiry_s,
                 message: recorder.message(topic, qos, retain, payload),
             },
             Seen::Disconnected { reason } => match reason {

@@ -282,7 +282,9 @@ impl History {
             ClientEvent::Sent { id, .. } => self.sent(device, id),
             ClientEvent::Acknowledged { id } => self.settled(at, id, Fate::Acknowledged),
             ClientEvent::Dropped { id, reason } => self.settled(at, id, Fate::Dropped(reason)),
-            ClientEvent::Delivered { id, dup, message } => {
+            ClientEvent::Delivered {
+                id, dup, message, ..
+            } => {
                 self.delivered(at, device, id, dup, message);
             }
             ClientEvent::Woke | ClientEvent::Slept { .. } => {}

@@ -184,6 +184,9 @@ pub(crate) enum VersionName {
     /// OASIS Standard, 29 October 2014.
     #[serde(rename = "3.1.1")]
     V3_1_1,
+    /// OASIS Standard, 7 March 2019.
+    #[serde(rename = "5.0")]
+    V5_0,
 }
 
 /// What the broker publishes for a device that vanishes.

@@ -35,6 +35,7 @@ impl Resolver<'_> {
         Ok(Mqtt {
             version: match table.version {
                 None | Some(VersionName::V3_1_1) => MqttVersion::V3_1_1,
+                Some(VersionName::V5_0) => MqttVersion::V5_0,
             },
             client_id: table
                 .client_id

@@ -27,9 +27,9 @@ pub(crate) enum Requests {
 }
 
 /// Reads and writes; [`EventLoop::poll`] is what makes it do so. Boxed, since
-/// a device awake holds either, and one is larger.
+/// the two differ in size, and every device awake has room for either.
 pub(crate) enum EventLoop {
-    V3(rumqttc::EventLoop),
+    V3(Box<rumqttc::EventLoop>),
     V5(Box<v5::Watcher>),
 }
 
@@ -90,7 +90,7 @@ pub(crate) fn client(
     match world.fleet.mqtt.version {
         Version::V3_1_1 => {
             let (requests, eventloop) = v3::client(world, device, names, inbox);
-            (Requests::V3(requests), EventLoop::V3(eventloop))
+            (Requests::V3(requests), EventLoop::V3(Box::new(eventloop)))
         }
         Version::V5_0 => {
             let (requests, watcher) = v5::client(world, device, names, inbox);

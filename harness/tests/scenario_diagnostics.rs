@@ -91,7 +91,7 @@ fn the_valid_scenario_is_valid() {
 #[case::keep_alive_too_long("\"30s\", clean", "\"65536s\", clean")]
 #[case::keep_alive_in_fractions("\"30s\", clean", "\"1500ms\", clean")]
 #[case::a_flag_that_is_text("clean_session = false", "clean_session = \"no\"")]
-#[case::unknown_version("keep_alive = \"30s\"", "version = \"5.0\"")]
+#[case::unknown_version("keep_alive = \"30s\"", "version = \"6.0\"")]
 #[case::a_version_near_a_known_one("keep_alive = \"30s\"", "version = \"3.1\"")]
 #[case::a_version_that_is_a_number("keep_alive = \"30s\"", "version = 5.0")]
 #[case::a_kind_that_is_a_number("kind = \"periodic\"", "kind = 3")]

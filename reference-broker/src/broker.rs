@@ -355,6 +355,10 @@ impl Broker {
             Packet::Unsubscribe(unsubscribe) => self.unsubscribe(slot, session, unsubscribe),
             // [MQTT311-3.12.4-1] [MQTT5-3.12.4-1]
             Packet::PingReq => {
+                if self.config.quirks.has(Quirk::ResendsPubrelMeanwhile) {
+                    self.sessions[session].inflight.resend_pubrels();
+                    self.pump(slot, session);
+                }
                 let without = self.connections[slot].silence_max.is_none();
                 if !(without && self.config.quirks.has(Quirk::NoPingrespWithoutKeepAlive)) {
                     self.reply(slot, &Packet::PingResp);

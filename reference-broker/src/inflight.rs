@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::queue::Outgoing;
+use crate::quirks::{Quirk, Quirks};
 use crate::wire::{Delivery, PacketId, Qos, Rule};
 
 #[derive(Debug, Default)]
@@ -64,8 +65,18 @@ impl Inflight {
     /// packet identifier that is not in use [MQTT311-2.3.1-4]. It stays here
     /// until it is acknowledged [MQTT311-4.3.2-1] [MQTT311-4.3.3-1]. At most 65,535
     /// are in flight at once, so there is one; nothing is to be resent.
-    pub(crate) fn begin(&mut self, outgoing: Outgoing) -> (Delivery, PacketId, &mut Outgoing) {
-        let id = self.unused_id();
+    pub(crate) fn begin(
+        &mut self,
+        outgoing: Outgoing,
+        quirks: Quirks,
+    ) -> (Delivery, PacketId, &mut Outgoing) {
+        let mut id = self.unused_id();
+        if quirks.has(Quirk::ReusesIdentifiers)
+            && self.unacknowledged.len() > 1
+            && let Some(before) = self.unacknowledged.back()
+        {
+            id = before.id;
+        }
         let delivery = delivery(outgoing.qos, id);
         let at = self.unacknowledged.len();
         self.unacknowledged
@@ -114,25 +125,37 @@ impl Inflight {
         }
     }
 
-    /// Gives up every QoS 1 message.
-    pub(crate) fn forget_qos1(&mut self) -> Vec<Outgoing> {
-        let (forgotten, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.unacknowledged)
+    /// Gives up messages that are not acknowledged.
+    pub(crate) fn take_out(&mut self, which: impl Fn(&Outgoing) -> bool) -> Vec<Outgoing> {
+        let (taken, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.unacknowledged)
             .into_iter()
-            .partition(|one| one.outgoing.qos == Qos::AtLeastOnce);
+            .partition(|one| which(&one.outgoing));
         self.unacknowledged = kept.into();
-        forgotten.into_iter().map(|one| one.outgoing).collect()
+        taken.into_iter().map(|one| one.outgoing).collect()
     }
 
-    /// Gives up every QoS 1 message that a group's members share.
-    pub(crate) fn take_shared_qos1(&mut self) -> Vec<Outgoing> {
-        let is_shared = |one: &Unacknowledged| {
-            one.outgoing.qos == Qos::AtLeastOnce && one.outgoing.group.is_some()
-        };
-        let (shared, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.unacknowledged)
-            .into_iter()
-            .partition(is_shared);
-        self.unacknowledged = kept.into();
-        shared.into_iter().map(|one| one.outgoing).collect()
+    /// Gives up the PUBRELs that are not answered, and returns their places in
+    /// the store.
+    pub(crate) fn forget_pubrels(&mut self) -> Vec<u64> {
+        let forgotten = self.released.drain(..);
+        forgotten.map(|released| released.order).collect()
+    }
+
+    /// Has the PUBREL that was sent last be sent again first.
+    pub(crate) fn reverse_pubrels(&mut self) {
+        self.released.make_contiguous().reverse();
+    }
+
+    /// Has every PUBREL be sent again.
+    pub(crate) fn resend_pubrels(&mut self) {
+        self.released_sent = 0;
+    }
+
+    /// Has a PUBREL not be sent if others are not answered.
+    pub(crate) fn skip_second_pubrel(&mut self) {
+        if self.released.len() > 1 {
+            self.released_sent = self.released.len();
+        }
     }
 
     /// Has what was sent last be sent again first.

@@ -92,6 +92,14 @@ impl Queue {
         Some(outgoing)
     }
 
+    /// Takes the message appended last, as only a quirk has it be.
+    pub(crate) fn pop_last(&mut self) -> Option<Outgoing> {
+        let outgoing = self.waiting.pop_back()?;
+        self.bytes -= outgoing.message.bytes();
+        self.qos0 -= usize::from(outgoing.qos == Qos::AtMostOnce);
+        Some(outgoing)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.waiting.len()
     }

@@ -75,7 +75,7 @@ macro_rules! quirks {
 quirks! {
     breaks {
         ForgetsInflightQos1 "forgets-inflight-qos1"
-            ["MQTT311-4.4.0-1", "MQTT5-4.4.0-1"]
+            ["MQTT311-4.4.0-1", "MQTT311-4.3.2-1", "MQTT5-4.4.0-1", "MQTT5-4.3.2-3"]
             "does not resend an unacknowledged QoS 1 message when its client reconnects";
         DeliversQos2Repeats "delivers-qos2-repeats"
             ["MQTT311-4.3.3-2", "MQTT5-4.3.3-10"]
@@ -99,7 +99,7 @@ quirks! {
             ["MQTT311-3.1.2-24", "MQTT5-3.1.2-22"]
             "never disconnects a silent client";
         RepublishesAfterPubrec "republishes-after-pubrec"
-            ["MQTT311-4.3.3-1", "MQTT5-4.3.3-7"]
+            ["MQTT311-4.3.3-1", "MQTT5-4.3.3-6"]
             "resends a QoS 2 PUBLISH on reconnect although its PUBREC came";
         ForwardsAfterUnsubscribe "forwards-after-unsubscribe"
             ["MQTT311-3.10.4-2", "MQTT5-3.10.4-1", "MQTT5-3.10.4-2"]
@@ -198,16 +198,22 @@ quirks! {
             ["MQTT311-3.2.2-5", "MQTT5-3.2.2-7"]
             "does not end a connection that it has refused";
         PubackLosesTopBit "puback-loses-top-bit"
-            ["MQTT311-2.3.1-6", "MQTT5-2.2.1-5"]
+            ["MQTT311-2.3.1-6", "MQTT311-4.3.2-2", "MQTT5-2.2.1-5", "MQTT5-4.3.2-4"]
             "answers a packet identifier above 32,768 with one that lacks the top bit in PUBACK";
+        PubrecLosesTopBit "pubrec-loses-top-bit"
+            ["MQTT311-4.3.3-2", "MQTT5-4.3.3-8"]
+            "answers a packet identifier above 32,768 with one that lacks the top bit in PUBREC";
         ResendsWithoutDup "resends-without-dup"
             ["MQTT311-3.3.1-1", "MQTT5-3.3.1-1"]
             "does not set DUP when it sends a message again";
         MarksDowngradedDup "marks-downgraded-dup"
-            ["MQTT311-3.3.1-2", "MQTT5-3.3.1-2"]
+            ["MQTT311-3.3.1-2", "MQTT311-4.3.1-1", "MQTT5-3.3.1-2", "MQTT5-4.3.1-1"]
             "sets DUP at QoS 0 if the message was published at QoS 2";
         MarksQueuedDup "marks-queued-dup"
-            ["MQTT311-3.3.1-3", "MQTT5-3.3.1-3"]
+            [
+                "MQTT311-3.3.1-3", "MQTT311-4.3.2-1", "MQTT311-4.3.3-1",
+                "MQTT5-3.3.1-3", "MQTT5-4.3.2-2", "MQTT5-4.3.3-2"
+            ]
             "sets DUP on the first sending of a message that waited in a queue";
         DropsRetainedQos2 "drops-retained-qos2"
             ["MQTT311-3.3.1-5", "MQTT5-3.3.1-5"]
@@ -291,10 +297,10 @@ quirks! {
             ["MQTT311-3.3.5-2"]
             "neither answers a PUBLISH that is not allowed nor ends the connection";
         AwaitsAcknowledgementsFirst "awaits-acknowledgements-first"
-            ["MQTT5-3.3.4-10"]
+            ["MQTT5-3.3.4-10", "MQTT5-4.9.0-3"]
             "does not answer a SUBSCRIBE while the client has as many messages as it takes";
         IgnoresReceiveMaximum "ignores-receive-maximum"
-            ["MQTT5-3.3.4-9"]
+            ["MQTT5-3.3.4-9", "MQTT5-4.9.0-1"]
             "has more messages under way than the client takes";
         MisstatesDeniedPublish "misstates-denied-publish"
             ["MQTT5-3.4.2-1", "MQTT5-3.5.2-1"]
@@ -368,6 +374,73 @@ quirks! {
         MisstatesUnknownFilter "misstates-unknown-filter"
             ["MQTT5-3.11.3-2"]
             "says 0x10 instead of 0x11 of a filter that nobody subscribed to";
+
+        ReusesIdentifiers "reuses-identifiers"
+            ["MQTT311-4.3.2-1", "MQTT311-4.3.3-1", "MQTT5-4.3.2-1", "MQTT5-4.3.3-1"]
+            "gives a third message under way the packet identifier of the second";
+        ForgetsInflightQos2 "forgets-inflight-qos2"
+            ["MQTT311-4.3.3-1", "MQTT311-4.4.0-1", "MQTT5-4.3.3-3", "MQTT5-4.4.0-1"]
+            "does not resend an unacknowledged QoS 2 message when its client reconnects";
+        OmitsSecondPubrel "omits-second-pubrel"
+            ["MQTT311-4.3.3-1", "MQTT5-4.3.3-4"]
+            "does not answer a PUBREC while another message waits for its PUBCOMP";
+        ForgetsPubrel "forgets-pubrel"
+            ["MQTT311-4.3.3-1", "MQTT5-4.3.3-5"]
+            "does not resend a PUBREL when its client reconnects";
+        ExpiresInFlight "expires-in-flight"
+            ["MQTT5-4.3.3-7"]
+            "does not resend a QoS 2 message that has expired since";
+        TakesDupForRepeat "takes-dup-for-repeat"
+            ["MQTT311-4.3.2-2", "MQTT5-4.3.2-5"]
+            "does not deliver a QoS 1 message that has DUP set";
+        TakesQos2DupForRepeat "takes-qos2-dup-for-repeat"
+            ["MQTT311-4.3.3-2", "MQTT5-4.3.3-12"]
+            "does not deliver a QoS 2 message that has DUP set, though its identifier is free";
+        KeepsRefusedIdentifier "keeps-refused-identifier"
+            ["MQTT5-4.3.3-9"]
+            "does not free the packet identifier of a QoS 2 message that it refused";
+        OmitsPubcompOfUnknown "omits-pubcomp-of-unknown"
+            ["MQTT311-4.3.3-2", "MQTT5-4.3.3-11"]
+            "does not answer a PUBREL whose packet identifier it does not know";
+        ForgetsExpiringQos2 "forgets-expiring-qos2"
+            ["MQTT5-4.3.3-13"]
+            "does not remember the packet identifier of a QoS 2 message that expires";
+        ResendsPubrelMeanwhile "resends-pubrel-meanwhile"
+            ["MQTT5-4.4.0-1"]
+            "sends every PUBREL again when its client says PINGREQ";
+        ResendsRefused "resends-refused"
+            ["MQTT5-4.4.0-2"]
+            "sends a message again that a PUBACK refused";
+        DeliversToSix "delivers-to-six"
+            ["MQTT311-4.5.0-1", "MQTT5-4.5.0-1"]
+            "delivers a message to six sessions at most";
+        DeliversQueueBackwards "delivers-queue-backwards"
+            ["MQTT311-4.6.0-5", "MQTT311-4.6.0-6", "MQTT5-4.6.0-5", "MQTT5-4.6.0-6"]
+            "sends what waits for a client in reverse order";
+        ReordersPubrels "reorders-pubrels"
+            ["MQTT311-4.6.0-6"]
+            "resends PUBRELs in reverse order";
+        MatchesDollarTopics "matches-dollar-topics"
+            ["MQTT311-4.7.2-1", "MQTT5-4.7.2-1"]
+            "matches topics that begin with $ by filters that begin with a wildcard";
+        CollapsesEmptyLevels "collapses-empty-levels"
+            ["MQTT311-4.7.3-4", "MQTT5-4.7.3-4"]
+            "takes two separators in a topic for one when it looks for subscriptions";
+        IgnoresShareGrant "ignores-share-grant"
+            ["MQTT5-4.8.2-3"]
+            "delivers to a member of a group at the QoS of the message";
+        ForgetsSharedQos2 "forgets-shared-qos2"
+            ["MQTT5-4.8.2-4"]
+            "does not resend a QoS 2 message of a group when its member reconnects";
+        PassesOnSharedQos2 "passes-on-shared-qos2"
+            ["MQTT5-4.8.2-5"]
+            "gives a QoS 2 message under way to another member when a session ends";
+        PassesOnRefusedShare "passes-on-refused-share"
+            ["MQTT5-4.8.2-6"]
+            "gives a message of a group to another member when a PUBACK refuses it";
+        FreesQuotaAtPubrec "frees-quota-at-pubrec"
+            ["MQTT5-4.9.0-2"]
+            "counts a QoS 2 message as delivered at its PUBREC";
 
         WsOverlooksMalformedHeaders "ws-overlooks-malformed-headers" ["RFC6455-4.2.1-1"]
             "overlooks header lines that are not HTTP in a request for a WebSocket";
@@ -498,7 +571,7 @@ quirks! {
             ["MQTT311-1.5.3-1", "MQTT5-1.5.4-1"]
             "overlooks strings that are not UTF-8";
         ToleratesNul "tolerates-nul"
-            ["MQTT311-1.5.3-2", "MQTT5-1.5.4-2"]
+            ["MQTT311-1.5.3-2", "MQTT311-4.7.3-2", "MQTT5-1.5.4-2", "MQTT5-4.7.3-2"]
             "overlooks U+0000 in strings";
         ToleratesIllFormedPair "tolerates-ill-formed-pair"
             ["MQTT5-1.5.7-1"]
@@ -564,7 +637,7 @@ quirks! {
             ["MQTT311-3.3.2-1", "MQTT5-3.3.2-1"]
             "overlooks a PUBLISH whose topic name is cut short";
         ToleratesWildTopic "tolerates-wild-topic"
-            ["MQTT311-3.3.2-2", "MQTT5-3.3.2-2"]
+            ["MQTT311-3.3.2-2", "MQTT311-4.7.1-1", "MQTT5-3.3.2-2", "MQTT5-4.7.0-1"]
             "overlooks a PUBLISH to a topic with a wildcard";
         ToleratesTopicAlias0 "tolerates-topic-alias-0"
             ["MQTT5-3.3.2-8"]
@@ -614,6 +687,24 @@ quirks! {
         ToleratesEmptyUnsubscribe "tolerates-empty-unsubscribe"
             ["MQTT311-3.10.3-2", "MQTT5-3.10.3-2"]
             "overlooks an UNSUBSCRIBE without filters";
+        ToleratesMisplacedHash "tolerates-misplaced-hash"
+            ["MQTT311-4.7.1-2", "MQTT5-4.7.1-1"]
+            "overlooks a filter with # where it may not stand";
+        ToleratesMisplacedPlus "tolerates-misplaced-plus"
+            ["MQTT311-4.7.1-3", "MQTT5-4.7.1-2"]
+            "overlooks a filter with + where it may not stand";
+        ToleratesEmptyTopic "tolerates-empty-topic"
+            ["MQTT311-4.7.3-1", "MQTT5-4.7.3-1"]
+            "overlooks an empty topic or filter";
+        ToleratesEmptyShareName "tolerates-empty-share-name"
+            ["MQTT5-4.8.2-1"]
+            "overlooks a shared subscription whose share name is empty";
+        ToleratesMalformedShare "tolerates-malformed-share"
+            ["MQTT5-4.8.2-2"]
+            "overlooks a shared subscription without a filter, or with a wildcard in its name";
+        ToleratesForeignTypes "tolerates-foreign-types"
+            ["MQTT311-4.8.0-1"]
+            "overlooks packets of types that no client sends";
     }
 }
 

@@ -104,11 +104,23 @@ impl Session {
         journal.session_removed(client_id);
     }
 
+    /// Gives up messages under way, as only quirks have it do.
+    pub(crate) fn forget(&mut self, which: impl Fn(&Outgoing) -> bool, journal: &mut Journal) {
+        for mut forgotten in self.inflight.take_out(which) {
+            journal.settled(&self.client_id, &mut forgotten);
+        }
+    }
+
     /// Takes out what another member of a group may get instead: what has not
     /// been sent, and what is not acknowledged at QoS 1. A QoS 2 message that
     /// was sent goes to nobody else [MQTT5-4.8.2-5].
-    pub(crate) fn take_shared(&mut self, journal: &mut Journal) -> Vec<Outgoing> {
-        let mut shared = self.inflight.take_shared_qos1();
+    pub(crate) fn take_shared(&mut self, journal: &mut Journal, quirks: Quirks) -> Vec<Outgoing> {
+        let most = match quirks.has(Quirk::PassesOnSharedQos2) {
+            true => Qos::ExactlyOnce,
+            false => Qos::AtLeastOnce,
+        };
+        let is_shared = |one: &Outgoing| one.qos <= most && one.group.is_some();
+        let mut shared = self.inflight.take_out(is_shared);
         shared.extend(self.queue.take_shared());
         for outgoing in &mut shared {
             journal.settled(&self.client_id, outgoing);
@@ -204,8 +216,11 @@ impl Session {
         quirks: Quirks,
     ) -> bool {
         let window = connection.window(limits, quirks);
-        outgoing.qos == Qos::AtMostOnce
-            || (self.inflight.len() < window && !self.inflight.must_resend())
+        let under_way = match quirks.has(Quirk::FreesQuotaAtPubrec) {
+            true => self.inflight.undelivered(),
+            false => self.inflight.len(),
+        };
+        outgoing.qos == Qos::AtMostOnce || (under_way < window && !self.inflight.must_resend())
     }
 
     /// Sends what is owed, in order, as far as the connection has room and the
@@ -233,7 +248,11 @@ impl Session {
                 Some(next) if self.may_begin(next, connection, limits, quirks) => {}
                 _ => return,
             }
-            if let Some(outgoing) = self.queue.pop() {
+            let next = match quirks.has(Quirk::DeliversQueueBackwards) {
+                true => self.queue.pop_last(),
+                false => self.queue.pop(),
+            };
+            if let Some(outgoing) = next {
                 let dup =
                     effects.quirks.has(Quirk::MarksQueuedDup) && outgoing.qos > Qos::AtMostOnce;
                 self.transmit(outgoing, dup, connection, effects);
@@ -250,7 +269,10 @@ impl Session {
         connection: &mut Connection,
         effects: &mut Effects,
     ) {
-        if !connection.takes(outgoing, effects) {
+        let expires = outgoing.qos == Qos::ExactlyOnce
+            && outgoing.message.has_expired(effects.watch.now)
+            && effects.quirks.has(Quirk::ExpiresInFlight);
+        if expires || !connection.takes(outgoing, effects) {
             let given_up = delivery
                 .packet_id()
                 .and_then(|id| self.inflight.give_up(id));
@@ -299,7 +321,7 @@ impl Session {
             // [MQTT311-4.3.1-1]
             Qos::AtMostOnce => Delivery::AtMostOnce,
             Qos::AtLeastOnce | Qos::ExactlyOnce => {
-                let (delivery, id, begun) = self.inflight.begin(outgoing);
+                let (delivery, id, begun) = self.inflight.begin(outgoing, effects.quirks);
                 if !self.clean {
                     let journal = &mut effects.journal;
                     journal.outgoing(&self.client_id, begun, Some(id));

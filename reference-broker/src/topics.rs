@@ -220,7 +220,7 @@ impl Topics {
         self.frontier.push(self.root);
         // A filter that begins with a wildcard does not see such topics.
         // [MQTT311-4.7.2-1]
-        let mut wildcards = !topic.starts_with(b"$");
+        let mut wildcards = !topic.starts_with(b"$") || quirks.has(Quirk::MatchesDollarTopics);
         for level in levels(topic) {
             self.next.clear();
             for node in &self.frontier {

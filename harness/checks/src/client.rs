@@ -561,6 +561,51 @@ impl Client {
         self.unsuback(id).await
     }
 
+    /// Messages in the order in which they come, before the first of this payload;
+    /// each is acknowledged as its QoS demands, the last one too, whatever else
+    /// comes between the steps of a handshake.
+    ///
+    /// # Errors
+    /// [`Finding::Fail`] when anything but a message or a PUBREL comes.
+    pub async fn messages_until(&mut self, last: impl AsRef<[u8]>) -> Outcome<Vec<Publish>> {
+        let last = last.as_ref();
+        let what = format!("the message {}", last.escape_ascii());
+        let (mut messages, mut ended, mut unreleased) = (Vec::new(), false, 0_usize);
+        for _ in 0..PACKETS_MAX {
+            match self.packet(&what).await? {
+                Packet::Publish(publish) => {
+                    match publish.delivery {
+                        Delivery::AtMostOnce => {}
+                        Delivery::AtLeastOnce(id) => {
+                            self.send(&Packet::PubAck(Ack::new(id))).await?
+                        }
+                        Delivery::ExactlyOnce(id) => {
+                            unreleased += 1;
+                            self.send(&Packet::PubRec(Ack::new(id))).await?;
+                        }
+                    }
+                    if publish.payload == last {
+                        ended = true;
+                    } else {
+                        messages.push(publish);
+                    }
+                }
+                Packet::PubRel(ack) => {
+                    unreleased = unreleased.saturating_sub(1);
+                    self.send(&Packet::PubComp(Ack::new(ack.packet_id))).await?;
+                }
+                other => return Err(Finding::fail(what, self.in_words(&Arrival::Packet(other)))),
+            }
+            if ended && unreleased == 0 {
+                return Ok(messages);
+            }
+        }
+        Err(Finding::fail(
+            what,
+            format!("{PACKETS_MAX} other packets came"),
+        ))
+    }
+
     /// What comes until a PINGREQ sent now is answered: the way to see that
     /// something did *not* come. Messages are not acknowledged.
     ///

@@ -67,6 +67,15 @@ pub fn publish(name: &str, payload: impl AsRef<[u8]>, qos: Qos, id: u16) -> Publ
     }
 }
 
+/// A PUBLISH as it is sent again, with DUP set.
+#[must_use]
+pub fn repeated(publish: &Publish) -> Packet {
+    Packet::Publish(Publish {
+        dup: true,
+        ..publish.clone()
+    })
+}
+
 /// A SUBSCRIBE of filters, each with its maximum QoS.
 #[must_use]
 pub fn subscribe(id: u16, filters: &[(&str, Qos)]) -> Subscribe {

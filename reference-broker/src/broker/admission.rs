@@ -8,12 +8,13 @@ use super::{Broker, Config, authentication};
 use crate::access::{Check, Identity, Verdict};
 use crate::connection::{ConnId, Held, Phase};
 use crate::observer::{CloseReason, SessionEvent};
+use crate::queue::Outgoing;
 use crate::quirks::Quirk;
 use crate::session::Session;
 use crate::terms::{self, Terms};
 use crate::topics::SessionKey;
 use crate::wills::{self, Pending};
-use crate::wire::{ConnAck, Connect, Packet, Properties, Property, ReasonCode, Text, Version};
+use crate::wire::{ConnAck, Connect, Packet, Properties, Property, Qos, ReasonCode, Text, Version};
 
 impl Broker {
     pub(super) fn connect(&mut self, slot: usize, connect: Connect) {
@@ -310,10 +311,23 @@ impl Broker {
         session.connection = Some(slot);
         let quirks = self.config.quirks;
         if quirks.has(Quirk::ForgetsInflightQos1) {
-            for mut forgotten in session.inflight.forget_qos1() {
+            session.forget(|one| one.qos == Qos::AtLeastOnce, &mut self.effects.journal);
+        }
+        if quirks.has(Quirk::ForgetsInflightQos2) {
+            session.forget(|one| one.qos == Qos::ExactlyOnce, &mut self.effects.journal);
+        }
+        if quirks.has(Quirk::ForgetsSharedQos2) {
+            let is_shared = |one: &Outgoing| one.qos == Qos::ExactlyOnce && one.group.is_some();
+            session.forget(is_shared, &mut self.effects.journal);
+        }
+        if quirks.has(Quirk::ForgetsPubrel) {
+            for order in session.inflight.forget_pubrels() {
                 let journal = &mut self.effects.journal;
-                journal.settled(&session.client_id, &mut forgotten);
+                journal.pubrel_done(&session.client_id, order);
             }
+        }
+        if quirks.has(Quirk::ReordersPubrels) {
+            session.inflight.reverse_pubrels();
         }
         if quirks.has(Quirk::ReordersOnReconnect) {
             session.inflight.reverse();

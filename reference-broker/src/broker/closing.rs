@@ -228,7 +228,7 @@ impl Broker {
             self.topics.remove(filter.as_bytes(), key);
             self.shares.remove(filter, key);
         }
-        let shared = session.take_shared(&mut self.effects.journal);
+        let shared = session.take_shared(&mut self.effects.journal, self.config.quirks);
         let undelivered = session.undelivered();
         self.effects.watch.tell(|observer, now| {
             observer.session(

@@ -17,8 +17,18 @@ impl Broker {
     ) -> Result<(), Rule> {
         let journal = &mut self.effects.journal;
         let of = &mut self.sessions[session];
+        let quirks = self.config.quirks;
+        if ack.code.is_failure() && quirks.has(Quirk::ResendsRefused) {
+            return Ok(());
+        }
         if let Some(mut delivered) = of.inflight.puback(ack.packet_id)? {
             journal.settled(&of.client_id, &mut delivered);
+            if let Some(group) = delivered.group
+                && ack.code.is_failure()
+                && quirks.has(Quirk::PassesOnRefusedShare)
+            {
+                self.share(group, &delivered.message);
+            }
         }
         self.pump(slot, session);
         Ok(())
@@ -48,10 +58,14 @@ impl Broker {
                 let republished = self.config.quirks.has(Quirk::RepublishesAfterPubrec);
                 let kept = republished.then_some(delivered);
                 of.inflight.release(packet_id, order, kept);
+                if self.config.quirks.has(Quirk::OmitsSecondPubrel) {
+                    of.inflight.skip_second_pubrel();
+                }
             }
         }
         let queued = self.sessions[session].inflight.pubrel_is_queued(packet_id);
-        if !queued && !ack.code.is_failure() {
+        let omitted = self.config.quirks.has(Quirk::OmitsSecondPubrel);
+        if !queued && !ack.code.is_failure() && !omitted {
             // [MQTT311-3.6.1-1] is the encoder's.
             let answer = self.answer(slot, packet_id, known);
             self.reply(slot, &Packet::PubRel(answer));
@@ -66,6 +80,9 @@ impl Broker {
     pub(super) fn pubrel(&mut self, slot: usize, session: SessionKey, ack: &Ack) {
         let packet_id = ack.packet_id;
         let known = self.forget_received(session, packet_id);
+        if !known && self.config.quirks.has(Quirk::OmitsPubcompOfUnknown) {
+            return;
+        }
         // [MQTT311-2.3.1-6]
         let answer = self.answer(slot, packet_id, known);
         self.reply(slot, &Packet::PubComp(answer));

@@ -1,6 +1,7 @@
 //! From a publisher to the sessions that want its message (sections 3.3.5 and
 //! 4.5).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::Broker;
@@ -12,7 +13,8 @@ use crate::quirks::Quirk;
 use crate::shares::GroupKey;
 use crate::topics::{Found, SessionKey};
 use crate::wire::{
-    Ack, Delivery, Packet, PacketId, Publish, Qos, ReasonCode, SubscriptionId, Version, Violation,
+    Ack, Delivery, Packet, PacketId, Property, Publish, Qos, ReasonCode, SubscriptionId, Version,
+    Violation,
 };
 
 impl Broker {
@@ -23,6 +25,7 @@ impl Broker {
             return self.close(slot, reason);
         }
         let delivery = publish.delivery;
+        let quirks = self.config.quirks;
         // DUP says nothing about this message's past here: at QoS 1 each packet
         // counts [MQTT311-4.3.2-2], at QoS 2 the identifier decides.
         let fresh = match delivery {
@@ -32,9 +35,16 @@ impl Broker {
                 if unknown && !of.clean {
                     self.effects.journal.received(&of.client_id, id);
                 }
-                unknown || self.config.quirks.has(Quirk::DeliversQos2Repeats)
+                let expires = |property| matches!(property, Property::MessageExpiryInterval(_));
+                if quirks.has(Quirk::ForgetsExpiringQos2) && publish.properties.iter().any(expires)
+                {
+                    self.forget_received(session, id);
+                }
+                unknown && !(publish.dup && quirks.has(Quirk::TakesQos2DupForRepeat))
+                    || quirks.has(Quirk::DeliversQos2Repeats)
             }
-            Delivery::AtMostOnce | Delivery::AtLeastOnce(_) => true,
+            Delivery::AtLeastOnce(_) => !(publish.dup && quirks.has(Quirk::TakesDupForRepeat)),
+            Delivery::AtMostOnce => true,
         };
         let mut code = ReasonCode::Success;
         if fresh {
@@ -80,10 +90,13 @@ impl Broker {
                 }
                 self.reply(slot, &Packet::PubAck(ack(packet_id)));
             }
-            Delivery::ExactlyOnce(packet_id) => {
-                if code.is_failure() {
+            Delivery::ExactlyOnce(mut packet_id) => {
+                if code.is_failure() && !quirks.has(Quirk::KeepsRefusedIdentifier) {
                     // [MQTT5-4.3.3-9]
                     self.forget_received(session, packet_id);
+                }
+                if quirks.has(Quirk::PubrecLosesTopBit) {
+                    packet_id = without_top_bit(packet_id);
                 }
                 self.reply(slot, &Packet::PubRec(ack(packet_id)));
             }
@@ -218,12 +231,20 @@ impl Broker {
     fn route(&mut self, from: Option<SessionKey>, message: &Arc<Message>) -> bool {
         let mut found = std::mem::take(&mut self.found);
         let quirks = self.config.quirks;
+        let mut topic = Cow::Borrowed(message.topic.as_str());
+        if quirks.has(Quirk::CollapsesEmptyLevels) {
+            topic = Cow::Owned(topic.replace("//", "/"));
+        }
         self.topics
-            .matches(message.topic.as_bytes(), from, quirks, &mut found);
+            .matches(topic.as_bytes(), from, quirks, &mut found);
         let limits = &self.config.limits;
         let as_published = quirks.has(Quirk::RetainFlagToEstablished);
         let never = quirks.has(Quirk::IgnoresRetainAsPublished);
-        for (key, grant) in &found.matches {
+        let most = match quirks.has(Quirk::DeliversToSix) {
+            true => 6,
+            false => usize::MAX,
+        };
+        for (key, grant) in found.matches.iter().take(most) {
             let session = &mut self.sessions[*key];
             // [MQTT311-3.8.4-6] [MQTT5-3.8.4-8]
             let mut qos = message.qos.min(grant.qos);
@@ -278,7 +299,10 @@ impl Broker {
         let limits = &self.config.limits;
         let outgoing = Outgoing {
             message: Arc::clone(message),
-            qos: message.qos.min(grant.qos),
+            qos: match self.config.quirks.has(Quirk::IgnoresShareGrant) {
+                true => message.qos,
+                false => message.qos.min(grant.qos),
+            },
             retain: message.retain && grant.retain_as_published,
             subscription_ids: queue::boxed(grant.id.as_slice()),
             group: Some(group),

@@ -218,10 +218,7 @@ impl Broker {
                 false => ReasonCode::NoSubscriptionExisted,
             });
             if quirks.has(Quirk::ForgetsInflightOnUnsubscribe) {
-                for mut forgotten in session.inflight.forget_qos1() {
-                    let journal = &mut self.effects.journal;
-                    journal.settled(&session.client_id, &mut forgotten);
-                }
+                session.forget(|one| one.qos == Qos::AtLeastOnce, &mut self.effects.journal);
             }
             if ended && session.filters.remove(filter) {
                 self.topics.remove(filter.as_bytes(), key);

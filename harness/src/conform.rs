@@ -10,6 +10,7 @@ use std::time::Duration;
 use squall_broker::Quirk;
 use squall_reports::conformance::{Case, Protocol};
 
+pub use squall_checks::websocket::{Framing, Serves};
 pub use squall_checks::{Selected, Setup};
 
 use crate::sim::Error;
@@ -31,22 +32,44 @@ pub struct Simulated {
     pub setup: Setup,
     /// What it is to do wrong.
     pub quirks: Vec<Quirk>,
+    /// How MQTT is divided among the frames of a WebSocket; over TCP alone if it
+    /// is not.
+    pub framing: Option<Framing>,
+    /// Which WebSocket the checks of WebSocket run on: that of the broker, or one
+    /// of the hub.
+    pub serves: Serves,
     /// What decides every random choice.
     pub seed: u64,
     /// Where to write the packets, as pcapng; overwritten.
     pub pcap: Option<PathBuf>,
 }
 
+impl Simulated {
+    /// The honest broker in this setup, over TCP, with the seed 1.
+    #[must_use]
+    pub fn new(setup: Setup) -> Self {
+        Self {
+            setup,
+            quirks: Vec::new(),
+            framing: None,
+            serves: Serves::Mqtt,
+            seed: 1,
+            pcap: None,
+        }
+    }
+}
+
 /// Every check in each of its versions of MQTT, in the order of the
 /// specification.
 #[must_use]
 pub fn every_check() -> Vec<Selected> {
-    let each = |check: &'static squall_checks::Check| {
-        let protocols = check.protocols().into_iter();
-        let mqtt = protocols.filter(|protocol| *protocol != Protocol::WebSocket);
-        mqtt.map(move |protocol| Selected { check, protocol })
-    };
-    squall_checks::all().flat_map(each).collect()
+    Selected::all(&[Protocol::Mqtt311, Protocol::Mqtt5])
+}
+
+/// Every check of WebSocket, and of MQTT's chapter on it.
+#[must_use]
+pub fn websocket_checks() -> Vec<Selected> {
+    Selected::all(&[Protocol::WebSocket])
 }
 
 /// Runs checks against the reference broker over the virtual network. The same
@@ -61,6 +84,8 @@ pub fn simulated(how: &Simulated, selection: Vec<Selected>) -> Result<Vec<Case>,
     let test = Test {
         config,
         fixtures,
+        framing: how.framing,
+        serves: how.serves,
         seed: how.seed,
         pcap: how.pcap.as_deref(),
     };

@@ -14,6 +14,7 @@ mod strikes;
 pub(crate) mod tester;
 #[cfg(test)]
 mod tests;
+mod websockets;
 mod world;
 
 use crate::faults::{self, FaultLog, Occurrence};

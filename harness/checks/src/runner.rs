@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use crate::bench::{Bench, Settings};
 use crate::check::Check;
 use crate::finding::{Finding, Outcome};
+use crate::registry;
 use crate::server::{RestartError, Server};
 use crate::websocket::Serves;
 
@@ -26,6 +27,20 @@ pub struct Selected {
     pub check: &'static Check,
     /// In which protocol.
     pub protocol: Protocol,
+}
+
+impl Selected {
+    /// Every check in those of its protocols that are asked for, in the order of
+    /// the specification.
+    #[must_use]
+    pub fn all(protocols: &[Protocol]) -> Vec<Self> {
+        let each = |check: &'static Check| {
+            let its = check.protocols().into_iter();
+            let chosen = its.filter(|protocol| protocols.contains(protocol));
+            chosen.map(move |protocol| Self { check, protocol })
+        };
+        registry::all().flat_map(each).collect()
+    }
 }
 
 /// Hears of each case that has ended.

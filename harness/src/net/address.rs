@@ -10,6 +10,12 @@ use std::net::Ipv4Addr;
 /// The port an MQTT server listens on (IANA: `mqtt`, 1883/tcp).
 pub const MQTT_PORT: u16 = 1883;
 
+/// The port it listens on for WebSocket, where it does.
+pub const WEBSOCKET_PORT: u16 = 8083;
+
+/// The port the hub listens on, where there is one.
+pub const HUB_PORT: u16 = 9001;
+
 /// First port of the dynamic range a device dials from (RFC 6335, section 6).
 pub(crate) const EPHEMERAL_PORT_FIRST: u16 = 49_152;
 

@@ -46,7 +46,7 @@ pub(crate) use power::{Life, Power};
 pub(crate) use tap::{PacketKey, Tallies, Tally, Tap, Way};
 pub(crate) use time::MILLISECOND;
 
-pub use address::MQTT_PORT;
+pub use address::{HUB_PORT, MQTT_PORT, WEBSOCKET_PORT};
 pub use nic::Nic;
 pub use stream::{TcpListener, TcpStream};
 pub(crate) use time::SECOND;

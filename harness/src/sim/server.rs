@@ -8,9 +8,13 @@
 //! and messages it knows what its disk has kept, if it has one.
 
 use super::disk::Disk;
+use super::websockets::WebSockets;
 use super::world::{Plan, first_end, surface};
 use crate::faults::Action;
-use crate::net::{Clock, Life, MQTT_PORT, Nanos, Nic, Power, TcpListener, address};
+use crate::net::{
+    Clock, HUB_PORT, Life, MQTT_PORT, Nanos, Nic, Power, TcpListener, TcpStream, WEBSOCKET_PORT,
+    address,
+};
 use crate::random;
 use crate::scenario::BrokerSettings;
 use crate::trace::ServerRecorder;
@@ -173,6 +177,8 @@ impl ServerWeather {
 pub(crate) struct ServerPlan {
     pub(crate) plan: Plan,
     pub(crate) config: Config,
+    /// How WebSocket is served, if it is.
+    pub(crate) websockets: Option<WebSockets>,
     pub(crate) switch: Arc<ServerSwitch>,
     /// Where the broker keeps what must survive, if it does.
     pub(crate) disk: Option<Arc<Disk>>,
@@ -237,10 +243,15 @@ impl ServerPlan {
                 server
             }
         };
-        let address = SocketAddrV4::new(address::of_server(INDEX), MQTT_PORT);
-        let listener = nic.listen(address)?;
+        let listen = |port| nic.listen(SocketAddrV4::new(address::of_server(INDEX), port));
+        if let Some(websockets) = &self.websockets {
+            let (broker, hub) = (websockets.of_broker(&server), websockets.of_hub());
+            tasks.spawn(self.accept(listen(WEBSOCKET_PORT)?, broker));
+            tasks.spawn(self.accept(listen(HUB_PORT)?, hub));
+        }
         let timers = server.clone();
-        tasks.spawn(self.pausable(accept(listener, server, Arc::clone(&self.switch))));
+        let serve = move |stream| server.serve(stream);
+        tasks.spawn(self.accept(listen(MQTT_PORT)?, serve));
         tasks.spawn(self.pausable(async move {
             timers.run_timers().await;
             Ok(())
@@ -248,29 +259,36 @@ impl ServerPlan {
         Ok(tasks)
     }
 
+    /// Serves every connection that comes.
+    fn accept<S, F>(
+        &self,
+        mut listener: TcpListener,
+        serve: S,
+    ) -> impl Future<Output = io::Result<()>> + Send + use<S, F>
+    where
+        S: Fn(TcpStream) -> F + Send,
+        F: Future<Output = ()> + Send + Unpin + 'static,
+    {
+        let switch = Arc::clone(&self.switch);
+        self.pausable(async move {
+            let mut connections = JoinSet::new();
+            loop {
+                tokio::select! {
+                    biased;
+                    Some(ended) = connections.join_next() => surface(ended),
+                    stream = listener.accept() => {
+                        let (switch, task) = (Arc::clone(&switch), serve(stream));
+                        connections.spawn(Pausable { switch, task });
+                    }
+                }
+            }
+        })
+    }
+
     fn pausable<F: Future>(&self, task: F) -> Pausable<Pin<Box<F>>> {
         Pausable {
             switch: Arc::clone(&self.switch),
             task: Box::pin(task),
-        }
-    }
-}
-
-/// Serves every connection that comes.
-async fn accept(
-    mut listener: TcpListener,
-    server: Server,
-    switch: Arc<ServerSwitch>,
-) -> io::Result<()> {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            biased;
-            Some(ended) = connections.join_next() => surface(ended),
-            stream = listener.accept() => {
-                let (switch, task) = (Arc::clone(&switch), server.serve(stream));
-                connections.spawn(Pausable { switch, task });
-            }
         }
     }
 }

@@ -2,13 +2,15 @@
 //! conformance checks over the virtual network, in virtual time.
 
 use super::fleets::Cast;
+use super::websockets::{self, AUTHORITY, MQTT_PATH, WebSockets};
 use super::world::{Guest, Visit, World};
 use super::{Error, capture};
 use crate::faults::Action;
-use crate::net::{MQTT_PORT, Tap, address, nanos};
+use crate::net::{HUB_PORT, MQTT_PORT, Tap, TcpStream, WEBSOCKET_PORT, address, nanos};
 use crate::scenario::Scenario;
 use crate::trace::Recorder;
 use parking_lot::Mutex;
+use squall_checks::websocket::{Framing, MqttFrames, Serves, WebSocketEndpoint};
 use squall_checks::{BoxFuture, Fixtures, RestartError, Server, Stream};
 use std::io;
 use std::net::SocketAddrV4;
@@ -47,18 +49,43 @@ const DOWN: Duration = Duration::from_secs(1);
 pub(crate) struct Tester {
     visit: Visit,
     fixtures: Fixtures,
+    framing: Option<Framing>,
+    endpoint: WebSocketEndpoint,
+}
+
+impl Tester {
+    async fn connect(&self, port: u16) -> io::Result<TcpStream> {
+        let server = SocketAddrV4::new(address::of_server(0), port);
+        let nic = &self.visit.nic;
+        nic.connect(address::of_device(0), server).await
+    }
 }
 
 impl Server for Tester {
     fn dial(&self) -> BoxFuture<'_, io::Result<Box<dyn Stream>>> {
         Box::pin(async move {
-            let server = SocketAddrV4::new(address::of_server(0), MQTT_PORT);
-            let stream = self
-                .visit
-                .nic
-                .connect(address::of_device(0), server)
-                .await?;
-            Ok(Box::new(stream) as Box<dyn Stream>)
+            let stream: Box<dyn Stream> = match self.framing {
+                None => Box::new(self.connect(MQTT_PORT).await?),
+                Some(framing) => {
+                    let stream = self.connect(WEBSOCKET_PORT).await?;
+                    Box::new(MqttFrames::connect(stream, AUTHORITY, MQTT_PATH, framing).await?)
+                }
+            };
+            Ok(stream)
+        })
+    }
+
+    fn websocket(&self) -> Option<&WebSocketEndpoint> {
+        Some(&self.endpoint)
+    }
+
+    fn dial_websocket(&self) -> BoxFuture<'_, io::Result<Box<dyn Stream>>> {
+        Box::pin(async move {
+            let port = match self.endpoint.serves {
+                Serves::Mqtt => WEBSOCKET_PORT,
+                Serves::Echo | Serves::Other => HUB_PORT,
+            };
+            Ok(Box::new(self.connect(port).await?) as Box<dyn Stream>)
         })
     }
 
@@ -85,6 +112,11 @@ pub(crate) struct Test<'a> {
     pub(crate) config: squall_broker::Config,
     /// What the tester may know of it.
     pub(crate) fixtures: Fixtures,
+    /// How MQTT is divided among the frames of a WebSocket; over TCP alone if it
+    /// is not.
+    pub(crate) framing: Option<Framing>,
+    /// Which WebSocket is tested.
+    pub(crate) serves: Serves,
     /// What decides every random choice.
     pub(crate) seed: u64,
     /// Where to write the packets, as pcapng.
@@ -112,9 +144,19 @@ impl Test<'_> {
         let tap = Arc::new(Mutex::new(tap));
         let recorder = Arc::new(Mutex::new(Recorder::default()));
         let result = Arc::new(Mutex::new(None));
+        let (quirks, handshake_max) = (self.config.quirks, self.config.limits.connect_timeout);
+        let (fixtures, framing) = (self.fixtures, self.framing);
+        let endpoint = websockets::endpoint(self.serves);
+        let server = move |visit| Tester {
+            visit,
+            fixtures,
+            framing,
+            endpoint,
+        };
         let guest = Guest {
             config: self.config,
-            task: task(self.fixtures, tester, Arc::clone(&result)),
+            websockets: WebSockets::new(quirks, handshake_max),
+            task: task(|visit| tester(Arc::new(server(visit))), Arc::clone(&result)),
         };
         let none = Arc::default();
         let mut world = World::build(
@@ -153,18 +195,15 @@ fn scene() -> Scenario {
 
 /// What runs at the tester's site: `tester`, once, and then nothing.
 fn task<T: Send + 'static>(
-    fixtures: Fixtures,
-    tester: impl FnOnce(Arc<dyn Server>) -> BoxFuture<'static, T> + Send + 'static,
+    tester: impl FnOnce(Visit) -> BoxFuture<'static, T> + Send + 'static,
     result: Arc<Mutex<Option<T>>>,
 ) -> Arc<dyn Fn(Visit) -> BoxFuture<'static, ()> + Send + Sync> {
     let tester = Mutex::new(Some(tester));
     Arc::new(move |visit| {
-        let (tester, result, fixtures) =
-            (tester.lock().take(), Arc::clone(&result), fixtures.clone());
+        let (tester, result) = (tester.lock().take(), Arc::clone(&result));
         Box::pin(async move {
             if let Some(tester) = tester {
-                let server = Tester { visit, fixtures };
-                let ended = tester(Arc::new(server)).await;
+                let ended = tester(visit).await;
                 *result.lock() = Some(ended);
             }
             // The end of a task is the end of its host.

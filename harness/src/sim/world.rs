@@ -5,6 +5,7 @@ use super::disk::Disk;
 use super::fleets::Cast;
 use super::server::{self, ServerPlan, ServerSwitch};
 use super::strikes::Strikes;
+use super::websockets::WebSockets;
 use crate::faults::{self, Action, LinkWeather, Occurrence, Struck, Surgeon};
 use crate::net::{Access, Clock, Host, MQTT_PORT, Map, Nanos, Nic, Tap, Tick, address, nanos};
 use crate::random;
@@ -91,6 +92,7 @@ impl World {
                 Some(guest) => guest.config.clone(),
                 None => server::config(&scenario.broker),
             },
+            websockets: guest.as_ref().map(|guest| guest.websockets.clone()),
             switch: server,
             disk: scenario
                 .broker
@@ -202,6 +204,7 @@ struct SitePlan {
 #[derive(Clone)]
 pub(super) struct Guest {
     pub(super) config: squall_broker::Config,
+    pub(super) websockets: WebSockets,
     pub(super) task: Arc<dyn Fn(Visit) -> BoxFuture<'static, ()> + Send + Sync>,
 }
 

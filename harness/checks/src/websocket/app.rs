@@ -8,6 +8,9 @@ use super::probe::{Arrival, WebSocket};
 use crate::finding::{Finding, Outcome, ensure};
 use crate::packets;
 
+/// The close code for a message that is too big (section 7.4.1).
+const TOO_BIG: u16 = 1009;
+
 /// A WebSocket with an application behind it that sends back what it is sent.
 pub(crate) struct App {
     pub(crate) socket: WebSocket,
@@ -46,7 +49,8 @@ impl App {
     /// frames.
     ///
     /// # Errors
-    /// [`Finding::Fail`] when other bytes come, or none.
+    /// [`Finding::Fail`] when other bytes come, or none, and [`Finding::Skip`]
+    /// when they are too many for the server, which it says with close code 1009.
     pub(crate) async fn answer(&mut self, bytes: &[u8]) -> Outcome<Vec<Received>> {
         let expected = format!("{} bytes, back as they were sent", bytes.len());
         let mut frames = Vec::new();
@@ -58,6 +62,9 @@ impl App {
                     frames.push(frame);
                 }
                 Arrival::Frame(frame) if frame.opcode != CLOSE => frames.push(frame),
+                Arrival::Frame(close) if close.close_code() == Some(TOO_BIG) => {
+                    return Err(Finding::skip(format!("messages of {} bytes", bytes.len())));
+                }
                 other => return Err(self.socket.instead(&expected, &other)),
             }
         }

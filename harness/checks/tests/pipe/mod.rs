@@ -10,7 +10,7 @@ use squall_broker::{
 };
 use squall_checks::catalogue::statement;
 use squall_checks::websocket::{Framing, MqttFrames, Serves, WebSocketEndpoint};
-use squall_checks::{BoxFuture, Fixtures, Selected, Server, Settings, Setup, Stream, all, run};
+use squall_checks::{BoxFuture, Fixtures, Selected, Server, Settings, Setup, Stream, run};
 use squall_reports::conformance::{Case, Protocol};
 use tokio::io::DuplexStream;
 
@@ -48,11 +48,6 @@ impl Ground {
         Self::WebSocket(Serves::Other),
     ];
 
-    /// Whether checks of this protocol are tried there.
-    pub(crate) fn is_for(self, protocol: Protocol) -> bool {
-        matches!(self, Self::WebSocket(_)) == (protocol == Protocol::WebSocket)
-    }
-
     /// Whether a quirk breaks something that is looked at there.
     pub(crate) fn shows(self, quirk: Quirk) -> bool {
         let mut statements = quirk.statements().iter();
@@ -66,9 +61,10 @@ impl Ground {
     }
 
     fn selection(self) -> Vec<Selected> {
-        let mut all = everything();
-        all.retain(|selected| self.is_for(selected.protocol));
-        all
+        Selected::all(match self {
+            Self::Mqtt(_) | Self::Framed(..) => &[Protocol::Mqtt311, Protocol::Mqtt5],
+            Self::WebSocket(_) => &[Protocol::WebSocket],
+        })
     }
 }
 
@@ -77,15 +73,6 @@ fn breaks_websocket(quirk: Quirk) -> bool {
     known
         .map(|statement| statement.protocol())
         .any(|protocol| protocol == Protocol::WebSocket)
-}
-
-/// Every check in each of its protocols.
-pub(crate) fn everything() -> Vec<Selected> {
-    let each = |check: &'static squall_checks::Check| {
-        let protocols = check.protocols().into_iter();
-        protocols.map(move |protocol| Selected { check, protocol })
-    };
-    all().flat_map(each).collect()
 }
 
 /// Both servers, and the way to one of them.

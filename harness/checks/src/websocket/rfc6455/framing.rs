@@ -33,20 +33,20 @@ async fn unmasked_frame(bench: Bench) -> Outcome {
     Ok(())
 }
 
-/// Frames of the server of every kind there is: a Pong, data if there is an
-/// application, and a Close.
+/// Frames of the server of every kind there is: data if there is an application,
+/// as long as it takes it, a Pong, and a Close.
 async fn own_frames(bench: &Bench) -> Outcome<Vec<Received>> {
     let mut frames = Vec::new();
-    let mut socket = match bench.open_app_if_any("own").await? {
-        None => bench.open_websocket("own").await?,
-        Some(mut app) => {
-            // The lengths around which their form changes.
-            for length in [0, 100, 125, 126, 65_000, 65_535, 65_536] {
-                frames.append(&mut app.round_trip(&vec![b'.'; length]).await?);
+    if let Some(mut app) = bench.open_app_if_any("app").await? {
+        // The lengths around which their form changes.
+        for length in [0, 100, 125, 126, 65_000, 65_535, 65_536] {
+            match app.round_trip(&vec![b'.'; length]).await {
+                Err(Finding::Skip(_)) => break,
+                came => frames.append(&mut came?),
             }
-            app.socket
         }
-    };
+    }
+    let mut socket = bench.open_websocket("own").await?;
     for payload in [&b"."[..], &[b'.'; 125]] {
         socket.send(&Frame::ping(payload)).await?;
         frames.push(socket.pong().await?);
@@ -83,7 +83,13 @@ async fn own_lengths_shortest(bench: Bench) -> Outcome {
 /// FIN.
 async fn own_messages_end(bench: Bench) -> Outcome {
     let mut app = bench.open_app("client").await?;
-    let frames = app.round_trip(&[b'.'; 70_000]).await?;
+    let frames = match app.round_trip(&[b'.'; 70_000]).await {
+        Err(Finding::Skip(_)) => {
+            app = bench.open_app("client").await?;
+            app.round_trip(&[b'.'; 7_000]).await?
+        }
+        came => came?,
+    };
     let mut open = false;
     for frame in frames.iter().filter(|frame| frame.is_data()) {
         let expected = match open {

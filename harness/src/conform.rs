@@ -2,7 +2,12 @@
 //!
 //! [`simulated`] runs them against the reference broker over the virtual
 //! network, where an hour costs a second: packets, TCP, restarts and a disk that
-//! loses what was not synced are those of every simulated run.
+//! loses what was not synced are those of every simulated run. [`live`] runs them
+//! against a [`Broker`] on real sockets: the same checks, by the wall's clock.
+
+mod broker;
+mod expected;
+mod live;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,6 +15,9 @@ use std::time::Duration;
 use squall_broker::Quirk;
 use squall_reports::conformance::{Case, Protocol};
 
+pub use broker::Broker;
+pub use expected::mark_known;
+pub use live::{Live, Run, live};
 pub use squall_checks::websocket::{Framing, Serves};
 pub use squall_checks::{Selected, Setup};
 

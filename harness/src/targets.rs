@@ -12,8 +12,9 @@
 //! use squall_broker::wire::Version;
 //!
 //! let target = Target::load("mosquitto")?;
-//! println!("{} {}", target.title, target.installed().await?);
-//! let mut broker = Instance::start(&target, &StartOptions::default()).await?;
+//! let options = StartOptions::default();
+//! println!("{} {}", target.title, target.installed(&options.squall).await?);
+//! let broker = Instance::start(&target, &options).await?;
 //! let address = broker.address(Transport::Tcp, Version::V5).ok_or("not over TCP")?;
 //! let stream = dial(&address, broker.trust()).await?;
 //! broker.stop().await;
@@ -35,10 +36,10 @@ mod target;
 mod template;
 
 pub use address::{Address, AddressError, Transport};
-pub use dial::{DialError, Stream, Trust, TrustError, dial};
+pub use dial::{DialError, Trust, TrustError, dial};
 pub use installed::WhyNot;
 pub use instance::{Instance, StartError, StartOptions};
 pub use private_network::{PrivateNetworkError, enter_private_network, in_private_network};
 pub use process::{How, tail};
-pub use serving::NotServing;
+pub use serving::{NotServing, serves};
 pub use target::{Capabilities, Credentials, Expected, Fixtures, Kept, Listener, Target};

@@ -41,6 +41,23 @@ impl Selected {
         };
         registry::all().flat_map(each).collect()
     }
+
+    /// Its case when it is not run, or says nothing: with this verdict.
+    #[must_use]
+    pub fn without_run(&self, verdict: Conclusion) -> Case {
+        let Self { check, protocol } = *self;
+        Case {
+            check: check.name.to_owned(),
+            protocol,
+            statements: check.decides(protocol).map(str::to_owned).collect(),
+            verdict,
+            closing: None,
+            expected: None,
+            took_ns: 0,
+            waits: Vec::new(),
+            transcript: Vec::new(),
+        }
+    }
 }
 
 /// Hears of each case that has ended.
@@ -126,7 +143,7 @@ impl Runner<'_> {
     async fn alone(&mut self, index: usize) {
         if self.dead {
             let what = "the server is gone, and could not be restarted".to_owned();
-            self.cases[index] = Some(self.unrun(index, what));
+            self.cases[index] = Some(self.selection[index].without_run(Conclusion::Error { what }));
         } else {
             let mut running = JoinSet::new();
             running.spawn(self.case(index));
@@ -141,11 +158,11 @@ impl Runner<'_> {
         self.report(index);
     }
 
-    /// Starts a server anew that serves nobody any more.
+    /// Starts a server anew that serves nobody any more. If it serves nobody then
+    /// either, it is none.
     async fn revive(&mut self) {
         match self.server.restart().await {
-            Ok(()) => {}
-            Err(RestartError::Unable) => self.dead = !self.is_alive().await,
+            Ok(()) | Err(RestartError::Unable) => self.dead = !self.is_alive().await,
             Err(RestartError::Failed(why)) => {
                 tracing::warn!(why, "the server did not restart");
                 self.dead = true;
@@ -175,7 +192,8 @@ impl Runner<'_> {
         &self,
         index: usize,
     ) -> impl Future<Output = (usize, Case, bool)> + Send + 'static + use<> {
-        let Selected { check, protocol } = self.selection[index];
+        let selected = self.selection[index];
+        let Selected { check, protocol } = selected;
         let bench = self.bench(index, protocol);
         let limit = self.settings.timeout * ANSWERS_MAX + self.settings.quiet * 2;
         async move {
@@ -192,32 +210,13 @@ impl Runner<'_> {
             bench.tidy().await;
             let alive = is_alive(&bench).await;
             let case = Case {
-                check: check.name.to_owned(),
-                protocol,
-                statements: check.decides(protocol).map(str::to_owned).collect(),
-                verdict,
                 closing,
-                expected: None,
                 took_ns,
                 waits,
                 transcript,
+                ..selected.without_run(verdict)
             };
             (index, case, alive)
-        }
-    }
-
-    fn unrun(&self, index: usize, what: String) -> Case {
-        let Selected { check, protocol } = self.selection[index];
-        Case {
-            check: check.name.to_owned(),
-            protocol,
-            statements: check.decides(protocol).map(str::to_owned).collect(),
-            verdict: Conclusion::Error { what },
-            closing: None,
-            expected: None,
-            took_ns: 0,
-            waits: Vec::new(),
-            transcript: Vec::new(),
         }
     }
 }

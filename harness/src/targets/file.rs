@@ -176,6 +176,10 @@ struct FixturesTable {
     wrong_credentials: Option<CredentialsTable>,
     denied_publish: Option<String>,
     denied_subscribe: Option<String>,
+    denied_client_id: Option<String>,
+    scram: Option<CredentialsTable>,
+    unserved_path: Option<String>,
+    foreign_origin: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -527,6 +531,10 @@ impl From<FixturesTable> for Fixtures {
             wrong_credentials: table.wrong_credentials.map(Credentials::from),
             denied_publish: table.denied_publish,
             denied_subscribe: table.denied_subscribe,
+            denied_client_id: table.denied_client_id,
+            scram: table.scram.map(Credentials::from),
+            unserved_path: table.unserved_path,
+            foreign_origin: table.foreign_origin,
         }
     }
 }

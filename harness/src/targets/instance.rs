@@ -22,6 +22,9 @@ use super::{Address, Transport, certificate, in_private_network};
 /// Between two attempts to reach a broker that starts.
 const AGAIN: Duration = Duration::from_millis(20);
 
+/// How long an answer of a broker that starts may take.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// How long ports may stay in use once their process is gone.
 const FREED_WITHIN: Duration = Duration::from_secs(10);
 
@@ -231,7 +234,7 @@ impl Instance {
     pub async fn serves(&self) -> Result<(), (Address, NotServing)> {
         for (address, versions) in self.addresses() {
             for version in versions {
-                if let Err(why) = serves(&address, version, &self.trust).await {
+                if let Err(why) = serves(&address, version, &self.trust, PATIENCE).await {
                     return Err((address, why));
                 }
             }
@@ -292,7 +295,7 @@ impl Instance {
         self.spawn(&target.start.command)?;
         for (address, versions) in self.addresses() {
             for version in versions {
-                while let Err(why) = serves(&address, version, &self.trust).await {
+                while let Err(why) = serves(&address, version, &self.trust, PATIENCE).await {
                     self.goes_on()?;
                     if Instant::now() >= deadline {
                         return Err(StartError::NotReady {

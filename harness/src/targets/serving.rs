@@ -1,6 +1,7 @@
 //! Whether a broker serves: it lets a client in, and gives back what the client
 //! publishes. That its port is open, or its process alive, says less.
 
+use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,14 +9,13 @@ use squall_broker::wire::{
     Connect, Decoder, Delivery, Disconnect, Packet, Publish, Qos, ReasonCode, Sender, Subscribe,
     SubscribeCode, Subscription, Text, TopicFilter, TopicName, Version, Violation,
 };
+use squall_checks::Stream;
+use squall_checks::websocket::{Framing, MqttFrames};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
-use super::dial::{DialError, Stream, Trust, dial};
-use super::{Address, Transport};
-
-/// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(2);
+use super::Address;
+use super::dial::{DialError, Trust, dial};
 
 /// The longest packet that is expected.
 const PACKET_BYTES_MAX: usize = 64 * 1024;
@@ -44,28 +44,38 @@ pub enum NotServing {
     /// The subscription was refused.
     #[error("SUBACK refuses the subscription")]
     NotSubscribed,
-    /// An HTTP response that upgrades nothing.
-    #[error("the WebSocket handshake was answered with `{0}`")]
-    NotUpgraded(String),
+    /// The opening handshake failed.
+    #[error("{0}")]
+    NoWebSocket(String),
     /// Something that cannot be said in MQTT.
     #[error("{0} cannot be said in MQTT")]
     Unspeakable(String),
 }
 
-/// Asks the broker at this address for service.
+/// Asks the broker at this address for service. Each answer may take `patience`.
 ///
 /// # Errors
 /// When it does not serve.
-pub(super) async fn serves(
+pub async fn serves(
     address: &Address,
     version: Version,
     trust: &Trust,
+    patience: Duration,
 ) -> Result<(), NotServing> {
-    let dialed = timeout(PATIENCE, dial(address, trust)).await;
-    let stream = dialed.map_err(|_| NotServing::Silent("connection", PATIENCE))??;
-    match address.transport {
-        Transport::Tcp | Transport::Tls => echoes(stream, address, version).await,
-        Transport::WebSocket | Transport::SecureWebSocket => upgrades(stream, address).await,
+    let dialed = timeout(patience, dial(address, trust)).await;
+    let stream = dialed.map_err(|_| NotServing::Silent("connection", patience))??;
+    if !address.transport.is_websocket() {
+        return echoes(stream, address, version, patience).await;
+    }
+    let authority = address.authority();
+    let opening = MqttFrames::connect(stream, &authority, &address.path, Framing::default());
+    match timeout(patience, opening).await {
+        Err(_) => Err(NotServing::Silent("HTTP response", patience)),
+        Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
+            Err(NotServing::NoWebSocket(error.to_string()))
+        }
+        Ok(Err(_)) => Err(NotServing::Closed("the HTTP response")),
+        Ok(Ok(frames)) => echoes(Box::new(frames), address, version, patience).await,
     }
 }
 
@@ -74,6 +84,7 @@ async fn echoes(
     stream: Box<dyn Stream>,
     address: &Address,
     version: Version,
+    patience: Duration,
 ) -> Result<(), NotServing> {
     let unspeakable = |_: Violation| NotServing::Unspeakable(address.to_string());
     let client_id = format!("squall-ready-{}-{}", std::process::id(), address.port);
@@ -92,6 +103,7 @@ async fn echoes(
         version,
         decoder: Decoder::new(version, Sender::Server, PACKET_BYTES_MAX),
         unread: Vec::new(),
+        patience,
     };
     client.write(&Packet::Connect(Box::new(connect))).await?;
     match client.read("CONNACK").await? {
@@ -136,6 +148,7 @@ struct Client {
     version: Version,
     decoder: Decoder,
     unread: Vec<u8>,
+    patience: Duration,
 }
 
 impl Client {
@@ -164,39 +177,7 @@ impl Client {
                 }
             }
         };
-        let read = timeout(PATIENCE, reading).await;
-        read.map_err(|_| NotServing::Silent(awaited, PATIENCE))?
+        let read = timeout(self.patience, reading).await;
+        read.map_err(|_| NotServing::Silent(awaited, self.patience))?
     }
-}
-
-/// Shakes hands for a WebSocket (RFC 6455 section 4.1), and leaves. What is
-/// behind it is the same broker as behind its other ports.
-async fn upgrades(mut stream: Box<dyn Stream>, address: &Address) -> Result<(), NotServing> {
-    const AWAITED: &str = "HTTP response";
-    let request = format!(
-        "GET {} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Key: c3F1YWxsIGlzIHdlYXRoZQ==\r\nSec-WebSocket-Version: 13\r\n\
-         Sec-WebSocket-Protocol: mqtt\r\n\r\n",
-        address.path,
-        address.authority()
-    );
-    let asking = async {
-        let closed = |_| NotServing::Closed(AWAITED);
-        stream.write_all(request.as_bytes()).await.map_err(closed)?;
-        let mut response = Vec::new();
-        while !response.contains(&b'\n') && response.len() < PACKET_BYTES_MAX {
-            match stream.read_buf(&mut response).await.map_err(closed)? {
-                0 => return Err(NotServing::Closed(AWAITED)),
-                _ => continue,
-            }
-        }
-        let text = String::from_utf8_lossy(&response);
-        let status = text.lines().next().unwrap_or_default();
-        match status.split(' ').nth(1) {
-            Some("101") => Ok(()),
-            _ => Err(NotServing::NotUpgraded(status.chars().take(80).collect())),
-        }
-    };
-    let asked = timeout(PATIENCE, asking).await;
-    asked.map_err(|_| NotServing::Silent(AWAITED, PATIENCE))?
 }

@@ -108,6 +108,14 @@ pub struct Fixtures {
     pub denied_publish: Option<String>,
     /// A topic filter to which no client may subscribe.
     pub denied_subscribe: Option<String>,
+    /// A client identifier that is refused.
+    pub denied_client_id: Option<String>,
+    /// A user of enhanced authentication with SCRAM-SHA-256.
+    pub scram: Option<Credentials>,
+    /// A path at which no WebSocket is served.
+    pub unserved_path: Option<String>,
+    /// The origin of a page that may open no WebSocket.
+    pub foreign_origin: Option<String>,
 }
 
 /// What a broker can do, where asking it does not tell: nothing said is to be

@@ -246,6 +246,20 @@ impl Bench {
         Ok(Capabilities::of(&connack, self.fixtures()))
     }
 
+    /// Connects and sends bytes for which the broker has to end the connection:
+    /// malformed, not allowed by the protocol, or what `also` says of them. A
+    /// failure says `what` they were.
+    ///
+    /// # Errors
+    /// [`Finding::Fail`] when it does not.
+    pub async fn refuses(&self, what: &str, bytes: &[u8], also: &[ReasonCode]) -> Outcome {
+        let malformed = [ReasonCode::MalformedPacket, ReasonCode::ProtocolError];
+        let mut client = self.connect("client").await?;
+        client.send_bytes(bytes).await?;
+        let closed = client.closed(&[&malformed, also].concat()).await;
+        closed.map_err(|finding| finding.after(what))
+    }
+
     /// Lets time pass that the specification says has to. The report tells.
     pub async fn wait(&self, time: Duration, why: &str) {
         self.waits(time, why);

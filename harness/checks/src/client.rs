@@ -48,8 +48,10 @@ struct End {
     how: Arrival,
     /// The reason that was given.
     code: Option<ReasonCode>,
-    /// The first packet that gives none.
+    /// The name of the first packet that gives none.
     other: Option<&'static str>,
+    /// What is wrong with the first bytes that were no packet.
+    no_packet: Option<Finding>,
 }
 
 /// One connection of a check. Dropping it ends it without a DISCONNECT.
@@ -230,6 +232,7 @@ impl Client {
                 // Nothing behind it can be read.
                 self.last.extend_from_slice(&self.unread.split());
                 self.note(received(&self.last, error.to_string()));
+                self.decoder = Decoder::new(self.version, Sender::Server, PACKET_BYTES_MAX);
                 Err(Finding::fail(
                     "a packet that a server may send",
                     format!("bytes that are none: {error}"),
@@ -661,7 +664,8 @@ impl Client {
     /// The broker has to end the connection, with one of these reason codes if
     /// it gives one. How it did it is in the report, and does not decide: a
     /// DISCONNECT or, before the connection is accepted, a CONNACK that refuses
-    /// it may come first, and what was under way before.
+    /// it may come first, and what was under way before, even bytes that are no
+    /// packet.
     ///
     /// # Errors
     /// [`Finding::Fail`] when it does not, within the time for an answer.
@@ -686,14 +690,15 @@ impl Client {
     /// [`Finding::Fail`] when it accepts it, or does not end it.
     pub async fn refused(&mut self, codes: &[ReasonCode]) -> Outcome {
         self.last.clear();
-        let end = match self.end_within(self.bench.timeout()).await {
-            // A broker may refuse in the other version: it does not know, or not
-            // speak, the one that the client asks for.
-            Err(_) if matches!(self.last[..], [0x20, 2, 0, code] if code != 0) => {
-                self.end_within(self.bench.timeout()).await?
-            }
-            end => end?,
-        };
+        let mut end = self.end_within(self.bench.timeout()).await?;
+        // A broker may refuse in the other version: it does not know, or not
+        // speak, the one that the client asks for.
+        let in_other_version = matches!(self.last[..], [0x20, 2, 0, code] if code != 0);
+        if let Some(finding) = end.no_packet.take()
+            && !in_other_version
+        {
+            return Err(finding);
+        }
         if end.other == Some("CONNACK") {
             let expected = "the broker not to accept the connection";
             return Err(Finding::fail(expected, "a CONNACK accepts it"));
@@ -725,20 +730,37 @@ impl Client {
     /// Reads until the connection has ended, or for a time.
     async fn end_within(&mut self, time: Duration) -> Outcome<End> {
         let deadline = Instant::now() + time;
-        let (mut code, mut other) = (None, None);
+        let (mut code, mut other, mut no_packet) = (None, None, None);
         for _ in 0..PACKETS_MAX {
             let left = deadline.saturating_duration_since(Instant::now());
-            match self.next_within(left).await? {
-                Arrival::Packet(Packet::Disconnect(disconnect)) => code = Some(disconnect.code),
-                Arrival::Packet(Packet::ConnAck(connack)) if connack.code.is_failure() => {
+            match self.next_within(left).await {
+                Ok(Arrival::Packet(Packet::Disconnect(disconnect))) => code = Some(disconnect.code),
+                Ok(Arrival::Packet(Packet::ConnAck(connack))) if connack.code.is_failure() => {
                     code = Some(connack.code);
                 }
-                Arrival::Packet(packet) => other = other.or(Some(packet.name())),
-                how => return Ok(End { how, code, other }),
+                Ok(Arrival::Packet(packet)) => other = other.or(Some(packet.name())),
+                Err(finding @ Finding::Fail { .. }) => {
+                    other = other.or(Some("what is no packet"));
+                    no_packet = no_packet.or(Some(finding));
+                }
+                Err(finding) => return Err(finding),
+                Ok(how) => {
+                    return Ok(End {
+                        how,
+                        code,
+                        other,
+                        no_packet,
+                    });
+                }
             }
         }
         let how = Arrival::Silence;
-        Ok(End { how, code, other })
+        Ok(End {
+            how,
+            code,
+            other,
+            no_packet,
+        })
     }
 
     /// Says DISCONNECT and ends the connection.

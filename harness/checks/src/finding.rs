@@ -46,6 +46,18 @@ impl Finding {
         }
     }
 
+    /// The same failure, of one of several variants: after what it was expected.
+    #[must_use]
+    pub fn after(self, variant: &str) -> Self {
+        match self {
+            Self::Fail { expected, actual } => Self::Fail {
+                expected: format!("{expected} after {variant}"),
+                actual,
+            },
+            other => other,
+        }
+    }
+
     /// The broker lacks this.
     pub fn skip(lacks: impl Into<String>) -> Self {
         Self::Skip(lacks.into())

@@ -77,7 +77,8 @@ async fn pubrel_flags(bench: Bench) -> Outcome {
         client.pubrec(1).await?;
         client.send_bytes(&frame(first, &[0, 1])).await?;
         let codes = [ReasonCode::MalformedPacket, ReasonCode::ProtocolError];
-        client.closed(&codes).await?;
+        let closed = client.closed(&codes).await;
+        closed.map_err(|finding| finding.after(&format!("PUBREL {first:#04x}")))?;
     }
     delivers(&bench, &topic).await
 }

@@ -28,13 +28,15 @@ checks! {
 }
 
 /// A PUBLISH with these bytes for properties has to end the connection.
-pub(super) async fn refused(bench: &Bench, properties: &[u8], code: ReasonCode) -> Outcome {
-    let mut client = bench.connect("client").await?;
+pub(super) async fn refused(
+    bench: &Bench,
+    what: &str,
+    properties: &[u8],
+    also: ReasonCode,
+) -> Outcome {
     let length = packets::variable(properties.len() as u32);
     let body = [&data(bench.topic("t")), &*length, properties, b"m"].concat();
-    client.send_bytes(&frame(0x30, &body)).await?;
-    let codes = [ReasonCode::MalformedPacket, ReasonCode::ProtocolError, code];
-    client.closed(&codes).await
+    bench.refuses(what, &frame(0x30, &body), &[also]).await
 }
 
 /// Properties come as they were published: live, to a client that was away, and
@@ -210,17 +212,32 @@ async fn counted_down(bench: Bench) -> Outcome {
 }
 
 async fn response_topic_is_text(bench: Bench) -> Outcome {
-    refused(&bench, &[8, 0, 2, 0xc3, 0x28], ReasonCode::MalformedPacket).await
+    let what = "a response topic that is not UTF-8";
+    refused(
+        &bench,
+        what,
+        &[8, 0, 2, 0xc3, 0x28],
+        ReasonCode::TopicNameInvalid,
+    )
+    .await
 }
 
 async fn response_topic_wildcard(bench: Bench) -> Outcome {
     for topic in ["a/+", "a/#"] {
         let properties = [vec![8], data(topic)].concat();
-        refused(&bench, &properties, ReasonCode::TopicNameInvalid).await?;
+        let what = format!("the response topic {topic}");
+        refused(&bench, &what, &properties, ReasonCode::TopicNameInvalid).await?;
     }
     Ok(())
 }
 
 async fn content_type_is_text(bench: Bench) -> Outcome {
-    refused(&bench, &[3, 0, 2, 0xc3, 0x28], ReasonCode::MalformedPacket).await
+    let what = "a content type that is not UTF-8";
+    refused(
+        &bench,
+        what,
+        &[3, 0, 2, 0xc3, 0x28],
+        ReasonCode::MalformedPacket,
+    )
+    .await
 }

@@ -2,7 +2,7 @@
 
 use crate::bench::Bench;
 use crate::check::checks;
-use crate::finding::{Finding, Outcome};
+use crate::finding::Outcome;
 use crate::packets::{data, frame, variable};
 use squall_broker::wire::ReasonCode;
 
@@ -50,7 +50,7 @@ async fn ends_connection(bench: &Bench, what: &str, bytes: &[u8]) -> Outcome {
         client
             .closed(CODES)
             .await
-            .map_err(|finding| with(finding, &format!("after {what} in {place}")))?;
+            .map_err(|finding| finding.after(&format!("{what} in {place}")))?;
     }
     Ok(())
 }
@@ -68,18 +68,7 @@ async fn ill_formed_pair(bench: Bench) -> Outcome {
         client
             .closed(CODES)
             .await
-            .map_err(|finding| with(finding, &format!("after C3 28 in a pair's {what}")))?;
+            .map_err(|finding| finding.after(&format!("C3 28 in a pair's {what}")))?;
     }
     Ok(())
-}
-
-/// A failure that says which of several variants it is about.
-fn with(finding: Finding, variant: &str) -> Finding {
-    match finding {
-        Finding::Fail { expected, actual } => Finding::Fail {
-            expected: format!("{expected} {variant}"),
-            actual,
-        },
-        other => other,
-    }
 }

@@ -42,26 +42,24 @@ fn pair(filter: &str, options: u8) -> Vec<u8> {
     [data(filter), vec![options]].concat()
 }
 
-/// Sends bytes that have to end the connection.
-async fn refused(bench: &Bench, bytes: &[u8]) -> Outcome {
-    let mut client = bench.connect("client").await?;
-    client.send_bytes(bytes).await?;
-    let codes = [ReasonCode::MalformedPacket, ReasonCode::ProtocolError];
-    client.closed(&codes).await
-}
-
 async fn flags(bench: Bench) -> Outcome {
     let body = body(&bench, &pair(&bench.topic("t"), 0));
     for first in [0x80, 0x83] {
-        refused(&bench, &frame(first, &body)).await?;
+        let what = format!("a SUBSCRIBE that begins with {first:#04x}");
+        bench.refuses(&what, &frame(first, &body), &[]).await?;
     }
     Ok(())
 }
 
 /// One whose length goes beyond the packet, and one that is not UTF-8.
 async fn filter_is_text(bench: Bench) -> Outcome {
-    for payload in [&[0, 9, b't', 0][..], &[0, 2, 0xc3, 0x28, 0]] {
-        refused(&bench, &frame(0x82, &body(&bench, payload))).await?;
+    let also = [ReasonCode::TopicFilterInvalid];
+    for (what, payload) in [
+        ("a filter that is cut short", &[0, 9, b't', 0][..]),
+        ("a filter that is not UTF-8", &[0, 2, 0xc3, 0x28, 0]),
+    ] {
+        let bytes = frame(0x82, &body(&bench, payload));
+        bench.refuses(what, &bytes, &also).await?;
     }
     Ok(())
 }
@@ -87,8 +85,12 @@ async fn wildcards(bench: Bench) -> Outcome {
 
 /// Neither no filter at all, nor one without the byte that belongs to it.
 async fn has_a_filter(bench: Bench) -> Outcome {
-    for payload in [vec![], data(bench.topic("t"))] {
-        refused(&bench, &frame(0x82, &body(&bench, &payload))).await?;
+    for (what, payload) in [
+        ("a SUBSCRIBE without a filter", vec![]),
+        ("a filter without its last byte", data(bench.topic("t"))),
+    ] {
+        let bytes = frame(0x82, &body(&bench, &payload));
+        bench.refuses(what, &bytes, &[]).await?;
     }
     Ok(())
 }
@@ -101,7 +103,8 @@ async fn reserved_bits(bench: Bench) -> Outcome {
     };
     for options in options {
         let body = body(&bench, &pair(&bench.topic("t"), *options));
-        refused(&bench, &frame(0x82, &body)).await?;
+        let what = format!("a filter with {options:#04x} behind it");
+        bench.refuses(&what, &frame(0x82, &body), &[]).await?;
     }
     Ok(())
 }
@@ -129,7 +132,9 @@ async fn no_local(bench: Bench) -> Outcome {
 async fn no_local_share(bench: Bench) -> Outcome {
     bench.capabilities().await?.need_shared_subscriptions()?;
     let filter = format!("$share/group/{}", bench.topic("t"));
-    refused(&bench, &frame(0x82, &body(&bench, &pair(&filter, 0x04)))).await
+    let bytes = frame(0x82, &body(&bench, &pair(&filter, 0x04)));
+    let what = "a shared subscription with No Local";
+    bench.refuses(what, &bytes, &[]).await
 }
 
 /// The first time, and when it is said again.

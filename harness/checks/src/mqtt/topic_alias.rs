@@ -56,7 +56,12 @@ async fn end_with_the_connection(bench: Bench) -> Outcome {
             ReasonCode::TopicAliasInvalid,
             ReasonCode::MalformedPacket,
         ];
-        client.closed(&codes).await?;
+        let what = match takes_over {
+            true => "an alias of the connection that it took over",
+            false => "an alias of its client's last connection",
+        };
+        let closed = client.closed(&codes).await;
+        closed.map_err(|finding| finding.after(what))?;
         watcher.until_ping_without(&topic).await?;
         drop(kept);
     }
@@ -64,7 +69,8 @@ async fn end_with_the_connection(bench: Bench) -> Outcome {
 }
 
 async fn alias_0(bench: Bench) -> Outcome {
-    refused(&bench, &[0x23, 0, 0], ReasonCode::TopicAliasInvalid).await
+    let invalid = ReasonCode::TopicAliasInvalid;
+    refused(&bench, "topic alias 0", &[0x23, 0, 0], invalid).await
 }
 
 /// One above what CONNACK says, which is 0 if it says nothing.
@@ -74,7 +80,9 @@ async fn above_maximum(bench: Bench) -> Outcome {
         return Err(Finding::skip("a topic alias that it does not take"));
     };
     let [high, low] = alias.to_be_bytes();
-    refused(&bench, &[0x23, high, low], ReasonCode::TopicAliasInvalid).await
+    let what = format!("topic alias {alias}, where {most} is the maximum");
+    let invalid = ReasonCode::TopicAliasInvalid;
+    refused(&bench, &what, &[0x23, high, low], invalid).await
 }
 
 /// More topics than the client takes aliases for, each twice.

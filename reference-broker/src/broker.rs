@@ -28,6 +28,7 @@ mod closing;
 mod exchange;
 mod recovery;
 mod routing;
+mod sharing;
 mod subscribing;
 
 pub(crate) use authentication::Authentication;

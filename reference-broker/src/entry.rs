@@ -87,6 +87,9 @@ pub(crate) struct OutgoingEntry {
     pub(crate) qos: Qos,
     pub(crate) retain: bool,
     pub(crate) id: Option<PacketId>,
+    /// The whole filter of the group of which the client is one member, if the
+    /// message is for it.
+    pub(crate) share: Option<TopicFilter>,
     /// The subscriptions it is sent for.
     pub(crate) subscription_ids: Vec<SubscriptionId>,
 }
@@ -217,11 +220,18 @@ pub(crate) fn grant_value(grant: &Grant) -> Vec<u8> {
 }
 
 pub(crate) fn outgoing_value(outgoing: &OutgoingEntry) -> Vec<u8> {
-    let mut value = Vec::with_capacity(12);
+    let share = outgoing
+        .share
+        .as_ref()
+        .map_or(&b""[..], TopicFilter::as_bytes);
+    let mut value = Vec::with_capacity(14 + share.len());
     value.put_u64(outgoing.body);
     value.put_u8(outgoing.qos as u8);
     value.put_u8(outgoing.retain.into());
     value.put_u16(outgoing.id.map_or(0, PacketId::get));
+    // No filter is empty.
+    value.put_u16(share.len() as u16);
+    value.put_slice(share);
     for id in &outgoing.subscription_ids {
         value.put_u32(id.get());
     }
@@ -280,6 +290,7 @@ fn parse(mut key: &[u8], mut value: &[u8], started: Duration) -> Option<Entry> {
                 qos: Qos::from_level(value.try_get_u8().ok()?)?,
                 retain: flag(&mut value)?,
                 id: PacketId::new(value.try_get_u16().ok()?),
+                share: share(&mut value)?,
                 subscription_ids: subscription_ids(&mut value)?,
             },
         },
@@ -307,6 +318,18 @@ fn client(key: &mut &[u8]) -> Option<Arc<str>> {
     let length = key.try_get_u16().ok()?;
     let client_id = key.split_off(..usize::from(length))?;
     Some(std::str::from_utf8(client_id).ok()?.into())
+}
+
+#[expect(clippy::option_option, reason = "that there is none is no mistake")]
+fn share(value: &mut &[u8]) -> Option<Option<TopicFilter>> {
+    let length = value.try_get_u16().ok()?;
+    let filter = value.split_off(..usize::from(length))?;
+    if filter.is_empty() {
+        return Some(None);
+    }
+    TopicFilter::new(Bytes::copy_from_slice(filter))
+        .ok()
+        .map(Some)
 }
 
 fn subscription_ids(value: &mut &[u8]) -> Option<Vec<SubscriptionId>> {
@@ -469,6 +492,7 @@ mod tests {
                 qos: Qos::ExactlyOnce,
                 retain: false,
                 id,
+                share: id.and_then(|_| TopicFilter::new("$share/g/a/b").ok()),
                 subscription_ids: SubscriptionId::new(5).into_iter().collect(),
             };
             let entry = Entry::Outgoing {

@@ -186,6 +186,7 @@ impl Inflight {
             outgoing: Outgoing {
                 message: Arc::clone(&one.outgoing.message),
                 subscription_ids: one.outgoing.subscription_ids.clone(),
+                share: one.outgoing.share.clone(),
                 stored: None,
                 ..one.outgoing
             },

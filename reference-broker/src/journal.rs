@@ -169,6 +169,7 @@ impl Journal {
             qos: outgoing.qos,
             retain: outgoing.retain,
             id,
+            share: outgoing.share.as_ref().map(|share| share.filter.clone()),
             subscription_ids: outgoing.subscription_ids().to_vec(),
         };
         self.put(

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::journal::Stored;
 use crate::limits::{Limits, QueueFull};
 use crate::message::Message;
-use crate::shares::GroupKey;
+use crate::shares::{GroupKey, Share};
 use crate::wire::{Qos, SubscriptionId};
 
 /// A message on its way to one client.
@@ -21,12 +21,17 @@ pub(crate) struct Outgoing {
     /// The identifiers of the subscriptions it is sent for.
     pub(crate) subscription_ids: Option<Box<[SubscriptionId]>>,
     /// The group of which this client is one member, if the message is for it.
-    pub(crate) group: Option<GroupKey>,
+    pub(crate) share: Option<Arc<Share>>,
     /// Where it is in the store, if it is.
     pub(crate) stored: Option<Box<Stored>>,
 }
 
 impl Outgoing {
+    /// Whether it is for one of a group's members, and which one is such a group.
+    pub(crate) fn is_shared(&self, which: impl Fn(GroupKey) -> bool) -> bool {
+        self.share.as_ref().is_some_and(|share| which(share.group))
+    }
+
     pub(crate) fn subscription_ids(&self) -> &[SubscriptionId] {
         self.subscription_ids.as_deref().unwrap_or_default()
     }
@@ -49,10 +54,7 @@ impl Queue {
     /// message itself, or others.
     pub(crate) fn push(&mut self, outgoing: Outgoing, limits: &Limits) -> Vec<Outgoing> {
         let mut dropped = Vec::new();
-        let bytes = outgoing.message.bytes();
-        while self.waiting.len() >= limits.queue_messages
-            || self.bytes.saturating_add(bytes) > limits.queue_bytes
-        {
+        while !self.has_room(&outgoing.message, limits) {
             let oldest = match limits.queue_full {
                 QueueFull::DropOldest => self.pop(),
                 QueueFull::DropNewest => None,
@@ -121,9 +123,15 @@ impl Queue {
         self.take_out(|outgoing| outgoing.qos == Qos::AtMostOnce)
     }
 
-    /// Takes out what a group's members share.
-    pub(crate) fn take_shared(&mut self) -> Vec<Outgoing> {
-        self.take_out(|outgoing| outgoing.group.is_some())
+    /// Takes out what the members of such groups share.
+    pub(crate) fn take_shared(&mut self, which: impl Fn(GroupKey) -> bool) -> Vec<Outgoing> {
+        self.take_out(|outgoing| outgoing.is_shared(&which))
+    }
+
+    /// Whether a message need not replace another.
+    pub(crate) fn has_room(&self, message: &Message, limits: &Limits) -> bool {
+        self.waiting.len() < limits.queue_messages
+            && self.bytes.saturating_add(message.bytes()) <= limits.queue_bytes
     }
 
     fn take_out(&mut self, which: impl Fn(&Outgoing) -> bool) -> Vec<Outgoing> {

@@ -16,6 +16,7 @@ use crate::message::Message;
 use crate::observer::DropCause;
 use crate::queue::{Outgoing, Queue};
 use crate::quirks::{Quirk, Quirks};
+use crate::shares::{GroupKey, Readiness};
 use crate::wills::Pending;
 use crate::wire::{Ack, Delivery, Packet, PacketId, Qos, TopicFilter};
 
@@ -111,21 +112,45 @@ impl Session {
         }
     }
 
-    /// Takes out what another member of a group may get instead: what has not
-    /// been sent, and what is not acknowledged at QoS 1. A QoS 2 message that
-    /// was sent goes to nobody else [MQTT5-4.8.2-5].
-    pub(crate) fn take_shared(&mut self, journal: &mut Journal, quirks: Quirks) -> Vec<Outgoing> {
-        let most = match quirks.has(Quirk::PassesOnSharedQos2) {
-            true => Qos::ExactlyOnce,
-            false => Qos::AtLeastOnce,
-        };
-        let is_shared = |one: &Outgoing| one.qos <= most && one.group.is_some();
+    /// Takes out what another member of such groups may get instead: what has not
+    /// been sent, and what was sent at a QoS of at most that and is not
+    /// acknowledged.
+    pub(crate) fn take_shared(
+        &mut self,
+        which: impl Fn(GroupKey) -> bool,
+        sent_at_most: Qos,
+        journal: &mut Journal,
+    ) -> Vec<Outgoing> {
+        let is_shared = |one: &Outgoing| one.qos <= sent_at_most && one.is_shared(&which);
         let mut shared = self.inflight.take_out(is_shared);
-        shared.extend(self.queue.take_shared());
+        shared.extend(self.queue.take_shared(which));
         for outgoing in &mut shared {
             journal.settled(&self.client_id, outgoing);
         }
         shared
+    }
+
+    /// How well it is placed to take a message of its group.
+    pub(crate) fn readiness(
+        &self,
+        message: &Message,
+        connection: Option<&Connection>,
+        limits: &Limits,
+        quirks: Quirks,
+    ) -> Readiness {
+        let room = self.queue.has_room(message, limits);
+        match connection {
+            Some(connection)
+                if self.queue.is_empty()
+                    && connection.has_room(limits)
+                    && self.inflight.len() < connection.window(limits, quirks) =>
+            {
+                Readiness::Ready
+            }
+            Some(_) if room => Readiness::Busy,
+            None if room => Readiness::Away,
+            _ => Readiness::Full,
+        }
     }
 
     /// Messages that its client has not acknowledged or not been sent.

@@ -134,6 +134,7 @@ impl Broker {
             self.reply(slot, &Packet::ConnAck(connack));
         }
         self.pump(slot, key);
+        self.come_to_groups(key);
     }
 
     /// How long the session is kept once the connection has ended: as long as
@@ -317,7 +318,7 @@ impl Broker {
             session.forget(|one| one.qos == Qos::ExactlyOnce, &mut self.effects.journal);
         }
         if quirks.has(Quirk::ForgetsSharedQos2) {
-            let is_shared = |one: &Outgoing| one.qos == Qos::ExactlyOnce && one.group.is_some();
+            let is_shared = |one: &Outgoing| one.qos == Qos::ExactlyOnce && one.share.is_some();
             session.forget(is_shared, &mut self.effects.journal);
         }
         if quirks.has(Quirk::ForgetsPubrel) {

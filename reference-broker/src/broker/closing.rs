@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Broker;
+use super::sharing::PASSED_ON;
 use crate::access::Rights;
 use crate::connection::Phase;
 use crate::message::Message;
 use crate::observer::{CloseReason, SessionEvent};
-use crate::queue::Outgoing;
 use crate::quirks::Quirk;
 use crate::terms;
 use crate::topics::SessionKey;
@@ -136,6 +136,10 @@ impl Broker {
         let publisher = session.map(|key| Arc::clone(&self.sessions[key].client_id));
         if let Some(key) = session {
             self.connected -= 1;
+            self.sessions[key].connection = None;
+            if !matches!(reason, CloseReason::TakenOver | CloseReason::Stopping) {
+                self.leave_groups(key);
+            }
             self.sessions[key].detach(&self.config.limits, &mut self.effects);
             if let Some(will) = pending {
                 let at = self.effects.watch.now.saturating_add(will.delay);
@@ -228,7 +232,11 @@ impl Broker {
             self.topics.remove(filter.as_bytes(), key);
             self.shares.remove(filter, key);
         }
-        let shared = session.take_shared(&mut self.effects.journal, self.config.quirks);
+        let sent_at_most = match self.config.quirks.has(Quirk::PassesOnSharedQos2) {
+            true => Qos::ExactlyOnce,
+            false => PASSED_ON,
+        };
+        let shared = session.take_shared(|_| true, sent_at_most, &mut self.effects.journal);
         let undelivered = session.undelivered();
         self.effects.watch.tell(|observer, now| {
             observer.session(
@@ -240,11 +248,7 @@ impl Broker {
         if !session.clean {
             session.erase(&mut self.effects.journal);
         }
-        for Outgoing { message, group, .. } in shared {
-            if let Some(group) = group {
-                self.share(group, &message);
-            }
-        }
+        self.share_again(shared);
     }
 
     /// What a quirk does: nothing is added to a session any more.

@@ -23,11 +23,11 @@ impl Broker {
         }
         if let Some(mut delivered) = of.inflight.puback(ack.packet_id)? {
             journal.settled(&of.client_id, &mut delivered);
-            if let Some(group) = delivered.group
+            if let Some(share) = delivered.share
                 && ack.code.is_failure()
                 && quirks.has(Quirk::PassesOnRefusedShare)
             {
-                self.share(group, &delivered.message);
+                self.share(share.group, &delivered.message);
             }
         }
         self.pump(slot, session);

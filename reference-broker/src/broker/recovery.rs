@@ -188,7 +188,7 @@ impl Broker {
                     qos: stored.qos,
                     retain: stored.retain,
                     subscription_ids: queue::boxed(&stored.subscription_ids),
-                    group: None,
+                    share: stored.share.and_then(|filter| self.shares.named(&filter)),
                     stored: Some(journal.restore(order, stored.body)),
                 };
                 match stored.id {

@@ -10,7 +10,6 @@ use crate::message::{self, Message};
 use crate::observer::{CloseReason, DropCause};
 use crate::queue::{self, Outgoing};
 use crate::quirks::Quirk;
-use crate::shares::GroupKey;
 use crate::topics::{Found, SessionKey};
 use crate::wire::{
     Ack, Delivery, Packet, PacketId, Property, Publish, Qos, ReasonCode, SubscriptionId, Version,
@@ -266,7 +265,7 @@ impl Broker {
                 // [MQTT5-3.3.1-12] [MQTT5-3.3.1-13]
                 retain: message.retain && !never && (grant.retain_as_published || as_published),
                 subscription_ids: ids,
-                group: None,
+                share: None,
                 stored: None,
             };
             for outgoing in std::iter::repeat_n(outgoing, copies) {
@@ -285,37 +284,6 @@ impl Broker {
             some |= self.share(group, message);
         }
         some
-    }
-
-    /// Hands a message to one member of a group, at what it was granted
-    /// [MQTT5-4.8.2-3].
-    pub(super) fn share(&mut self, group: GroupKey, message: &Arc<Message>) -> bool {
-        let sessions = &self.sessions;
-        let is_there = |key: SessionKey| sessions[key].connection.is_some();
-        let Some((key, grant)) = self.shares.choose(group, is_there) else {
-            return false;
-        };
-        let session = &mut self.sessions[key];
-        let limits = &self.config.limits;
-        let outgoing = Outgoing {
-            message: Arc::clone(message),
-            qos: match self.config.quirks.has(Quirk::IgnoresShareGrant) {
-                true => message.qos,
-                false => message.qos.min(grant.qos),
-            },
-            retain: message.retain && grant.retain_as_published,
-            subscription_ids: queue::boxed(grant.id.as_slice()),
-            group: Some(group),
-            stored: None,
-        };
-        match session.connection {
-            None => session.store(outgoing, limits, &mut self.effects),
-            Some(slot) => {
-                let connection = &mut self.connections[slot];
-                session.send(outgoing, connection, limits, &mut self.effects);
-            }
-        }
-        true
     }
 }
 

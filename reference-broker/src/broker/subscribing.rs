@@ -66,13 +66,15 @@ impl Broker {
                 RetainHandling::SendIfNew => !known || quirks.has(Quirk::IgnoresRetainHandling1),
                 RetainHandling::DoNotSend => quirks.has(Quirk::IgnoresRetainHandling2),
             };
-            // None for a share (section 4.8.2).
-            let shared = version == Version::V5 && subscription.filter.shared().is_some();
-            if let SubscribeCode::Granted(granted) = code
-                && wanted
-                && !shared
-            {
-                self.send_retained(session, subscription, granted, id);
+            let SubscribeCode::Granted(granted) = code else {
+                continue;
+            };
+            let share = self.shares.named(&subscription.filter);
+            match share.filter(|_| version == Version::V5) {
+                // It has no retained messages (section 4.8.2).
+                Some(share) => self.come_to_group(session, share.group),
+                None if wanted => self.send_retained(session, subscription, granted, id),
+                None => {}
             }
         }
         self.pump(slot, session);
@@ -182,7 +184,7 @@ impl Broker {
                 qos,
                 retain: !(qos == Qos::AtLeastOnce && quirks.has(Quirk::SendsRetainedUnmarked)),
                 subscription_ids: queue::boxed(id.as_slice()),
-                group: None,
+                share: None,
                 stored: None,
             };
             session.enqueue(outgoing, &self.config.limits, &mut self.effects);

@@ -204,6 +204,19 @@ fn a_scenario_that_needs_more_memory_than_there_is_is_refused_with_the_estimate(
 }
 
 #[test]
+fn a_version_for_all_fleets_is_part_of_the_command_that_runs_it_again() {
+    let here = here();
+    assert!(run(&here, &["new", "cell"]).status.success());
+    let output = run(&here, &["run", "cell.toml", "--mqtt", "5.0"]);
+    let report = text(&output.stdout);
+    assert!(output.status.success(), "{report}");
+    assert!(
+        report.contains("squall run cell.toml --seed 1 --mqtt 5.0"),
+        "{report}"
+    );
+}
+
+#[test]
 fn a_dry_run_says_what_would_run() {
     let output = run(&here(), &["run", "small.toml", "--dry-run", "--quiet"]);
     assert_eq!(output.status.code(), Some(0));

@@ -95,6 +95,32 @@ fn the_valid_scenario_is_valid() {
 #[case::a_version_near_a_known_one("keep_alive = \"30s\"", "version = \"3.1\"")]
 #[case::a_version_that_is_a_number("keep_alive = \"30s\"", "version = 5.0")]
 #[case::a_kind_that_is_a_number("kind = \"periodic\"", "kind = 3")]
+#[case::a_session_that_expires_in_3_1_1("keep_alive = \"30s\"", "session_expiry = \"1h\"")]
+#[case::a_receive_maximum_in_3_1_1("keep_alive = \"30s\"", "receive_maximum = 20")]
+#[case::a_reading_that_expires_in_3_1_1("qos = 1, payload", "message_expiry = \"1m\", payload")]
+#[case::topic_aliases_in_3_1_1("qos = 1, payload", "topic_alias = true, payload")]
+#[case::a_group_in_3_1_1("qos = 1 }]", "qos = 1, share = \"recorders\" }]")]
+#[case::a_group_in_a_filter_in_3_1_1("\"valley/+\"", "\"$share/recorders/valley/+\"")]
+#[case::a_group_of_nothing(
+    "subscribe = [{ filter = \"valley/+\"",
+    "mqtt = { version = \"5.0\" }\nsubscribe = [{ filter = \"$share/valley\""
+)]
+#[case::a_group_twice(
+    "subscribe = [{ filter = \"valley/+\"",
+    "mqtt = { version = \"5.0\" }\nsubscribe = [{ share = \"one\", filter = \"$share/two/valley/+\""
+)]
+#[case::a_group_without_its_own(
+    "subscribe = [{ filter = \"valley/+\"",
+    "mqtt = { version = \"5.0\" }\nsubscribe = [{ share = \"recorders\", no_local = true, filter = \"valley/+\""
+)]
+#[case::unknown_retain_handling("qos = 1 }]", "qos = 1, retain_handling = \"never\" }]")]
+#[case::a_reading_that_expires_at_once(
+    "keep_alive = \"30s\", clean_session = false }\npublish = { topic = \"valley/{device}\",",
+    "version = \"5.0\" }\npublish = { topic = \"valley/{device}\", message_expiry = \"0s\","
+)]
+#[case::an_expiry_in_fractions("keep_alive = \"30s\"", "session_expiry = \"1500ms\"")]
+#[case::more_aliases_than_two_bytes_hold("keep_alive = \"30s\"", "topic_alias_maximum = 65536")]
+#[case::unknown_capability("[expect]", "[broker]\ncapabilities = { maximum_qoss = 1 }\n[expect]")]
 #[case::password_alone("keep_alive = \"30s\"", "password = \"secret\"")]
 #[case::two_sites_of_a_name("name = \"office\"", "name = \"valley\"")]
 #[case::two_fleets_of_a_name("name = \"recorder\"", "name = \"thermometer\"")]
@@ -312,6 +338,8 @@ fn a_mistake_of_omission(#[context] context: Context, #[case] text: &str) {
 #[case::set_a_fault_that_is_not_there("fault.1.for=90s")]
 #[case::set_a_broken_table("site.office.link={ preset = ")]
 #[case::set_an_unknown_kind("fleet.thermometer.lifecycle.kind=periodik")]
+#[case::set_in_all_fleets_what_there_is_not("fleet.*.mqtt.version=6")]
+#[case::set_all_of_no_list("network.*.tick=1ms")]
 #[case::set_nothing("=3")]
 #[case::set_an_unknown_preset("site.office.link=ethernit")]
 fn a_mistake_in_an_override(#[context] context: Context, #[case] set: &str) {

@@ -7,10 +7,10 @@ use rstest::{Context, rstest};
 use squall::invariants::Invariant;
 use squall::scenario::{
     Chosen, DeviceMemory, Direction, Exception, Fault, FaultKind, Fleet, Latency, Lifecycle,
-    Metric, PRESETS, PacketType, Payload, Qos, Relation, Scenario, Sender, Start, Target,
-    TimeRange, Times, Trigger, Ways, When, Whole,
+    Metric, MqttVersion, PRESETS, PacketType, Payload, Qos, Relation, RetainHandling, Scenario,
+    Sender, Start, Target, TimeRange, Times, Trigger, Ways, When, Whole,
 };
-use squall_broker::{Quirk, Quirks};
+use squall_broker::{Capabilities, Quirk, Quirks};
 
 const BASE: &str = r#"title = "Weather"
 duration = "20m"
@@ -130,6 +130,96 @@ fn a_broker_that_crashes_has_a_disk_unless_told_otherwise(
     let crash = "[[fault]]\nkind = \"server-crash\"\nat = \"5m\"\nfor = \"10s\"\n";
     let sync = sync_ms.map(Duration::from_millis);
     assert_eq!(parse(&(text + crash), &[]).broker.disk_sync, sync);
+}
+
+#[test]
+fn fleets_speak_the_version_said_closest_to_them() {
+    use MqttVersion::{V3_1_1, V5_0};
+    let other = BASE.split_once("[[fleet]]").expect("a fleet").1;
+    let other = other.replace("thermometer", "meter");
+    let two = format!("{BASE}mqtt = {{ version = \"3.1.1\" }}\n[[fleet]]{other}");
+    let versions = |text: &str, overrides: &[&str]| -> Vec<MqttVersion> {
+        let fleets = parse(text, overrides).fleets;
+        fleets.iter().map(|fleet| fleet.mqtt.version).collect()
+    };
+    assert_eq!(versions(&two, &[]), [V3_1_1, V3_1_1]);
+    let all = two.replacen("duration", "mqtt = \"5.0\"\nduration", 1);
+    assert_eq!(versions(&all, &[]), [V3_1_1, V5_0]);
+    let every = "fleet.*.mqtt.version=\"5.0\"";
+    assert_eq!(versions(&two, &[every]), [V5_0, V5_0]);
+    let but_one = "fleet.meter.mqtt.version=\"3.1.1\"";
+    assert_eq!(versions(&two, &[every, but_one]), [V5_0, V3_1_1]);
+}
+
+#[test]
+fn what_only_5_0_has_words_for_reaches_the_fleet() {
+    let text = BASE.replace(
+        "every = \"1m\" }",
+        "every = \"1m\", message_expiry = \"90s\", topic_alias = true }
+mqtt = { version = \"5.0\", session_expiry = \"1h\", receive_maximum = 3, topic_alias_maximum = 0, password = \"alone\", will = { topic = \"gone\", delay = \"10s\", message_expiry = \"1m\" } }
+subscribe = [
+    { filter = \"t/+\", share = \"one\" },
+    { filter = \"$share/{fleet}/t/+\" },
+    { filter = \"t/#\", no_local = true, retain_as_published = true, retain_handling = \"do-not-send\" },
+]",
+    );
+    let fleet = parse(&text, &[]).fleets.remove(0);
+    let mqtt = &fleet.mqtt;
+    assert_eq!(mqtt.session_expiry_s, Some(3600));
+    assert_eq!(mqtt.receive_maximum, Some(3));
+    assert_eq!(mqtt.topic_alias_maximum, Some(0));
+    let will = mqtt.will.as_ref().expect("a will");
+    assert_eq!((will.delay_s, will.message_expiry_s), (Some(10), Some(60)));
+    let publish = fleet.publish.as_ref().expect("it publishes");
+    assert_eq!(
+        (publish.message_expiry_s, publish.topic_alias),
+        (Some(90), true)
+    );
+    let [one, two, three] = &fleet.subscribe[..] else {
+        panic!("three subscriptions");
+    };
+    assert_eq!(
+        (one.share.as_deref(), one.filter.as_str()),
+        (Some("one"), "t/+")
+    );
+    assert_eq!(
+        (two.share.as_deref(), two.filter.as_str()),
+        (Some("{fleet}"), "t/+")
+    );
+    assert!(three.share.is_none() && three.no_local && three.retain_as_published);
+    assert_eq!(three.retain_handling, RetainHandling::DoNotSend);
+}
+
+#[test]
+fn the_broker_offers_everything_unless_told_otherwise() {
+    let offered = |table: &str| {
+        let text = BASE.replace("[[site]]", &format!("{table}\n[[site]]"));
+        parse(&text, &[]).broker.capabilities
+    };
+    assert_eq!(offered(""), Capabilities::default());
+    let few = offered(
+        "[broker.capabilities]
+maximum_qos = 1
+retain = false
+wildcard_subscriptions = false
+subscription_identifiers = false
+shared_subscriptions = false
+receive_maximum = 7
+topic_alias_maximum = 0
+session_expiry_max = \"1h\"
+server_keep_alive = \"20s\"",
+    );
+    let mut expected = Capabilities::default();
+    expected.maximum_qos = squall_broker::wire::Qos::AtLeastOnce;
+    expected.retain = false;
+    expected.wildcard_subscriptions = false;
+    expected.subscription_identifiers = false;
+    expected.shared_subscriptions = false;
+    expected.receive_maximum = std::num::NonZeroU16::new(7).expect("not zero");
+    expected.topic_alias_maximum = 0;
+    expected.session_expiry_max = Some(Duration::from_secs(3600));
+    expected.server_keep_alive_s = Some(20);
+    assert_eq!(few, expected);
 }
 
 #[test]

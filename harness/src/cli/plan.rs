@@ -46,9 +46,10 @@ impl Plan {
                 }
             }
         }
+        let changes = changes(arguments);
         let scenarios = paths
             .iter()
-            .map(|path| Scenario::load(path, &arguments.set).map(Arc::new))
+            .map(|path| Scenario::load(path, &changes).map(Arc::new))
             .collect::<Result<Vec<_>, _>>()?;
         let seeds = match (&arguments.seeds, arguments.seed) {
             (Some(range), _) => range.0.clone(),
@@ -82,7 +83,7 @@ impl Plan {
                 seeds.clone().map(|seed| Job {
                     scenario: Arc::clone(scenario),
                     seed,
-                    command: command(scenario, seed, &arguments.set),
+                    command: command(scenario, seed, arguments),
                 })
             })
             .collect();
@@ -99,6 +100,14 @@ impl Plan {
             seeds: words,
         })
     }
+}
+
+/// What the command line changes in every scenario. What it sets by name comes
+/// last, and wins.
+fn changes(arguments: &Arguments) -> Vec<String> {
+    let version = arguments.mqtt.iter();
+    let version = version.map(|version| format!("fleet.*.mqtt.version=\"{version}\""));
+    version.chain(arguments.set.iter().cloned()).collect()
 }
 
 /// How many runs go at once: as many as there are cores, unless said.
@@ -119,12 +128,16 @@ fn available_bytes() -> Option<u64> {
 }
 
 /// The one command that runs this again, as a shell takes it.
-fn command(scenario: &Scenario, seed: u64, set: &[String]) -> String {
+fn command(scenario: &Scenario, seed: u64, arguments: &Arguments) -> String {
     let mut command = format!(
         "squall run {} --seed {seed}",
         quoted(&scenario.path.display().to_string())
     );
-    for set in set {
+    if let Some(version) = &arguments.mqtt {
+        command.push_str(" --mqtt ");
+        command.push_str(version);
+    }
+    for set in &arguments.set {
         command.push_str(" --set ");
         command.push_str(&quoted(set));
     }

@@ -27,6 +27,7 @@ Examples:
   squall run cell.toml --seed 7 --pcap cell.pcapng
   squall run cell.toml --seeds 1..100             100 seeds on all cores
   squall run cell.toml --set fleet.thermometer.count=10 --set site.valley.link.loss=20%
+  squall run cell.toml --mqtt 5.0                 all of its fleets speak MQTT 5.0
   squall run cell.toml --format junit --out reports";
 
 #[derive(Debug, clap::Args)]
@@ -44,8 +45,12 @@ pub(crate) struct Arguments {
     /// Runs at once; as many as there are cores unless given.
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
+    /// The version of MQTT that all fleets speak, whatever the scenario says:
+    /// 3.1.1 or 5.0.
+    #[arg(long, value_name = "VERSION", value_parser = ["3.1.1", "5.0"], hide_possible_values = true)]
+    pub(crate) mqtt: Option<String>,
     /// Change a value of the scenario: duration=5m, fleet.NAME.count=10; faults
-    /// count from 0: fault.0.for=90s.
+    /// count from 0: fault.0.for=90s; all fleets: fleet.*.window=4KiB.
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
     /// What reports look like.

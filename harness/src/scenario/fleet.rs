@@ -152,8 +152,15 @@ pub struct Mqtt {
     pub client_id: String,
     /// Keep Alive in whole seconds; zero switches it off.
     pub keep_alive: Duration,
-    /// Clean Session of CONNECT.
+    /// Clean Session of CONNECT; in MQTT 5.0, Clean Start.
     pub clean_session: bool,
+    /// Session Expiry Interval of CONNECT in seconds (MQTT 5.0); `None` keeps
+    /// sessions as 3.1.1 does: not at all with `clean_session`, for ever without.
+    pub session_expiry_s: Option<u32>,
+    /// Receive Maximum of CONNECT, at least 1 (MQTT 5.0); 65,535 if `None`.
+    pub receive_maximum: Option<u16>,
+    /// Topic Alias Maximum of CONNECT (MQTT 5.0); 0 if `None`.
+    pub topic_alias_maximum: Option<u16>,
     /// Will message of CONNECT.
     pub will: Option<Will>,
     /// User name of CONNECT.
@@ -196,6 +203,10 @@ pub struct Will {
     pub qos: Qos,
     /// Whether the broker retains it.
     pub retain: bool,
+    /// Will Delay Interval in seconds (MQTT 5.0).
+    pub delay_s: Option<u32>,
+    /// Message Expiry Interval in seconds, at least 1 (MQTT 5.0).
+    pub message_expiry_s: Option<u32>,
 }
 
 /// How a device that lost its connection, or got none, tries again: after
@@ -227,6 +238,10 @@ pub struct Publish {
     pub qos: Vec<Qos>,
     /// Whether the broker is to retain each reading.
     pub retain: bool,
+    /// Message Expiry Interval of each reading in seconds, at least 1 (MQTT 5.0).
+    pub message_expiry_s: Option<u32>,
+    /// Whether a device uses topic aliases (MQTT 5.0).
+    pub topic_alias: bool,
     /// From one reading to the next while up; for a periodic device the gap of
     /// its lifecycle.
     pub every: Duration,
@@ -304,11 +319,32 @@ impl Payload {
 /// A subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscription {
-    /// Topic filter; `{device}` and `{fleet}` stand for their names.
+    /// Topic filter, without the group; `{device}` and `{fleet}` stand for their
+    /// names.
     pub filter: String,
+    /// The group that it is shared in, with the same placeholders (MQTT 5.0).
+    pub share: Option<String>,
     /// Largest quality of service asked for.
     pub qos: Qos,
     /// A device unsubscribes this long after the broker has granted it; never
     /// if `None`.
     pub stay: Option<Duration>,
+    /// Whether what the device itself published is not sent to it (MQTT 5.0).
+    pub no_local: bool,
+    /// Whether RETAIN arrives as it was published (MQTT 5.0).
+    pub retain_as_published: bool,
+    /// Whether retained messages are sent when it subscribes (MQTT 5.0).
+    pub retain_handling: RetainHandling,
+}
+
+/// Whether retained messages are sent in answer to a SUBSCRIBE.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RetainHandling {
+    /// 0: each time, as in 3.1.1.
+    #[default]
+    Send,
+    /// 1: only if the session has no such subscription yet.
+    SendIfNew,
+    /// 2: never.
+    DoNotSend,
 }

@@ -36,7 +36,7 @@ pub use fault::{
 };
 pub use fleet::{
     Clock, DeviceMemory, Fleet, Lifecycle, Mqtt, MqttVersion, Payload, Publish, Qos, Reconnect,
-    Span, Start, Subscription, Will,
+    RetainHandling, Span, Start, Subscription, Will,
 };
 pub use link::{Direction, GilbertElliott, Latency, LinkSpec, Reorder};
 pub use presets::PRESETS;

@@ -3,7 +3,7 @@
 //! told about mistakes in the same way.
 //!
 //! What is in a list is called by its `name`, or else by its place from 0: sites
-//! and fleets by either, faults by their place.
+//! and fleets by either, faults by their place; `*` stands for all that there are.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -49,23 +49,37 @@ fn apply_one<'i>(document: &mut DeTable<'i>, text: &'i str, begin: usize) -> Res
         steps.push(Step { name, span });
         at += step.len() + 1;
     }
-    let Some((last, parents)) = steps.split_last() else {
-        return Ok(());
-    };
     let value = parse_value(value_text, path.len() + 1, begin)?;
-    let mut place = Place::Table(document);
-    for step in parents {
-        place = descend(place, step, begin)?;
-    }
-    match place {
-        Place::Table(table) => {
-            insert(table, last, value, begin);
+    set(Place::Table(document), &steps, &value, begin)
+}
+
+/// Sets what `steps` lead to from a place.
+fn set<'i>(
+    place: Place<'_, 'i>,
+    steps: &[Step<'i>],
+    value: &Spanned<DeValue<'i>>,
+    begin: usize,
+) -> Result<(), Misplaced> {
+    match (place, steps) {
+        (_, []) => Ok(()),
+        (Place::Array(array), [step, rest @ ..]) if step.name == "*" => {
+            array.iter_mut().try_for_each(|element| match rest {
+                [] => {
+                    *element = value.clone();
+                    Ok(())
+                }
+                rest => set(inside(element, step)?, rest, value, begin),
+            })
+        }
+        (Place::Table(table), [last]) => {
+            insert(table, last, value.clone(), begin);
             Ok(())
         }
-        Place::Array(array) => {
-            *element(array, last)? = value;
+        (Place::Array(array), [last]) => {
+            *element(array, last)? = value.clone();
             Ok(())
         }
+        (place, [step, rest @ ..]) => set(descend(place, step, begin)?, rest, value, begin),
     }
 }
 
@@ -102,6 +116,14 @@ fn descend<'a, 'i>(
     if step.name == "link" {
         unfold_preset(value);
     }
+    inside(value, step)
+}
+
+/// The place that a value is, if it is one.
+fn inside<'a, 'i>(
+    value: &'a mut Spanned<DeValue<'i>>,
+    step: &Step<'_>,
+) -> Result<Place<'a, 'i>, Misplaced> {
     match value.get_mut() {
         DeValue::Table(table) => Ok(Place::Table(table)),
         DeValue::Array(array) => Ok(Place::Array(array)),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use squall_broker::Quirks;
+use squall_broker::{Capabilities, Quirks};
 
 /// The network between devices and servers, except the access links.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,6 +56,8 @@ pub struct BrokerSettings {
     /// keep; `None` for a broker that keeps everything in memory, and loses it
     /// when it crashes.
     pub disk_sync: Option<Duration>,
+    /// What the broker offers.
+    pub capabilities: Capabilities,
     /// What the broker does wrong on purpose.
     pub quirks: Quirks,
 }

@@ -151,6 +151,9 @@ fn device_fleet(
             client_id: mqtt.client_id.clone(),
             keep_alive_s: mqtt.keep_alive.as_secs() as u16,
             clean_session: mqtt.clean_session,
+            session_expiry_s: mqtt.session_expiry_s,
+            receive_maximum: mqtt.receive_maximum,
+            topic_alias_maximum: mqtt.topic_alias_maximum,
             username: mqtt.username.clone(),
             password: mqtt.password.clone().map(String::into_bytes),
             will: mqtt.will.as_ref().map(|will| devices::Will {
@@ -158,8 +161,8 @@ fn device_fleet(
                 payload: will.payload.clone(),
                 qos: qos(will.qos),
                 retain: will.retain,
-                delay_s: None,
-                message_expiry_s: None,
+                delay_s: will.delay_s,
+                message_expiry_s: will.message_expiry_s,
             }),
             connect_timeout: fleet.reconnect.timeout,
             in_flight_max: mqtt.inflight,
@@ -179,23 +182,35 @@ fn device_fleet(
             }),
             qos: publish.qos.iter().copied().map(qos).collect(),
             retain: publish.retain,
-            message_expiry_s: None,
-            topic_alias: false,
+            message_expiry_s: publish.message_expiry_s,
+            topic_alias: publish.topic_alias,
             payload: payload(&publish.payload),
             every: publish.every,
             jitter: publish.jitter,
             readings_max: publish.readings,
             outbox_max: OUTBOX_READINGS,
         }),
-        subscribe: fleet
-            .subscribe
-            .iter()
-            .map(|subscription| devices::Subscribe {
-                stay: subscription.stay,
-                ..devices::Subscribe::new(subscription.filter.clone(), qos(subscription.qos))
-            })
-            .collect(),
+        subscribe: fleet.subscribe.iter().map(subscribe).collect(),
         quiet_after: Some(scenario.duration.saturating_sub(scenario.drain)),
+    }
+}
+
+fn subscribe(subscription: &scenario::Subscription) -> devices::Subscribe {
+    use scenario::RetainHandling;
+    devices::Subscribe {
+        filter: match &subscription.share {
+            Some(share) => format!("$share/{share}/{}", subscription.filter),
+            None => subscription.filter.clone(),
+        },
+        qos: qos(subscription.qos),
+        no_local: subscription.no_local,
+        retain_as_published: subscription.retain_as_published,
+        retain_handling: match subscription.retain_handling {
+            RetainHandling::Send => devices::RetainHandling::Send,
+            RetainHandling::SendIfNew => devices::RetainHandling::SendIfNew,
+            RetainHandling::DoNotSend => devices::RetainHandling::DoNotSend,
+        },
+        stay: subscription.stay,
     }
 }
 

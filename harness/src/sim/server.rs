@@ -310,6 +310,7 @@ pub(super) fn config(settings: &BrokerSettings) -> Config {
     );
     limits.connect_timeout = settings.connect_timeout.unwrap_or(limits.connect_timeout);
     limits.queue_qos0 = settings.queue_qos0.unwrap_or(limits.queue_qos0);
+    config.capabilities = settings.capabilities.clone();
     config.quirks = settings.quirks;
     config
 }

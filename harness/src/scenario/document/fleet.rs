@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::scalar::{
-    Bytes, ClientId, Count, Decimals, Drift, KeepAlive, Name, Qos, ReadingTopic, Share, Size, Time,
-    TopicFilter, TopicName, UnitName,
+    AliasMaximum, Bytes, ClientId, Count, Decimals, Drift, KeepAlive, Name, Qos, ReadingTopic,
+    Seconds, Share, Size, Time, TopicFilter, TopicName, UnitName,
 };
 use super::value::{At, Either, OneOrMore};
 
@@ -159,20 +159,30 @@ pub(crate) struct ClockTable {
     expecting = "a table such as { keep_alive = \"30s\", clean_session = false }"
 )]
 pub(crate) struct MqttTable {
-    /// Version of the protocol; "3.1.1" unless given.
+    /// Version of the protocol; the one of the scenario unless given.
     pub(crate) version: Option<VersionName>,
     /// Client identifier; `{device}` unless given. Devices with the same one
     /// take each other's connection over.
     pub(crate) client_id: Option<ClientId>,
     /// Keep Alive; 60s unless given.
     pub(crate) keep_alive: Option<KeepAlive>,
-    /// Clean Session; true unless given.
+    /// Clean Session, in MQTT 5.0 Clean Start; true unless given.
     pub(crate) clean_session: Option<bool>,
+    /// How long the broker keeps the session once the connection has ended, in
+    /// whole seconds (MQTT 5.0); as in 3.1.1 unless given: not at all with
+    /// `clean_session`, and for ever without.
+    pub(crate) session_expiry: Option<At<Seconds>>,
+    /// QoS 1 and 2 messages that a device takes unacknowledged (MQTT 5.0);
+    /// 65,535 unless given.
+    pub(crate) receive_maximum: Option<At<Bytes>>,
+    /// Topic aliases that the broker may use towards a device (MQTT 5.0); none
+    /// unless given.
+    pub(crate) topic_alias_maximum: Option<At<AliasMaximum>>,
     /// What the broker publishes for a device that vanishes.
     pub(crate) will: Option<WillTable>,
     /// User name.
     pub(crate) username: Option<At<String>>,
-    /// Password; needs a user name.
+    /// Password; needs a user name in 3.1.1.
     pub(crate) password: Option<At<String>>,
     /// QoS 1 and 2 publishes on their way at once; 10 unless given.
     pub(crate) inflight: Option<Bytes>,
@@ -204,6 +214,12 @@ pub(crate) struct WillTable {
     pub(crate) qos: Option<Qos>,
     /// Whether the broker retains it; false unless given.
     pub(crate) retain: Option<bool>,
+    /// The broker waits this long with it, unless the session ends first, in
+    /// whole seconds (MQTT 5.0); not at all unless given.
+    pub(crate) delay: Option<At<Seconds>>,
+    /// Its lifetime in whole seconds once it is published (MQTT 5.0); without
+    /// end unless given.
+    pub(crate) message_expiry: Option<At<Seconds>>,
 }
 
 /// How a device that lost its connection, or got none, tries again: after
@@ -244,6 +260,12 @@ pub(crate) struct PublishTable {
     pub(crate) qos: Option<At<OneOrMore<Qos>>>,
     /// Whether the broker is to retain each reading; false unless given.
     pub(crate) retain: Option<bool>,
+    /// How long the broker may keep a reading that it cannot deliver, in whole
+    /// seconds (MQTT 5.0); for ever unless given.
+    pub(crate) message_expiry: Option<At<Seconds>>,
+    /// Whether a device uses topic aliases, as many as the broker takes (MQTT
+    /// 5.0); false unless given.
+    pub(crate) topic_alias: Option<At<bool>>,
     /// From one reading to the next while up. A periodic device has none: it
     /// publishes when it wakes.
     pub(crate) every: Option<At<Time>>,
@@ -321,10 +343,34 @@ pub(crate) enum PayloadTable {
 )]
 pub(crate) struct SubscribeTable {
     /// Topic filter; `{device}` and `{fleet}` stand for their names.
-    pub(crate) filter: TopicFilter,
+    /// `$share/name/filter` is a shared one (MQTT 5.0).
+    pub(crate) filter: At<TopicFilter>,
+    /// Name of the group that the subscription is shared in: each message goes
+    /// to one of its members (MQTT 5.0). Not shared unless given.
+    pub(crate) share: Option<At<Name>>,
     /// Largest quality of service asked for; 0 unless given.
     pub(crate) qos: Option<Qos>,
     /// A device unsubscribes this long after the broker has granted it, or when
     /// it is next connected; never unless given.
     pub(crate) stay: Option<Time>,
+    /// Whether what the device itself published is not sent to it (MQTT 5.0);
+    /// false unless given.
+    pub(crate) no_local: Option<At<bool>>,
+    /// Whether RETAIN arrives as it was published (MQTT 5.0); false unless given.
+    pub(crate) retain_as_published: Option<At<bool>>,
+    /// Whether retained messages are sent when it subscribes (MQTT 5.0); "send"
+    /// unless given.
+    pub(crate) retain_handling: Option<At<RetainHandlingName>>,
+}
+
+/// Whether retained messages are sent in answer to a SUBSCRIBE.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum RetainHandlingName {
+    /// 0: each time.
+    Send,
+    /// 1: only if the session has no such subscription yet.
+    SendIfNew,
+    /// 2: never.
+    DoNotSend,
 }

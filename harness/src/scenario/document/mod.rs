@@ -17,9 +17,11 @@ use serde::Deserialize;
 
 use bound::{Bound, OfBytes, OfShare, OfThings, OfTime, OfWhole};
 use fault::FaultTable;
-use fleet::FleetTable;
+use fleet::{FleetTable, VersionName};
 use link::SiteTable;
-use scalar::{Bytes, Count, GuaranteeName, Line, QuirkName, Size, Time};
+use scalar::{
+    AliasMaximum, Bytes, Count, GuaranteeName, KeepAlive, Line, Qos, QuirkName, Size, Time,
+};
 use value::At;
 
 /// A Squall scenario: sites, fleets of MQTT devices, and what is expected of
@@ -35,6 +37,9 @@ pub(crate) struct ScenarioTable {
     /// At the end of `duration`, time without new publishes, so that what is
     /// owed can arrive. A tenth of `duration` unless given, at most 2 minutes.
     pub(crate) drain: Option<At<Time>>,
+    /// The version of MQTT that fleets speak which do not say; "3.1.1" unless
+    /// given.
+    pub(crate) mqtt: Option<VersionName>,
     /// The network between devices and servers.
     #[serde(default)]
     pub(crate) network: NetworkTable,
@@ -120,10 +125,44 @@ pub(crate) struct BrokerTable {
     /// How long the disk takes to sync, more than nothing; 2ms unless given,
     /// about as an SSD does that has no power-loss protection.
     pub(crate) disk_sync: Option<At<Time>>,
+    /// What the broker offers; everything unless given.
+    #[serde(default)]
+    pub(crate) capabilities: CapabilitiesTable,
     /// What the broker does wrong on purpose, so that a check can be seen to
     /// fail; nothing unless given.
     #[serde(default)]
     pub(crate) quirks: Vec<QuirkName>,
+}
+
+/// What the broker offers beyond the least that MQTT 5.0 asks of one, and tells
+/// its clients in CONNACK.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a table such as { maximum_qos = 1, retain = false }"
+)]
+pub(crate) struct CapabilitiesTable {
+    /// Highest quality of service of messages taken and granted; 2 unless given.
+    pub(crate) maximum_qos: Option<Qos>,
+    /// Whether messages are retained; true unless given.
+    pub(crate) retain: Option<bool>,
+    /// Whether filters may have wildcards; true unless given.
+    pub(crate) wildcard_subscriptions: Option<bool>,
+    /// Whether subscriptions may have identifiers; true unless given.
+    pub(crate) subscription_identifiers: Option<bool>,
+    /// Whether there are shared subscriptions; true unless given.
+    pub(crate) shared_subscriptions: Option<bool>,
+    /// QoS 1 and 2 messages that one client may have under way to the broker at
+    /// once; 65,535 unless given.
+    pub(crate) receive_maximum: Option<Bytes>,
+    /// Topic aliases that one client may use towards the broker; 16 unless given.
+    pub(crate) topic_alias_maximum: Option<AliasMaximum>,
+    /// How long a session is kept at most once its connection has ended; for
+    /// ever unless given.
+    pub(crate) session_expiry_max: Option<Time>,
+    /// Keep Alive of every client, whatever it asks for; the client's own unless
+    /// given.
+    pub(crate) server_keep_alive: Option<KeepAlive>,
 }
 
 /// Bounds on the run's figures; one that does not hold fails the run.

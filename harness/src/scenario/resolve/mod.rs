@@ -6,18 +6,23 @@ mod fleet;
 mod link;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU16;
 use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
+use squall_broker::Capabilities;
 use squall_reports::figures;
 
 use super::diagnostic::{ScenarioError, Sources};
 use super::document::scalar::{Count, Name, Size, Time};
 use super::document::value::At;
-use super::document::{BrokerTable, CongestionName, ExpectTable, NetworkTable, ScenarioTable};
+use super::document::{
+    BrokerTable, CapabilitiesTable, CongestionName, ExpectTable, NetworkTable, ScenarioTable,
+};
 use super::expect::{Exception, Expectation, Expectations, Metric};
 use super::fault::{Fault, FaultKind};
+use super::fleet::{MqttVersion, Qos};
 use super::settings::{BrokerSettings, CongestionControl, NetworkSettings};
 use super::text::{Complaint, written};
 use super::{Scenario, Site};
@@ -40,6 +45,7 @@ pub(super) fn resolve(
         path,
         sources,
         duration: table.duration.value.0,
+        version: table.mqtt.map_or(MqttVersion::V3_1_1, fleet::version),
     };
     resolver.scenario(table)
 }
@@ -48,6 +54,8 @@ struct Resolver<'a> {
     path: &'a Path,
     sources: &'a Sources,
     duration: Duration,
+    /// What fleets speak that do not say.
+    version: MqttVersion,
 }
 
 impl Resolver<'_> {
@@ -229,6 +237,7 @@ impl Resolver<'_> {
             },
             queue_qos0: table.queue_qos0,
             disk_sync: self.disk_sync(table, faults)?,
+            capabilities: capabilities(&table.capabilities),
             quirks: table.quirks.iter().map(|name| name.0).collect(),
         })
     }
@@ -390,6 +399,33 @@ fn derived_tick(sites: &[Site]) -> Duration {
         .unwrap_or(least);
     let whole_ms = Duration::from_millis(u64::try_from(smallest.as_millis()).unwrap_or(u64::MAX));
     whole_ms.clamp(least, most)
+}
+
+fn capabilities(table: &CapabilitiesTable) -> Capabilities {
+    let mut offered = Capabilities::default();
+    let given = |flag: Option<bool>| flag.unwrap_or(true);
+    if let Some(qos) = table.maximum_qos {
+        offered.maximum_qos = match qos.0 {
+            Qos::AtMostOnce => squall_broker::wire::Qos::AtMostOnce,
+            Qos::AtLeastOnce => squall_broker::wire::Qos::AtLeastOnce,
+            Qos::ExactlyOnce => squall_broker::wire::Qos::ExactlyOnce,
+        };
+    }
+    offered.retain = given(table.retain);
+    offered.wildcard_subscriptions = given(table.wildcard_subscriptions);
+    offered.subscription_identifiers = given(table.subscription_identifiers);
+    offered.shared_subscriptions = given(table.shared_subscriptions);
+    let receive_maximum = table
+        .receive_maximum
+        .and_then(|most| NonZeroU16::new(most.0));
+    offered.receive_maximum = receive_maximum.unwrap_or(offered.receive_maximum);
+    let aliases = table.topic_alias_maximum.map(|most| most.0);
+    offered.topic_alias_maximum = aliases.unwrap_or(offered.topic_alias_maximum);
+    offered.session_expiry_max = table.session_expiry_max.map(|time| time.0);
+    // Whole seconds that fit, as the scalar has checked.
+    let keep_alive = table.server_keep_alive.map(|time| time.0.as_secs());
+    offered.server_keep_alive_s = keep_alive.and_then(|seconds| u16::try_from(seconds).ok());
+    offered
 }
 
 fn bounds(table: ExpectTable) -> Vec<Expectation> {

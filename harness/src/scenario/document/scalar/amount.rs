@@ -93,6 +93,28 @@ impl Scalar for Bytes {
     }
 }
 
+/// How many topic aliases there may be; none is a number of them too.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AliasMaximum(pub(crate) u16);
+
+impl Scalar for AliasMaximum {
+    const EXPECTED: &'static str = "a number of topic aliases from 0 to 65,535";
+
+    fn from_integer(integer: i64) -> Result<Self, Complaint> {
+        u16::try_from(integer).map(Self).map_err(|_| {
+            Complaint::new(
+                format!("expected {}, found {integer}", Self::EXPECTED),
+                "out of range",
+                "a topic alias has two bytes",
+            )
+        })
+    }
+    fn describe() -> (&'static str, Schema) {
+        let schema = json_schema!({ "type": "integer", "minimum": 0, "maximum": u16::MAX });
+        ("AliasMaximum", schema)
+    }
+}
+
 /// Bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Size(pub(crate) u64);

@@ -15,10 +15,10 @@ use serde::de::{self, Deserialize, Deserializer, Visitor};
 
 use super::super::text::Complaint;
 
-pub(crate) use amount::{Bytes, Count, Decimals, Queue, Rate, Share, Size};
+pub(crate) use amount::{AliasMaximum, Bytes, Count, Decimals, Queue, Rate, Share, Size};
 pub(crate) use mqtt::{ClientId, KeepAlive, Qos, ReadingTopic, TopicFilter, TopicName};
 pub(crate) use name::{GuaranteeName, Line, Name, QuirkName, UnitName};
-pub(crate) use time::{Drift, SignedDrift, Time, TimeSpan};
+pub(crate) use time::{Drift, Seconds, SignedDrift, Time, TimeSpan};
 
 /// A value that is one string or one number.
 trait Scalar: Sized {
@@ -89,6 +89,7 @@ macro_rules! scalars {
 
 scalars!(
     Time,
+    Seconds,
     TimeSpan,
     Rate,
     Size,
@@ -98,6 +99,7 @@ scalars!(
     SignedDrift,
     Count,
     Bytes,
+    AliasMaximum,
     Name,
     Line,
     Qos,

@@ -31,6 +31,41 @@ impl Scalar for Time {
     }
 }
 
+/// A duration of whole seconds, as MQTT 5.0 says them in four bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seconds(pub(crate) u32);
+
+impl Scalar for Seconds {
+    const EXPECTED: &'static str = "whole seconds such as \"90s\"";
+
+    fn from_text(text: &str) -> Result<Self, Complaint> {
+        let time = text::duration(text)?;
+        u32::try_from(time.as_secs())
+            .ok()
+            .filter(|_| time.subsec_nanos() == 0)
+            .map(Self)
+            .ok_or_else(|| {
+                Complaint::new(
+                    format!("MQTT cannot say `{text}`"),
+                    "not 0 to 4,294,967,295 whole seconds",
+                    "write whole seconds, such as \"90s\" or \"1h\"",
+                )
+            })
+    }
+    fn from_integer(integer: i64) -> Result<Self, Complaint> {
+        Self::from_text(&integer.to_string())
+    }
+    fn describe() -> (&'static str, Schema) {
+        let mut schema = Time::describe().1;
+        schema.insert(
+            "description".to_owned(),
+            "Whole seconds, up to 4,294,967,295.".into(),
+        );
+        schema.insert("examples".to_owned(), vec!["90s", "1h"].into());
+        ("Seconds", schema)
+    }
+}
+
 /// A duration, or a range of them: the shortest and the longest.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TimeSpan(pub(crate) Duration, pub(crate) Duration);

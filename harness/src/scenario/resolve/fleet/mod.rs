@@ -4,6 +4,9 @@ mod lifecycle;
 mod mqtt;
 mod payload;
 mod publish;
+mod subscribe;
+
+pub(super) use mqtt::version;
 
 use std::time::Duration;
 
@@ -12,9 +15,7 @@ use super::super::diagnostic::{ScenarioError, unknown};
 use super::super::document::fleet::{DeviceMemoryName, FleetTable, StartTable};
 use super::super::document::scalar::Time;
 use super::super::document::value::{At, Either};
-use super::super::fleet::{
-    Clock, DeviceMemory, Fleet, Lifecycle, Publish, Qos, Start, Subscription,
-};
+use super::super::fleet::{Clock, DeviceMemory, Fleet, Lifecycle, Publish, Start};
 use super::super::text::{Complaint, written};
 use super::Resolver;
 
@@ -41,9 +42,10 @@ impl Resolver<'_> {
             None => Lifecycle::AlwaysOn,
             Some(lifecycle) => self.lifecycle(lifecycle.value, !table.subscribe.is_empty())?,
         };
+        let mqtt = self.mqtt(table.mqtt)?;
         let publish = match table.publish {
             None => None,
-            Some(publish) => Some(self.publish(publish, &lifecycle, fleet_names)?),
+            Some(publish) => Some(self.publish(publish, mqtt.version, &lifecycle, fleet_names)?),
         };
         if publish.is_none() && table.subscribe.is_empty() {
             return Err(self.error(
@@ -70,7 +72,6 @@ impl Resolver<'_> {
             clock: Clock {
                 drift_ppm: table.clock.drift.map_or(0.0, |drift| drift.0),
             },
-            mqtt: self.mqtt(table.mqtt)?,
             reconnect: self.reconnect(&table.reconnect)?,
             window_bytes: match self.window(table.window.as_ref())?.or(window) {
                 Some(bytes) => bytes,
@@ -81,12 +82,9 @@ impl Resolver<'_> {
             subscribe: table
                 .subscribe
                 .into_iter()
-                .map(|table| Subscription {
-                    filter: table.filter.0,
-                    qos: table.qos.map_or(Qos::AtMostOnce, |qos| qos.0),
-                    stay: table.stay.map(|time| time.0),
-                })
-                .collect(),
+                .map(|table| self.subscribe(table, mqtt.version))
+                .collect::<Result<_, _>>()?,
+            mqtt,
             name: table.name.value.0,
         })
     }

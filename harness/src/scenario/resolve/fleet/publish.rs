@@ -7,7 +7,7 @@ use super::super::super::diagnostic::{ScenarioError, unknown};
 use super::super::super::document::fleet::PublishTable;
 use super::super::super::document::scalar::{Name, ReadingTopic, Time};
 use super::super::super::document::value::At;
-use super::super::super::fleet::{Lifecycle, Publish, Qos};
+use super::super::super::fleet::{Lifecycle, MqttVersion, Publish, Qos};
 use super::super::super::text::{Complaint, written};
 use super::super::Resolver;
 use super::payload::default_payload;
@@ -16,6 +16,7 @@ impl Resolver<'_> {
     pub(super) fn publish(
         &self,
         publish: At<PublishTable>,
+        version: MqttVersion,
         lifecycle: &Lifecycle,
         fleet_names: &[String],
     ) -> Result<Publish, ScenarioError> {
@@ -41,11 +42,14 @@ impl Resolver<'_> {
                 value.0.iter().map(|qos| qos.0).collect()
             }
         };
+        self.only_in_5_0(version, "topic_alias", table.topic_alias.as_ref())?;
         Ok(Publish {
             topic: table.topic.value.0,
             to,
             qos,
             retain: table.retain.unwrap_or(false),
+            message_expiry_s: self.message_expiry(version, table.message_expiry.as_ref())?,
+            topic_alias: table.topic_alias.is_some_and(|alias| alias.value),
             every,
             jitter: self.jitter(table.jitter, every)?,
             readings: table.readings.map(|count| count.0),

@@ -4,14 +4,17 @@
 pub(crate) mod acknowledgement_sizes;
 pub(crate) mod acknowledgements;
 pub(crate) mod client_id;
+pub(crate) mod client_limits;
 pub(crate) mod connack;
 pub(crate) mod connect;
 pub(crate) mod connect_fields;
 pub(crate) mod disconnect;
 pub(crate) mod errors;
+pub(crate) mod errors_v5;
 pub(crate) mod flow;
 pub(crate) mod format;
 pub(crate) mod keep_alive;
+pub(crate) mod offered;
 pub(crate) mod ordering;
 pub(crate) mod ping;
 pub(crate) mod publish;

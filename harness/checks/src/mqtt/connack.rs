@@ -161,7 +161,9 @@ async fn comes_first(bench: Bench) -> Outcome {
     client.subscribe(&topic, qos).await?;
     client.vanish().await?;
     let mut publisher = bench.connect("publisher").await?;
-    publisher.publishes(&topic, "queued", qos).await?;
+    for _ in 0..10 {
+        publisher.publishes(&topic, "queued", qos).await?;
+    }
     let mut connect = bench.connect_packet("client");
     keeps_session(&mut connect);
     let other = bench.topic("other");

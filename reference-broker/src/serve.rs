@@ -112,10 +112,7 @@ impl Server {
     }
 
     fn over(broker: Broker) -> Self {
-        let mut packet_bytes_max = broker.config().limits.packet_bytes;
-        if broker.config().quirks.has(Quirk::TakesPacketsAboveMaximum) {
-            packet_bytes_max = packet_bytes_max.saturating_mul(2);
-        }
+        let packet_bytes_max = broker.config().limits.packet_bytes;
         let quirks = broker.config().quirks;
         let core = Core {
             broker,
@@ -446,6 +443,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Serve<S> {
             if accepted > 0 {
                 core.broker.handle(now, Input::Written(id, accepted));
             }
+            if input.len() == 1 && shared.quirks.has(Quirk::LosesLoneBytes) {
+                input = &[];
+            }
+            let mut packets = 0;
             while !input.is_empty() {
                 let input = match decoder.decode(&mut input) {
                     Ok(Some(packet)) => Input::Packet(id, packet),
@@ -455,7 +456,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Serve<S> {
                         Input::Malformed(id, decoder.version(), error)
                     }
                 };
-                core.broker.handle(now, input);
+                packets += 1;
+                if packets <= 100 || !shared.quirks.has(Quirk::LosesCrowdedPackets) {
+                    core.broker.handle(now, input);
+                }
             }
             if *written == writing.len() {
                 *written = 0;

@@ -151,6 +151,8 @@ impl Client {
     pub async fn send_in_pieces(&mut self, bytes: &[u8], size: usize) -> Outcome {
         for piece in bytes.chunks(size) {
             self.send_bytes(piece).await?;
+            // A server in the same process reads it before the next comes.
+            tokio::task::yield_now().await;
         }
         Ok(())
     }
@@ -247,23 +249,22 @@ impl Client {
         self.last.len()
     }
 
-    /// The bytes of the next packet, even if no server may send it; `None` when
-    /// the connection has ended or nothing comes. Not for a client that has
-    /// waited for an acknowledgement, which messages may come before.
+    /// The bytes of the next packet, even if no server may send it. Not for a
+    /// client that has waited for an acknowledgement, which messages may come
+    /// before.
     ///
     /// # Errors
-    /// [`Finding::Fail`] when what comes begins no packet.
-    pub async fn packet_in_bytes(&mut self) -> Outcome<Option<RawPacket>> {
+    /// [`Finding::Fail`] that expected `what` when none comes.
+    pub async fn packet_in_bytes(&mut self, what: &str) -> Outcome<RawPacket> {
         self.last.clear();
         match self.next().await {
             Ok(Arrival::Packet(_)) => {}
-            Ok(_) => return Ok(None),
+            Ok(other) => return Err(Finding::fail(what, self.in_words(&other))),
             Err(_) if !self.last.is_empty() => {}
             Err(finding) => return Err(finding),
         }
-        let packet = RawPacket::first_of(&self.last);
-        let none = || Finding::fail("a packet", "bytes that begin none");
-        packet.map(Some).ok_or_else(none)
+        RawPacket::first_of(&self.last)
+            .ok_or_else(|| Finding::fail(what, "bytes that begin no packet"))
     }
 
     /// The next packet; anything else is a failure to send what was expected.

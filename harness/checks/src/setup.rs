@@ -49,6 +49,7 @@ impl Setup {
         let mut fixtures = Fixtures {
             denied_publish: Some(DENIED_PUBLISH.to_owned()),
             denied_subscribe: Some(DENIED_SUBSCRIBE.to_owned()),
+            durable: true,
             ..Fixtures::default()
         };
         // One that can be reached, where there is QoS 2 to reach it with.

@@ -155,6 +155,8 @@ impl Broker {
                 }
                 self.by_client.insert(client_id, key);
             }
+            Entry::Subscription { .. }
+                if self.config.quirks.has(Quirk::ForgetsSubscriptionsAtRestart) => {}
             Entry::Subscription {
                 client_id,
                 filter,

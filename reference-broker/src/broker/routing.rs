@@ -102,22 +102,6 @@ impl Broker {
         }
     }
 
-    /// What a quirk does with the PUBLISH of a client that was refused.
-    pub(super) fn publish_of_nobody(&mut self, publish: Publish) {
-        let quirks = self.config.quirks;
-        let now = self.effects.watch.now;
-        let (properties, expiry) = message::kept(&publish.properties, now, quirks);
-        let message = Message {
-            qos: publish.qos(),
-            retain: publish.retain,
-            topic: publish.topic,
-            payload: publish.payload,
-            properties,
-            expiry,
-        };
-        self.distribute("", None, &Arc::new(message));
-    }
-
     /// Whether a PUBLISH is one that the server said it would take; and what its
     /// topic alias stands for.
     fn check_publish(
@@ -127,12 +111,11 @@ impl Broker {
         publish: &mut Publish,
     ) -> Result<(), CloseReason> {
         let offered = &self.config.capabilities;
-        let quirks = self.config.quirks;
-        if publish.qos() > offered.maximum_qos && !quirks.has(Quirk::TakesQosAboveMaximum) {
+        if publish.qos() > offered.maximum_qos {
             // [MQTT5-3.2.2-11]
             return Err(CloseReason::Unsupported(ReasonCode::QosNotSupported));
         }
-        if publish.retain && !offered.retain && !quirks.has(Quirk::TakesUnavailableRetain) {
+        if publish.retain && !offered.retain {
             // [MQTT5-3.2.2-14]
             return Err(CloseReason::Unsupported(ReasonCode::RetainNotSupported));
         }
@@ -245,8 +228,11 @@ impl Broker {
     /// subscribers expect and costs least.
     /// Says whether there was one.
     fn route(&mut self, from: Option<SessionKey>, message: &Arc<Message>) -> bool {
-        let mut found = std::mem::take(&mut self.found);
         let quirks = self.config.quirks;
+        if quirks.has(Quirk::DeliversNoLongMessages) && message.payload.len() >= 16_000 {
+            return true;
+        }
+        let mut found = std::mem::take(&mut self.found);
         let mut topic = Cow::Borrowed(message.topic.as_str());
         if quirks.has(Quirk::CollapsesEmptyLevels) {
             topic = Cow::Owned(topic.replace("//", "/"));
@@ -256,10 +242,19 @@ impl Broker {
         let limits = &self.config.limits;
         let as_published = quirks.has(Quirk::RetainFlagToEstablished);
         let never = quirks.has(Quirk::IgnoresRetainAsPublished);
-        let most = match quirks.has(Quirk::DeliversToSix) {
+        let mut most = match quirks.has(Quirk::DeliversToSix) {
             true => 6,
             false => usize::MAX,
         };
+        let waits = |key: SessionKey| {
+            let session = &self.sessions[key];
+            session.connection.is_some() && !session.queue.is_empty()
+        };
+        if quirks.has(Quirk::StallsBehindTheSlowest)
+            && found.matches.iter().any(|(key, _)| waits(*key))
+        {
+            most = 0;
+        }
         for (key, grant) in found.matches.iter().take(most) {
             let session = &mut self.sessions[*key];
             // [MQTT311-3.8.4-6] [MQTT5-3.8.4-8]

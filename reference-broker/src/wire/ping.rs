@@ -5,8 +5,8 @@ use super::primitive::{Reader, write_header};
 
 pub(crate) fn decode(reader: &Reader<'_>) -> Result<(), Violation> {
     reader.end(Rule::malformed(
-        "MQTT311 sections 3.12.1 and 3.13.1",
-        "MQTT5 sections 3.12.1 and 3.13.1",
+        "MQTT311-4.8.0-1",
+        "MQTT5-4.13.1-1",
         "a ping's length is not 0",
     ))
 }
@@ -34,7 +34,7 @@ mod tests {
     #[test]
     fn malformed() {
         check_breaks(Client, &[0xc1, 0], "MQTT311-2.2.2-2");
-        check_breaks(Client, &[0xc0, 1, 0], "MQTT311 sections 3.12.1 and 3.13.1");
+        check_breaks(Client, &[0xc0, 1, 0], "MQTT311-4.8.0-1");
         check_breaks(Server, &[0xd2, 0], "MQTT311-2.2.2-2");
     }
 
@@ -43,7 +43,7 @@ mod tests {
         check_same_5(Client, &[0xc0, 0], &Packet::PingReq);
         check_same_5(Server, &[0xd0, 0], &Packet::PingResp);
         check_breaks_5(Client, &[0xc1, 0], "MQTT5-2.1.3-1", 0x81);
-        let rule = "MQTT5 sections 3.12.1 and 3.13.1";
+        let rule = "MQTT5-4.13.1-1";
         check_breaks_5(Client, &[0xc0, 1, 0], rule, 0x81);
         check_breaks_5(Server, &[0xd0, 1, 0], rule, 0x81);
         // A header that is not in its shortest form.

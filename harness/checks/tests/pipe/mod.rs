@@ -1,18 +1,26 @@
 //! The reference broker and the hub at the other end of a pipe, on a clock that
 //! jumps to whatever is next: what checks are tried on.
 
+mod disk;
+
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use disk::Disk;
+
 use squall_broker::{
-    Hub, HubConfig, MqttWebSocket, Quirk, Quirks, Server as Broker, Upgrade, UpgradeError,
+    Config, Hub, HubConfig, MqttWebSocket, Quirk, Quirks, Server as Broker, Upgrade, UpgradeError,
 };
 use squall_checks::catalogue::statement;
 use squall_checks::websocket::{Framing, MqttFrames, Serves, WebSocketEndpoint};
-use squall_checks::{BoxFuture, Fixtures, Selected, Server, Settings, Setup, Stream, run};
+use squall_checks::{
+    BoxFuture, Fixtures, RestartError, Selected, Server, Settings, Setup, Stream, run,
+};
 use squall_reports::conformance::{Case, Protocol};
 use tokio::io::DuplexStream;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 /// Bytes that are under way in each direction at most.
 const PIPE_BYTES: usize = 256 * 1024;
@@ -75,10 +83,34 @@ fn breaks_websocket(quirk: Quirk) -> bool {
         .any(|protocol| protocol == Protocol::WebSocket)
 }
 
+/// The broker's process: dropping it kills it.
+struct Running {
+    broker: Broker,
+    tasks: JoinSet<()>,
+}
+
+impl Running {
+    fn start(config: &Config, disk: &Disk, began: Instant) -> io::Result<Self> {
+        let mut disk = disk.clone();
+        let broker = Broker::with_store(config.clone(), None, &mut disk, began.elapsed())?;
+        let mut tasks = JoinSet::new();
+        let timers = broker.clone();
+        tasks.spawn(async move { timers.run_timers().await });
+        let storing = broker.clone();
+        tasks.spawn(async move {
+            storing.run_store(disk).await;
+        });
+        Ok(Self { broker, tasks })
+    }
+}
+
 /// Both servers, and the way to one of them.
 struct Pipe {
     ground: Ground,
-    broker: Broker,
+    config: Config,
+    disk: Disk,
+    began: Instant,
+    running: Mutex<Running>,
     upgrade: Upgrade,
     hub: Hub,
     endpoint: Option<WebSocketEndpoint>,
@@ -94,9 +126,8 @@ impl Pipe {
         };
         let (mut config, fixtures) = setup.of_the_broker();
         config.quirks = quirks;
-        let broker = Broker::new(config, None);
-        let timers = broker.clone();
-        tokio::spawn(async move { timers.run_timers().await });
+        let (disk, began) = (Disk::default(), Instant::now());
+        let running = Running::start(&config, &disk, began).expect("an empty disk");
         let origins = Some(vec!["https://dashboard.example".to_owned()]);
         let upgrade = Upgrade {
             path: Some(MQTT_PATH.to_owned()),
@@ -125,7 +156,10 @@ impl Pipe {
         }
         Self {
             ground,
-            broker,
+            config,
+            disk,
+            began,
+            running: Mutex::new(running),
             upgrade,
             hub: Hub::new(hub),
             endpoint,
@@ -133,15 +167,20 @@ impl Pipe {
         }
     }
 
+    fn running(&self) -> MutexGuard<'_, Running> {
+        self.running.lock().expect("no panic")
+    }
+
     /// A stream to the broker's WebSocket.
     fn framed(&self) -> DuplexStream {
         let (near, far) = tokio::io::duplex(PIPE_BYTES);
-        let (broker, upgrade) = (self.broker.clone(), self.upgrade.clone());
-        tokio::spawn(async move {
-            broker
-                .serve(MqttWebSocket::accept(far, &upgrade).await?)
-                .await;
-            Ok::<_, UpgradeError>(())
+        let upgrade = self.upgrade.clone();
+        let mut running = self.running();
+        let broker = running.broker.clone();
+        running.tasks.spawn(async move {
+            if let Ok(stream) = MqttWebSocket::accept(far, &upgrade).await {
+                broker.serve(stream).await;
+            }
         });
         near
     }
@@ -168,11 +207,24 @@ impl Server for Pipe {
                 }
                 Ground::Mqtt(_) | Ground::WebSocket(_) => {
                     let (near, far) = tokio::io::duplex(PIPE_BYTES);
-                    tokio::spawn(self.broker.serve(far));
+                    let mut running = self.running();
+                    let serve = running.broker.serve(far);
+                    running.tasks.spawn(serve);
                     Box::new(near)
                 }
             };
             Ok(stream)
+        })
+    }
+
+    fn restart(&self) -> BoxFuture<'_, Result<(), RestartError>> {
+        Box::pin(async {
+            let mut tasks = std::mem::take(&mut self.running().tasks);
+            tasks.shutdown().await;
+            self.disk.crash();
+            let started = Running::start(&self.config, &self.disk, self.began);
+            *self.running() = started.map_err(|error| RestartError::Failed(error.to_string()))?;
+            Ok(())
         })
     }
 

@@ -106,6 +106,12 @@ impl Frame {
             .collect()
     }
 
+    /// Whether it is a Close.
+    #[must_use]
+    pub fn is_close(&self) -> bool {
+        self.opcode == CLOSE
+    }
+
     /// Its bytes.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {

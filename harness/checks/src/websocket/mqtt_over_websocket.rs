@@ -77,12 +77,8 @@ async fn packets_and_frames(bench: Bench) -> Outcome {
 
 async fn subprotocol(bench: Bench) -> Outcome {
     needs_mqtt(&bench)?;
-    for offered in [
-        "mqtt",
-        "squall.invalid, mqtt",
-        "mqttv3.1, mqtt",
-        "mqtt, mqttv3.1",
-    ] {
+    // The name before 3.1.1 comes last: who would rather have it means MQTT 3.1.
+    for offered in ["mqtt", "squall.invalid, mqtt", "mqtt, mqttv3.1"] {
         let request = bench.endpoint()?.request();
         let request = request.with("Sec-WebSocket-Protocol", offered);
         let (_, response) = bench.ask("client", &request).await?;

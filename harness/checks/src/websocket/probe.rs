@@ -62,6 +62,8 @@ pub struct WebSocket {
     name: String,
     connection: u32,
     unread: BytesMut,
+    /// Whether a Close frame was sent.
+    closed: bool,
     ended: Option<Arrival>,
 }
 
@@ -73,6 +75,7 @@ impl WebSocket {
             name: name.to_owned(),
             connection,
             unread: BytesMut::new(),
+            closed: false,
             ended: None,
         };
         socket.note(ExchangeEvent::Opened);
@@ -126,7 +129,7 @@ impl WebSocket {
     /// # Errors
     /// As [`send_all`](Self::send_all).
     pub async fn send(&mut self, frame: &Frame) -> Outcome {
-        self.write(&frame.encode(), frame.to_string()).await
+        self.send_all(std::slice::from_ref(frame)).await
     }
 
     /// Sends frames in one piece.
@@ -136,6 +139,7 @@ impl WebSocket {
     /// That the server has ended the connection meanwhile is no error: the next
     /// read tells.
     pub async fn send_all(&mut self, frames: &[Frame]) -> Outcome {
+        self.closed |= frames.iter().any(Frame::is_close);
         let bytes: Vec<_> = frames.iter().flat_map(Frame::encode).collect();
         let says: Vec<_> = frames.iter().map(Frame::to_string).collect();
         self.write(&bytes, says.join("; ")).await
@@ -269,17 +273,38 @@ impl WebSocket {
         Err(Finding::fail(what, "frames without end"))
     }
 
-    /// Waits for the server to end the connection, and tells how. A Close frame
-    /// of its is answered, unless ours has gone before.
+    /// Waits for a Close frame, and answers it unless ours has gone before;
+    /// nothing if the server ends the connection without one, or does neither.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next).
+    pub async fn until_close(&mut self) -> Outcome<Option<Received>> {
+        for _ in 0..FRAMES_MAX {
+            match self.next().await? {
+                Arrival::Frame(frame) if frame.opcode == CLOSE => {
+                    if !self.closed {
+                        self.send(&Frame::new(CLOSE, &frame.payload)).await?;
+                    }
+                    return Ok(Some(frame));
+                }
+                Arrival::Frame(_) => {}
+                Arrival::Ended | Arrival::Reset | Arrival::Silence => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Waits for the server to end the connection, and tells how. Its Close frame
+    /// is answered, unless ours has gone before.
     ///
     /// # Errors
     /// [`Finding::Fail`] that expected `what` when it does not.
-    pub async fn until_end(&mut self, what: &str, answer: bool) -> Outcome<Ending> {
+    pub async fn until_end(&mut self, what: &str) -> Outcome<Ending> {
         let mut frames: Vec<Received> = Vec::new();
         while frames.len() < FRAMES_MAX {
             match self.next().await? {
                 Arrival::Frame(frame) => {
-                    if answer && frame.opcode == CLOSE {
+                    if frame.opcode == CLOSE && !self.closed {
                         self.send(&Frame::new(CLOSE, &frame.payload)).await?;
                     }
                     frames.push(frame);
@@ -308,7 +333,7 @@ impl WebSocket {
     /// [`Finding::Fail`] when it does not.
     pub async fn until_failed(&mut self, broken: &str) -> Outcome<Ending> {
         let expected = format!("the server to fail the connection, since {broken}");
-        let ending = self.until_end(&expected, true).await?;
+        let ending = self.until_end(&expected).await?;
         let only_asked = self.bench.endpoint()?.serves != Serves::Other;
         let is_answer = |frame: &&Received| frame.opcode == PONG || only_asked && frame.is_data();
         match ending.frames.iter().find(is_answer) {

@@ -4,8 +4,7 @@
 use crate::bench::Bench;
 use crate::check::checks;
 use crate::finding::{Finding, Outcome, ensure};
-use crate::websocket::Ending;
-use crate::websocket::frame::{BINARY, CLOSE, CONTINUATION, Frame};
+use crate::websocket::frame::{BINARY, CLOSE, CONTINUATION, Frame, Received};
 
 checks! {
     "ws-close-body" ["RFC6455-5.5.1-1"] close_body;
@@ -20,22 +19,17 @@ checks! {
     "ws-codes-in-range" ["RFC6455-7.4.2-1"] codes_in_range;
 }
 
-/// Closes a new WebSocket with this frame; how the server ends it.
-async fn closed(bench: &Bench, close: &Frame) -> Outcome<Ending> {
+/// The Close frame that a new WebSocket has in answer to a frame, if it has one.
+async fn close_after(bench: &Bench, frame: &Frame) -> Outcome<Option<Received>> {
     let mut socket = bench.open_websocket("client").await?;
-    socket.send(close).await?;
-    socket
-        .until_end("the server to end the connection", false)
-        .await
+    socket.send(frame).await?;
+    socket.until_close().await
 }
 
 async fn close_body(bench: Bench) -> Outcome {
-    let endings = [
-        closed(&bench, &Frame::new(CLOSE, [0x03])).await?,
-        closed(&bench, &Frame::close(1000, "bye")).await?,
-    ];
-    let closes = endings.iter().filter_map(Ending::close);
-    for close in closes {
+    let half = close_after(&bench, &Frame::new(CLOSE, [0x03])).await?;
+    let whole = close_after(&bench, &Frame::close(1000, "bye")).await?;
+    for close in [&half, &whole].into_iter().flatten() {
         ensure(
             close.payload.len() != 1,
             "a Close frame with a whole status code, or with none",
@@ -43,8 +37,7 @@ async fn close_body(bench: Bench) -> Outcome {
         )?;
     }
     // Half a code is answered with a protocol error, if at all.
-    let code = endings[0].close().and_then(|close| close.close_code());
-    match code {
+    match half.and_then(|close| close.close_code()) {
         None | Some(1002) => Ok(()),
         Some(code) => Err(Finding::non_strict(
             "close code 1002 for a Close frame with half a status code",
@@ -66,9 +59,7 @@ async fn no_data_after_close(bench: Bench) -> Outcome {
     };
     frames.push(Frame::close(1000, ""));
     socket.send_all(&frames).await?;
-    let ending = socket
-        .until_end("the server to end the connection", false)
-        .await?;
+    let ending = socket.until_end("the server to end the connection").await?;
     let mut after = ending
         .frames
         .iter()
@@ -86,9 +77,9 @@ async fn close_is_answered(bench: Bench) -> Outcome {
     let empty = Frame::new(CLOSE, "");
     let others = [1000, 3000, 4000].map(|code| Frame::close(code, "bye"));
     for close in std::iter::once(empty).chain(others) {
-        let ending = closed(&bench, &close).await?;
+        let answer = close_after(&bench, &close).await?;
         let expected = format!("a Close frame in answer to {close}");
-        ensure(ending.close().is_some(), expected, "the end without one")?;
+        ensure(answer.is_some(), expected, "none")?;
     }
     Ok(())
 }
@@ -98,13 +89,15 @@ async fn server_ends_stream(bench: Bench) -> Outcome {
         let mut socket = bench.open_websocket("client").await?;
         socket.send(&close).await?;
         let expected = "the server to end the connection once there were Close frames both ways";
-        socket.until_end(expected, false).await?;
+        socket.until_end(expected).await?;
     }
     Ok(())
 }
 
 async fn stream_ends_in_order(bench: Bench) -> Outcome {
-    let ending = closed(&bench, &Frame::close(1000, "")).await?;
+    let mut socket = bench.open_websocket("client").await?;
+    socket.send(&Frame::close(1000, "")).await?;
+    let ending = socket.until_end("the server to end the connection").await?;
     match ending.reset {
         false => Ok(()),
         true => Err(Finding::non_strict(
@@ -161,16 +154,19 @@ async fn nothing_after_failure(bench: Bench) -> Outcome {
 
 /// The codes that the server sends, whatever makes it close.
 async fn codes(bench: &Bench) -> Outcome<Vec<u16>> {
-    let mut endings = Vec::new();
-    let closes = [1000, 1001, 3000, 4999, 999, 1005, 1006, 1015, 5000];
-    for close in closes {
-        endings.push(closed(bench, &Frame::close(close, "")).await?);
+    let mut frames = vec![
+        Frame::new(CLOSE, ""),
+        Frame::ping("").reserved(0b100),
+        Frame::new(0x3, ""),
+    ];
+    let codes = [1000, 1001, 3000, 4999, 999, 1005, 1006, 1015, 5000];
+    frames.extend(codes.map(|code| Frame::close(code, "")));
+    let mut sent = Vec::new();
+    for frame in frames {
+        let close = close_after(bench, &frame).await?;
+        sent.extend(close.and_then(|close| close.close_code()));
     }
-    endings.push(closed(bench, &Frame::new(CLOSE, "")).await?);
-    endings.push(closed(bench, &Frame::ping("").reserved(0b100)).await?);
-    endings.push(closed(bench, &Frame::new(0x3, "")).await?);
-    let closes = endings.iter().filter_map(Ending::close);
-    Ok(closes.filter_map(|close| close.close_code()).collect())
+    Ok(sent)
 }
 
 async fn codes_never_sent(bench: Bench) -> Outcome {

@@ -52,7 +52,7 @@ async fn own_frames(bench: &Bench) -> Outcome<Vec<Received>> {
         frames.push(socket.pong().await?);
     }
     socket.send(&Frame::close(1000, "")).await?;
-    let ending = socket.until_end("the closing handshake", false).await?;
+    let ending = socket.until_end("the closing handshake").await?;
     frames.extend(ending.frames);
     Ok(frames)
 }

@@ -46,12 +46,14 @@ fn request(bench: &Bench) -> Outcome<Request> {
 /// or the end.
 async fn refused(bench: &Bench, request: Request, why: &str) -> Outcome<Option<Response>> {
     let expected = format!("an HTTP error, since {why}");
-    let (_, response) = bench.ask("client", &request).await?;
-    match response {
-        Some(response) if response.opens() || response.status < 300 => {
+    let mut socket = bench.dial_websocket("client").await?;
+    match socket.request(&request).await {
+        Err(Finding::Fail { actual, .. }) => Err(Finding::fail(expected, actual)),
+        Err(other) => Err(other),
+        Ok(Some(response)) if response.opens() || response.status < 300 => {
             Err(Finding::fail(expected, response.status_line))
         }
-        other => Ok(other),
+        Ok(other) => Ok(other),
     }
 }
 

@@ -24,9 +24,8 @@ const ILL_FORMED: [&[u8]; 5] = [
 async fn text_is_utf_8(bench: Bench) -> Outcome {
     for text in ILL_FORMED {
         let mut socket = bench.open_websocket("client").await?;
-        socket
-            .send_all(&[Frame::new(TEXT, text), Frame::ping("there?")])
-            .await?;
+        // A server may look at text after what is behind it.
+        socket.send(&Frame::new(TEXT, text)).await?;
         socket.until_failed("text is not UTF-8").await?;
     }
     // Characters may be split among fragments: the whole message counts.
@@ -47,7 +46,7 @@ async fn ill_formed_utf_8(bench: Bench) -> Outcome {
     let mut socket = bench.open_websocket("client").await?;
     let half = Frame::new(TEXT, b"\xf0\x9f").unfinished();
     let end = Frame::new(0, b"\x28");
-    socket.send_all(&[half, end, Frame::ping("there?")]).await?;
+    socket.send_all(&[half, end]).await?;
     let ending = socket.until_failed("text is not UTF-8").await?;
     let code = ending.close().and_then(|close| close.close_code());
     ensure(
@@ -58,7 +57,7 @@ async fn ill_formed_utf_8(bench: Bench) -> Outcome {
     let mut socket = bench.open_websocket("client").await?;
     socket.send(&Frame::close(1000, b"\xc3\x28")).await?;
     let expected = "the server to fail the connection, since a close reason is not UTF-8";
-    let ending = socket.until_end(expected, false).await?;
+    let ending = socket.until_end(expected).await?;
     match ending.close().and_then(|close| close.close_code()) {
         Some(1000) => Err(Finding::non_strict(
             "close code 1007, since the reason is not UTF-8",

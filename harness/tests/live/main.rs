@@ -4,6 +4,7 @@
 mod bad_servers;
 mod brokers;
 mod dying_servers;
+mod websocket;
 
 use std::time::Duration;
 

@@ -216,6 +216,10 @@ impl Broker {
                 // [MQTT311-3.1.4-5]
                 if self.is_open(conn) {
                     self.packet(conn.slot(), packet);
+                } else if let Packet::Publish(publish) = packet
+                    && self.config.quirks.has(Quirk::ActsAfterRefusal)
+                {
+                    self.publish_of_nobody(publish);
                 }
             }
             Input::Malformed(conn, version, error) => {
@@ -374,7 +378,7 @@ impl Broker {
             | Packet::PingResp => {
                 return Err(Rule::protocol(
                     "MQTT311-4.8.0-1",
-                    "MQTT5 section 2.1.2",
+                    "MQTT5-4.13.1-1",
                     "a packet that only a server sends",
                 ));
             }

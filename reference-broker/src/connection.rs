@@ -192,18 +192,43 @@ impl Connection {
         {
             *code = ReasonCode::BadUserNameOrPassword as u8;
         }
+        if let Packet::ConnAck(connack) = packet
+            && connack.code.is_failure()
+        {
+            self.spoil_refusal(before, effects.quirks);
+        }
         self.replies += self.output.len() - before;
         let watch = &mut effects.watch;
         watch.tell(|observer, now| observer.sent(now, self.id, packet));
         self.appended(before, effects);
     }
 
-    /// An answer as quirks have it that make it larger than the client takes.
+    /// Makes of the CONNACK that was written from here on what quirks do.
+    fn spoil_refusal(&mut self, at: usize, quirks: Quirks) {
+        if let [_, _, flags, code, ..] = &mut self.output[at..] {
+            if self.version == Version::V5 && quirks.has(Quirk::SetsConnackFlags) {
+                *flags |= 0x80;
+            }
+            if quirks.has(Quirk::MisstatesRefusal) {
+                *code = match self.version {
+                    Version::V3_1_1 => 6,
+                    Version::V5 => ReasonCode::SessionTakenOver as u8,
+                };
+            }
+        }
+    }
+
+    /// An answer as quirks have it that explain it, or make it larger than the
+    /// client takes.
     fn spoiled(&self, packet: &Packet, quirks: Quirks) -> Option<Packet> {
         let most = self.terms.packet_bytes_max;
         let text = || Text::new("more".repeat(most / 4 + 1)).ok();
         let property = if most == usize::MAX {
-            None
+            let explained = matches!(packet, Packet::UnsubAck(_))
+                && self.version == Version::V5
+                && quirks.has(Quirk::ExplainsUnasked);
+            let reason = || Text::new("there was none").ok();
+            explained.then(reason).flatten().map(Property::ReasonString)
         } else if quirks.has(Quirk::OverfillsReasonStrings) {
             text().map(Property::ReasonString)
         } else if quirks.has(Quirk::OverfillsUserProperties) {
@@ -211,7 +236,8 @@ impl Connection {
         } else {
             None
         };
-        let properties = [property?].into_iter().collect();
+        let property = property?;
+        let properties = [property.clone()].into_iter().collect();
         let mut spoiled = packet.clone();
         match &mut spoiled {
             Packet::PubAck(ack)
@@ -220,6 +246,13 @@ impl Connection {
             | Packet::PubComp(ack) => ack.properties = properties,
             Packet::SubAck(suback) => suback.properties = properties,
             Packet::UnsubAck(unsuback) => unsuback.properties = properties,
+            Packet::ConnAck(connack) if connack.code.is_failure() => {
+                connack.properties = properties;
+            }
+            Packet::Disconnect(disconnect) => disconnect.properties = properties,
+            Packet::Auth(auth) => {
+                auth.properties = auth.properties.iter().chain([property]).collect();
+            }
             _ => return None,
         }
         Some(spoiled)
@@ -238,7 +271,8 @@ impl Connection {
     /// Whether its client takes a packet of the size that this message has
     /// [MQTT5-3.1.2-24].
     pub(crate) fn takes(&self, outgoing: &Outgoing, effects: &Effects) -> bool {
-        if self.terms.packet_bytes_max == usize::MAX {
+        let any = effects.quirks.has(Quirk::IgnoresMaximumPacketSize);
+        if any || self.terms.packet_bytes_max == usize::MAX {
             return true;
         }
         let message = &outgoing.message;

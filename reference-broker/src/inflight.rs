@@ -22,6 +22,8 @@ pub(crate) struct Inflight {
     released_sent: usize,
     /// The packet identifier given last.
     last_id: u16,
+    /// How many that follow it are known not to be in use.
+    unused: u16,
 }
 
 #[derive(Debug)]
@@ -98,13 +100,23 @@ impl Inflight {
         self.released.push_back(Released { id, order, kept });
     }
 
+    /// Looks at what is in use only where it was not known before, so that a
+    /// message does not cost more the more are in flight.
     fn unused_id(&mut self) -> PacketId {
         loop {
-            self.last_id = self.last_id.wrapping_add(1);
-            if let Some(id) = PacketId::new(self.last_id)
-                && !self.unacknowledged.iter().any(|one| one.id == id)
-                && !self.is_released(id)
+            let next = self.last_id.wrapping_add(1);
+            if self.unused == 0 {
+                let unacknowledged = self.unacknowledged.iter().map(|one| one.id);
+                let in_use = unacknowledged.chain(self.released.iter().map(|one| one.id));
+                // How far off each is; zero is no identifier.
+                let ahead = in_use.map(|id| id.get().wrapping_sub(next));
+                self.unused = ahead.chain([0u16.wrapping_sub(next)]).min().unwrap_or(0);
+            }
+            self.last_id = next;
+            if self.unused > 0
+                && let Some(id) = PacketId::new(next)
             {
+                self.unused -= 1;
                 return id;
             }
         }

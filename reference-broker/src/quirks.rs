@@ -113,6 +113,12 @@ quirks! {
         NoPingrespWithoutKeepAlive "no-pingresp-without-keep-alive"
             ["MQTT311-3.12.4-1", "MQTT5-3.12.4-1"]
             "does not answer the PINGREQ of a client whose keep-alive is 0";
+        AcceptsAnyProtocolName "accepts-any-protocol-name"
+            ["MQTT311-3.1.2-1", "MQTT5-3.1.2-1"]
+            "serves clients whose protocol has another name than MQTT";
+        ServesUnknownLevels "serves-unknown-levels"
+            ["MQTT311-3.1.2-2", "MQTT5-3.1.2-2"]
+            "takes protocol level 6 for 5.0, and every other that it does not know for 3.1.1";
         ResumesCleanSessions "resumes-clean-sessions"
             ["MQTT311-3.1.2-6", "MQTT5-3.1.2-4"]
             "resumes a stored session when its client wants to start afresh";
@@ -170,6 +176,60 @@ quirks! {
         NeverExpiresSessions "never-expires-sessions"
             ["MQTT5-4.1.0-2"]
             "keeps sessions for ever";
+        IgnoresMaximumPacketSize "ignores-maximum-packet-size"
+            ["MQTT5-3.1.2-24"]
+            "sends a client larger messages than that takes";
+        BlocksOnOversize "blocks-on-oversize"
+            ["MQTT5-3.1.2-25"]
+            "waits for the acknowledgement of a message that it has not sent for its size";
+        VolunteersResponseInformation "volunteers-response-information"
+            ["MQTT5-3.1.2-28"]
+            "gives clients Response Information that have not asked for it";
+        ExplainsUnasked "explains-unasked"
+            ["MQTT5-3.1.2-29"]
+            "gives reasons in UNSUBACK to clients that have declined them";
+        AcceptsAnyPassword "accepts-any-password"
+            ["MQTT5-3.1.4-2"]
+            "accepts users whatever their password";
+        ActsAfterRefusal "acts-after-refusal"
+            ["MQTT311-3.1.4-5", "MQTT5-3.1.4-6"]
+            "passes on what a client publishes behind a CONNECT that was refused";
+        QueuedBeforeConnack "queued-before-connack"
+            ["MQTT311-3.2.0-1", "MQTT5-3.2.0-1"]
+            "sends what waits in a session before CONNACK, if that is eight messages or more";
+        SetsConnackFlags "sets-connack-flags"
+            ["MQTT5-3.2.2-1"]
+            "sets a reserved flag in a CONNACK that refuses";
+        MisstatesRefusal "misstates-refusal"
+            ["MQTT311-3.2.2-6", "MQTT5-3.2.2-8"]
+            "refuses connections with codes that there are not in CONNACK";
+        HidesMaximumQos "hides-maximum-qos"
+            ["MQTT5-3.2.2-9"]
+            "does not tell that it does not take QoS 2";
+        RefusesQosAboveMaximum "refuses-qos-above-maximum"
+            ["MQTT5-3.2.2-10"]
+            "refuses QoS 2 to a client with two subscriptions, where it does not take that";
+        TakesQosAboveMaximum "takes-qos-above-maximum"
+            ["MQTT5-3.2.2-11", "MQTT5-3.2.2-12"]
+            "takes messages and wills of QoS 2 where it says that it does not";
+        TakesUnavailableRetain "takes-unavailable-retain"
+            ["MQTT5-3.2.2-13", "MQTT5-3.2.2-14"]
+            "takes messages and wills that are to be retained where it says that it does not";
+        TakesPacketsAboveMaximum "takes-packets-above-maximum"
+            ["MQTT5-3.2.2-15"]
+            "takes packets of twice the size that it says is the largest";
+        DisconnectsBeforeConnack "disconnects-before-connack"
+            ["MQTT5-3.14.0-1"]
+            "refuses connections with DISCONNECT";
+        SaysSessionExpiry "says-session-expiry"
+            ["MQTT5-3.14.2-2"]
+            "gives a session expiry interval in the DISCONNECT of a takeover";
+        SpeaksAfterDisconnect "speaks-after-disconnect"
+            ["MQTT5-3.14.4-1"]
+            "sends PINGRESP after its DISCONNECT";
+        StaysAfterDisconnect "stays-after-disconnect"
+            ["MQTT5-3.14.4-2", "MQTT5-4.13.2-1"]
+            "answers a second CONNECT with DISCONNECT and does not end the connection";
         IgnoresLongestKeepAlive "ignores-longest-keep-alive"
             ["MQTT311-3.1.4-4", "MQTT5-3.1.4-5"]
             "does not answer a CONNECT whose keep-alive is the longest there is";
@@ -195,7 +255,7 @@ quirks! {
             ["MQTT311-3.2.2-4", "MQTT5-3.2.2-6"]
             "says that a session is present when it refuses a connection";
         StaysAfterRefusal "stays-after-refusal"
-            ["MQTT311-3.2.2-5", "MQTT5-3.2.2-7"]
+            ["MQTT311-3.2.2-5", "MQTT5-3.2.2-7", "MQTT5-4.13.2-1"]
             "does not end a connection that it has refused";
         PubackLosesTopBit "puback-loses-top-bit"
             ["MQTT311-2.3.1-6", "MQTT311-4.3.2-2", "MQTT5-2.2.1-5", "MQTT5-4.3.2-4"]
@@ -276,7 +336,7 @@ quirks! {
             ["MQTT5-3.3.2-7"]
             "lets a connection that takes another over use the topic aliases of that";
         ExceedsTopicAliasMaximum "exceeds-topic-alias-maximum"
-            ["MQTT5-3.1.2-26", "MQTT5-3.3.2-11"]
+            ["MQTT5-3.1.2-26", "MQTT5-3.1.2-27", "MQTT5-3.3.2-11"]
             "uses one topic alias more than the client takes";
         RefusesHighestTopicAlias "refuses-highest-topic-alias"
             ["MQTT5-3.3.2-12"]
@@ -307,13 +367,13 @@ quirks! {
             "answers a PUBLISH that is not allowed with reason code 0x86";
         OverfillsReasonStrings "overfills-reason-strings"
             [
-                "MQTT5-3.4.2-2", "MQTT5-3.5.2-2", "MQTT5-3.6.2-2", "MQTT5-3.7.2-2",
+                "MQTT5-3.2.2-19", "MQTT5-3.14.2-3", "MQTT5-3.15.2-2", "MQTT5-3.4.2-2", "MQTT5-3.5.2-2", "MQTT5-3.6.2-2", "MQTT5-3.7.2-2",
                 "MQTT5-3.9.2-1", "MQTT5-3.11.2-1"
             ]
             "gives reasons at length to clients that take small packets only";
         OverfillsUserProperties "overfills-user-properties"
             [
-                "MQTT5-3.4.2-3", "MQTT5-3.5.2-3", "MQTT5-3.6.2-3", "MQTT5-3.7.2-3",
+                "MQTT5-3.2.2-20", "MQTT5-3.14.2-4", "MQTT5-3.15.2-3", "MQTT5-3.4.2-3", "MQTT5-3.5.2-3", "MQTT5-3.6.2-3", "MQTT5-3.7.2-3",
                 "MQTT5-3.9.2-2", "MQTT5-3.11.2-2"
             ]
             "adds long user properties to what it answers clients that take small packets only";
@@ -582,6 +642,9 @@ quirks! {
         ToleratesConnectFlag "tolerates-connect-flag"
             ["MQTT311-3.1.2-3", "MQTT5-3.1.2-3"]
             "overlooks the reserved flag of CONNECT";
+        ToleratesMalformedConnect "tolerates-malformed-connect"
+            ["MQTT311-3.1.4-1", "MQTT5-3.1.4-1"]
+            "overlooks a CONNECT whose fields are missing or followed by more";
         ToleratesIllFormedText "tolerates-ill-formed-text"
             ["MQTT311-1.5.3-1", "MQTT5-1.5.4-1"]
             "overlooks strings that are not UTF-8";
@@ -658,7 +721,7 @@ quirks! {
             ["MQTT5-3.3.2-8"]
             "overlooks a PUBLISH with topic alias 0";
         ToleratesHighTopicAlias "tolerates-high-topic-alias"
-            ["MQTT5-3.2.2-17", "MQTT5-3.3.2-9"]
+            ["MQTT5-3.2.2-17", "MQTT5-3.2.2-18", "MQTT5-3.3.2-9"]
             "overlooks a PUBLISH whose topic alias is above its maximum";
         ToleratesIllFormedResponseTopic "tolerates-ill-formed-response-topic"
             ["MQTT5-3.3.2-13"]

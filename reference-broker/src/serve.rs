@@ -112,7 +112,10 @@ impl Server {
     }
 
     fn over(broker: Broker) -> Self {
-        let packet_bytes_max = broker.config().limits.packet_bytes;
+        let mut packet_bytes_max = broker.config().limits.packet_bytes;
+        if broker.config().quirks.has(Quirk::TakesPacketsAboveMaximum) {
+            packet_bytes_max = packet_bytes_max.saturating_mul(2);
+        }
         let quirks = broker.config().quirks;
         let core = Core {
             broker,

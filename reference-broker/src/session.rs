@@ -335,6 +335,10 @@ impl Session {
             return self.give_up(outgoing, DropCause::Expired, effects);
         }
         if !connection.takes(&outgoing, effects) {
+            if outgoing.qos > Qos::AtMostOnce && effects.quirks.has(Quirk::BlocksOnOversize) {
+                self.inflight.begin(outgoing, effects.quirks);
+                return;
+            }
             return self.give_up(outgoing, DropCause::PacketTooLarge, effects);
         }
         dup |= effects.quirks.has(Quirk::MarksDowngradedDup)

@@ -249,22 +249,23 @@ impl Client {
         self.last.len()
     }
 
-    /// The bytes of the next packet, even if no server may send it. Not for a
-    /// client that has waited for an acknowledgement, which messages may come
-    /// before.
+    /// The bytes of the next packet, even if no server may send it; `None` when
+    /// the connection has ended or nothing comes. Not for a client that has
+    /// waited for an acknowledgement, which messages may come before.
     ///
     /// # Errors
-    /// [`Finding::Fail`] that expected `what` when none comes.
-    pub async fn packet_in_bytes(&mut self, what: &str) -> Outcome<RawPacket> {
+    /// [`Finding::Fail`] when what comes begins no packet.
+    pub async fn packet_in_bytes(&mut self) -> Outcome<Option<RawPacket>> {
         self.last.clear();
         match self.next().await {
             Ok(Arrival::Packet(_)) => {}
-            Ok(other) => return Err(Finding::fail(what, self.in_words(&other))),
+            Ok(_) => return Ok(None),
             Err(_) if !self.last.is_empty() => {}
             Err(finding) => return Err(finding),
         }
-        RawPacket::first_of(&self.last)
-            .ok_or_else(|| Finding::fail(what, "bytes that begin no packet"))
+        let packet = RawPacket::first_of(&self.last);
+        let none = || Finding::fail("a packet", "bytes that begin none");
+        packet.map(Some).ok_or_else(none)
     }
 
     /// The next packet; anything else is a failure to send what was expected.

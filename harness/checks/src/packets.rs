@@ -218,6 +218,15 @@ impl RawPacket {
         })
     }
 
+    /// The properties of a packet that has them from here on, as
+    /// [`split_properties`] has them; none if they are not there or are none.
+    #[must_use]
+    pub fn properties_at(&self, at: usize) -> Vec<(u8, &[u8])> {
+        let all = self.body.get(at..).and_then(split_variable);
+        let block = all.and_then(|(length, rest)| rest.get(..number(length) as usize));
+        block.and_then(split_properties).unwrap_or_default()
+    }
+
     /// How many bytes it takes.
     #[must_use]
     pub fn bytes(&self) -> usize {

@@ -104,29 +104,31 @@ impl Service {
         let transport = match serves {
             Serves::Mqtt(Transport::SecureWebSocket) if plain => Transport::WebSocket,
             Serves::Mqtt(transport) => transport,
-            Serves::Hub => return self.hub(stream, peer).await,
+            Serves::Hub => return Box::pin(self.hub(stream, peer)).await,
         };
+        // What is more than plain TCP is on the heap: else every connection would
+        // have the size of the largest, which is a TLS handshake's.
         match (transport, &self.tls) {
             (Transport::Tcp, _) => self.mqtt(transport, stream, peer).await,
             (Transport::WebSocket, _) => {
-                let upgraded = MqttWebSocket::accept(stream, &self.upgrade);
+                let upgraded = Box::pin(MqttWebSocket::accept(stream, &self.upgrade));
                 if let Some(stream) = self.in_time(transport, peer, upgraded).await {
-                    self.mqtt(transport, stream, peer).await;
+                    Box::pin(self.mqtt(transport, stream, peer)).await;
                 }
             }
             (Transport::Tls, Some(tls)) => {
-                let encrypted = async { Ok(tls.accept(stream).await?) };
+                let encrypted = Box::pin(async { Ok(tls.accept(stream).await?) });
                 if let Some(stream) = self.in_time(transport, peer, encrypted).await {
-                    self.mqtt(transport, stream, peer).await;
+                    Box::pin(self.mqtt(transport, stream, peer)).await;
                 }
             }
             (Transport::SecureWebSocket, Some(tls)) => {
-                let upgraded = async {
+                let upgraded = Box::pin(async {
                     let stream = tls.accept(stream).await?;
                     MqttWebSocket::accept(stream, &self.upgrade).await
-                };
+                });
                 if let Some(stream) = self.in_time(transport, peer, upgraded).await {
-                    self.mqtt(transport, stream, peer).await;
+                    Box::pin(self.mqtt(transport, stream, peer)).await;
                 }
             }
             // There is a certificate if there is an endpoint that needs it.

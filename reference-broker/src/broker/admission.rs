@@ -26,6 +26,9 @@ impl Broker {
         }
         match self.config.access.connect(&connect) {
             Verdict::Admitted(identity) => self.authenticated(slot, connect, identity),
+            Verdict::Refused(_) if self.config.quirks.has(Quirk::AcceptsAnyPassword) => {
+                self.authenticated(slot, connect, Identity::default());
+            }
             Verdict::Refused(code) => self.refuse(slot, code),
             Verdict::Check => {
                 let connection = &mut self.connections[slot];
@@ -130,6 +133,9 @@ impl Broker {
             properties,
             ..ConnAck::accepted(session_present)
         };
+        if self.sessions[key].queue.len() >= 8 && quirks.has(Quirk::QueuedBeforeConnack) {
+            self.pump(slot, key);
+        }
         if answered {
             self.reply(slot, &Packet::ConnAck(connack));
         }
@@ -171,10 +177,17 @@ impl Broker {
             limits,
             ..
         } = &self.config;
+        let quirks = self.config.quirks;
+        let is_told = |property: &Property| {
+            !matches!(property, Property::MaximumQos(_)) || !quirks.has(Quirk::HidesMaximumQos)
+        };
+        let volunteered = quirks.has(Quirk::VolunteersResponseInformation);
+        let volunteered = volunteered.then(|| Property::ResponseInformation(Text::default()));
         expiry
             .into_iter()
             .chain(assigned.map(Property::AssignedClientIdentifier))
-            .chain(capabilities.announce(limits))
+            .chain(capabilities.announce(limits).filter(is_told))
+            .chain(volunteered)
             .chain(shown)
             .collect()
     }
@@ -199,11 +212,13 @@ impl Broker {
         }
         let capabilities = &self.config.capabilities;
         if let Some(will) = &connect.will {
-            if will.qos > capabilities.maximum_qos {
+            let qos = will.qos > capabilities.maximum_qos;
+            if qos && !quirks.has(Quirk::TakesQosAboveMaximum) {
                 // [MQTT5-3.2.2-12]
                 return Err(ReasonCode::QosNotSupported);
             }
-            if will.retain && !capabilities.retain {
+            let retain = will.retain && !capabilities.retain;
+            if retain && !quirks.has(Quirk::TakesUnavailableRetain) {
                 // [MQTT5-3.2.2-13]
                 return Err(ReasonCode::RetainNotSupported);
             }

@@ -68,6 +68,15 @@ impl Broker {
             return;
         }
         let connection = &mut self.connections[slot];
+        if let CloseReason::Wire(error) = &reason
+            && error.rule() == Some("MQTT5-3.1.0-2")
+            && self.config.quirks.has(Quirk::StaysAfterDisconnect)
+        {
+            let code = error.code();
+            let properties = Properties::NONE;
+            let disconnect = Packet::Disconnect(Disconnect { code, properties });
+            return connection.reply(&disconnect, &mut self.effects);
+        }
         let session = match connection.phase {
             Phase::AwaitingConnect | Phase::Checking | Phase::Authenticating => None,
             Phase::Connected(session) => Some(session),
@@ -105,7 +114,10 @@ impl Broker {
         let farewell = farewell(&reason, connection.version, session.is_some());
         if let Some(code) = farewell {
             let most = connection.terms.packet_bytes_max;
-            let properties = in_words(&reason, most);
+            let mut properties = in_words(&reason, most);
+            if reason == CloseReason::TakenOver && quirks.has(Quirk::SaysSessionExpiry) {
+                properties = [Property::SessionExpiryInterval(1)].into_iter().collect();
+            }
             let packet = match session {
                 Some(_) => Packet::Disconnect(Disconnect { code, properties }),
                 None => Packet::ConnAck(ConnAck {
@@ -114,6 +126,9 @@ impl Broker {
                 }),
             };
             connection.reply(&packet, &mut self.effects);
+            if session.is_some() && quirks.has(Quirk::SpeaksAfterDisconnect) {
+                connection.reply(&Packet::PingResp, &mut self.effects);
+            }
         }
         let finish = !unheard || farewell.is_some();
         let at = self
@@ -281,7 +296,14 @@ impl Broker {
             session_present: self.config.quirks.has(Quirk::SessionPresentInRefusal),
             ..ConnAck::refused(code)
         };
-        self.reply(slot, &Packet::ConnAck(connack));
+        let early = self.config.quirks.has(Quirk::DisconnectsBeforeConnack);
+        if early && self.connections[slot].version == Version::V5 {
+            let code = ReasonCode::NotAuthorized;
+            let properties = Properties::NONE;
+            self.reply(slot, &Packet::Disconnect(Disconnect { code, properties }));
+        } else {
+            self.reply(slot, &Packet::ConnAck(connack));
+        }
         let quirks = self.config.quirks;
         let rejected = code == ReasonCode::ClientIdentifierNotValid;
         let stays = quirks.has(Quirk::StaysAfterRefusal)

@@ -102,6 +102,22 @@ impl Broker {
         }
     }
 
+    /// What a quirk does with the PUBLISH of a client that was refused.
+    pub(super) fn publish_of_nobody(&mut self, publish: Publish) {
+        let quirks = self.config.quirks;
+        let now = self.effects.watch.now;
+        let (properties, expiry) = message::kept(&publish.properties, now, quirks);
+        let message = Message {
+            qos: publish.qos(),
+            retain: publish.retain,
+            topic: publish.topic,
+            payload: publish.payload,
+            properties,
+            expiry,
+        };
+        self.distribute("", None, &Arc::new(message));
+    }
+
     /// Whether a PUBLISH is one that the server said it would take; and what its
     /// topic alias stands for.
     fn check_publish(
@@ -111,11 +127,12 @@ impl Broker {
         publish: &mut Publish,
     ) -> Result<(), CloseReason> {
         let offered = &self.config.capabilities;
-        if publish.qos() > offered.maximum_qos {
+        let quirks = self.config.quirks;
+        if publish.qos() > offered.maximum_qos && !quirks.has(Quirk::TakesQosAboveMaximum) {
             // [MQTT5-3.2.2-11]
             return Err(CloseReason::Unsupported(ReasonCode::QosNotSupported));
         }
-        if publish.retain && !offered.retain {
+        if publish.retain && !offered.retain && !quirks.has(Quirk::TakesUnavailableRetain) {
             // [MQTT5-3.2.2-14]
             return Err(CloseReason::Unsupported(ReasonCode::RetainNotSupported));
         }

@@ -116,6 +116,11 @@ impl Broker {
         {
             return (SubscribeCode::Granted(*qos), known);
         }
+        let above = *qos > self.config.capabilities.maximum_qos && session.filters.len() >= 2;
+        if above && quirks.has(Quirk::RefusesQosAboveMaximum) {
+            let code = ReasonCode::ImplementationSpecificError;
+            return (SubscribeCode::Refused(code), known);
+        }
         if let Some(code) = refused {
             return (SubscribeCode::Refused(code), known);
         }

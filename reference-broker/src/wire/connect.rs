@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 
+use crate::quirks::{Quirk, Quirks};
+
 use super::Version;
 use super::error::{Rule, Violation, WireError};
 use super::primitive::{Qos, Reader, Text, write_data, write_header, write_short};
@@ -62,14 +64,19 @@ const USER_NAME: u8 = 0x80;
 
 /// The version whose protocol level a CONNECT names. Until it is known, what is
 /// broken is said in `fallback`'s terms.
-pub(crate) fn version(body: &[u8], fallback: Version) -> Result<Version, WireError> {
+pub(crate) fn version(
+    body: &[u8],
+    fallback: Version,
+    quirks: Quirks,
+) -> Result<Version, WireError> {
     let mut reader = Reader::new(fallback, super::Sender::Client, body);
     let name = reader.data(Rule::malformed(
         "MQTT311-3.1.2-1",
         "MQTT5-3.1.2-1",
         "the protocol name is cut short",
     ))?;
-    if name != PROTOCOL_NAME {
+    let alike = name.len() == PROTOCOL_NAME.len() && quirks.has(Quirk::AcceptsAnyProtocolName);
+    if name != PROTOCOL_NAME && !alike {
         return Err(match fallback {
             Version::V3_1_1 => {
                 Violation::new("MQTT311-3.1.2-1", "the protocol name is not MQTT").into()
@@ -89,19 +96,27 @@ pub(crate) fn version(body: &[u8], fallback: Version) -> Result<Version, WireErr
     ))?;
     // The rest may be laid out differently in another version, so it is not
     // looked at. [MQTT311-3.1.2-2] [MQTT5-3.1.2-2]
-    Version::from_level(level).ok_or(WireError::UnsupportedProtocolLevel(level))
+    let taken_for = quirks
+        .has(Quirk::ServesUnknownLevels)
+        .then_some(match level {
+            6 => Version::V5,
+            _ => Version::V3_1_1,
+        });
+    Version::from_level(level)
+        .or(taken_for)
+        .ok_or(WireError::UnsupportedProtocolLevel(level))
 }
 
 /// `reader` reads in the version that the packet names.
 pub(crate) fn decode(mut reader: Reader<'_>) -> Result<Connect, Violation> {
     const NO_FLAGS: Rule = Rule::malformed(
-        "MQTT311 section 3.1.2.3",
-        "MQTT5 section 3.1.2.3",
+        "MQTT311-3.1.4-1",
+        "MQTT5-3.1.4-1",
         "the connect flags are missing",
     );
     const NO_KEEP_ALIVE: Rule = Rule::malformed(
-        "MQTT311 section 3.1.2.10",
-        "MQTT5 section 3.1.2.10",
+        "MQTT311-3.1.4-1",
+        "MQTT5-3.1.4-1",
         "the keep alive is missing",
     );
     // Name and level, which have been looked at.
@@ -253,8 +268,8 @@ fn trailing(flags: u8) -> Rule {
         )
     } else {
         Rule::malformed(
-            "MQTT311 section 3.1.3",
-            "MQTT5 section 3.1.3",
+            "MQTT311-3.1.4-1",
+            "MQTT5-3.1.4-1",
             "bytes follow the last field",
         )
     }
@@ -360,9 +375,9 @@ mod tests {
     #[case::lower_case(b"\0\x04mqtt\x04\x02\0\0\0\x01c", "MQTT311-3.1.2-1")]
     #[case::mqtt_3_1(b"\0\x06MQIsdp\x03\x02\0\0\0\x01c", "MQTT311-3.1.2-1")]
     #[case::no_level(b"\0\x04MQTT", "MQTT311 section 3.1.2.2")]
-    #[case::no_flags(b"\0\x04MQTT\x04", "MQTT311 section 3.1.2.3")]
+    #[case::no_flags(b"\0\x04MQTT\x04", "MQTT311-3.1.4-1")]
     #[case::reserved_flag(b"\0\x04MQTT\x04\x03\0\0\0\x01c", "MQTT311-3.1.2-3")]
-    #[case::no_keep_alive(b"\0\x04MQTT\x04\x02\0", "MQTT311 section 3.1.2.10")]
+    #[case::no_keep_alive(b"\0\x04MQTT\x04\x02\0", "MQTT311-3.1.4-1")]
     #[case::will_missing(b"\0\x04MQTT\x04\x06\0\0\0\x01c", "MQTT311-3.1.2-9")]
     #[case::will_message_missing(b"\0\x04MQTT\x04\x06\0\0\0\x01c\0\x01w", "MQTT311-3.1.2-9")]
     // Also [MQTT311-3.1.2-11].
@@ -378,10 +393,7 @@ mod tests {
     )]
     #[case::password_missing(b"\0\x04MQTT\x04\xc2\0\0\0\x01c\0\x01u", "MQTT311-3.1.2-21")]
     #[case::password_alone(b"\0\x04MQTT\x04\x42\0\0\0\x01c\0\x01p", "MQTT311-3.1.2-22")]
-    #[case::more(
-        b"\0\x04MQTT\x04\xc2\0\0\0\x01c\0\x01u\0\x01p!",
-        "MQTT311 section 3.1.3"
-    )]
+    #[case::more(b"\0\x04MQTT\x04\xc2\0\0\0\x01c\0\x01u\0\x01p!", "MQTT311-3.1.4-1")]
     #[case::no_client_id(b"\0\x04MQTT\x04\x02\0\0", "MQTT311-3.1.3-3")]
     #[case::client_id_short(b"\0\x04MQTT\x04\x02\0\0\0\x02c", "MQTT311-3.1.3-3")]
     // Also [MQTT311-3.1.3-4], [MQTT311-3.1.3-10], [MQTT311-3.1.3-11].
@@ -478,9 +490,9 @@ mod tests {
     #[case::another_name(b"\0\x04MQTX\x05\x02\0\0\0\0\x01c", "MQTT5-3.1.2-1", 0x84)]
     #[case::no_name(b"\0\x04MQ", "MQTT5-3.1.2-1", 0x81)]
     #[case::no_level(b"\0\x04MQTT", "MQTT5 section 3.1.2.2", 0x81)]
-    #[case::no_flags(b"\0\x04MQTT\x05", "MQTT5 section 3.1.2.3", 0x81)]
+    #[case::no_flags(b"\0\x04MQTT\x05", "MQTT5-3.1.4-1", 0x81)]
     #[case::reserved_flag(b"\0\x04MQTT\x05\x03\0\0\0\0\x01c", "MQTT5-3.1.2-3", 0x81)]
-    #[case::no_keep_alive(b"\0\x04MQTT\x05\x02\0", "MQTT5 section 3.1.2.10", 0x81)]
+    #[case::no_keep_alive(b"\0\x04MQTT\x05\x02\0", "MQTT5-3.1.4-1", 0x81)]
     #[case::no_properties(b"\0\x04MQTT\x05\x02\0\0", "MQTT5-2.2.2-1", 0x81)]
     #[case::will_missing(b"\0\x04MQTT\x05\x06\0\0\0\0\x01c", "MQTT5-3.1.2-9", 0x81)]
     #[case::will_topic_missing(b"\0\x04MQTT\x05\x06\0\0\0\0\x01c\0", "MQTT5-3.1.2-9", 0x81)]
@@ -501,7 +513,7 @@ mod tests {
     #[case::password_missing(b"\0\x04MQTT\x05\x42\0\0\0\0\x01c", "MQTT5-3.1.2-19", 0x81)]
     #[case::more(
         b"\0\x04MQTT\x05\xc2\0\0\0\0\x01c\0\x01u\0\x01p!",
-        "MQTT5 section 3.1.3",
+        "MQTT5-3.1.4-1",
         0x81
     )]
     #[case::no_client_id(b"\0\x04MQTT\x05\x02\0\0\0", "MQTT5-3.1.3-3", 0x81)]

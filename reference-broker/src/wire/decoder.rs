@@ -178,7 +178,7 @@ impl Decoder {
 
     /// A CONNECT has come: it is of the version in use, or chooses it.
     fn choose_version(&mut self, frame: Frame, connect: &[u8]) -> Result<(), WireError> {
-        let version = connect::version(connect, self.version)?;
+        let version = connect::version(connect, self.version, self.quirks)?;
         if std::mem::take(&mut self.negotiating) {
             self.version = version;
             if version == Version::V5 {
@@ -204,12 +204,12 @@ struct Frame {
 fn check_first_byte(version: Version, sender: Sender, first: u8) -> Result<(), Violation> {
     const RESERVED: Rule = Rule::malformed(
         "MQTT311-4.8.0-1",
-        "MQTT5 section 2.1.2",
+        "MQTT5-4.13.1-1",
         "the packet type is reserved",
     );
     const NOT_YOURS: Rule = Rule::protocol(
         "MQTT311-4.8.0-1",
-        "MQTT5 section 2.1.2",
+        "MQTT5-4.13.1-1",
         "this packet type is for the other side to send",
     );
     let kind = first >> 4;
@@ -360,7 +360,7 @@ mod tests {
     #[case::unsubscribe(Sender::Server, 0xa2, 0x82)]
     #[case::pingreq(Sender::Server, 0xc0, 0x82)]
     fn not_for_this_side_to_send_5(#[case] sender: Sender, #[case] first: u8, #[case] code: u8) {
-        check_breaks_5(sender, &[first], "MQTT5 section 2.1.2", code);
+        check_breaks_5(sender, &[first], "MQTT5-4.13.1-1", code);
     }
 
     /// Two decoders cannot be told apart once the CONNECT has come; before it,

@@ -13,8 +13,8 @@ use squall_broker::wire::{Packet, Property, Publish, Qos, ReasonCode, TopicName}
 checks! {
     "topic-aliases-end-with-the-connection" ["MQTT5-3.3.2-7"] end_with_the_connection;
     "topic-alias-0" ["MQTT5-3.3.2-8"] alias_0;
-    "topic-alias-above-maximum" ["MQTT5-3.3.2-9"] above_maximum;
-    "topic-aliases-of-the-broker" ["MQTT5-3.3.2-11"] of_the_broker;
+    "topic-alias-above-maximum" ["MQTT5-3.2.2-17", "MQTT5-3.2.2-18", "MQTT5-3.3.2-9"] above_maximum;
+    "topic-aliases-of-the-broker" ["MQTT5-3.1.2-26", "MQTT5-3.1.2-27", "MQTT5-3.3.2-11"] of_the_broker;
     "topic-aliases-up-to-the-maximum" ["MQTT5-3.3.2-12"] up_to_the_maximum;
 }
 
@@ -79,6 +79,10 @@ async fn above_maximum(bench: Bench) -> Outcome {
     let Some(alias) = most.checked_add(1) else {
         return Err(Finding::skip("a topic alias that it does not take"));
     };
+    bench.deciding(match most {
+        0 => &["MQTT5-3.2.2-18", "MQTT5-3.3.2-9"],
+        _ => &["MQTT5-3.2.2-17", "MQTT5-3.3.2-9"],
+    });
     let [high, low] = alias.to_be_bytes();
     let what = format!("topic alias {alias}, where {most} is the maximum");
     let invalid = ReasonCode::TopicAliasInvalid;
@@ -90,6 +94,10 @@ async fn of_the_broker(bench: Bench) -> Outcome {
     let topics = ["a", "b", "c", "d"].map(|name| bench.topic(name));
     let mut publisher = bench.connect("publisher").await?;
     for most in [0, 2] {
+        bench.deciding(match most {
+            0 => &["MQTT5-3.1.2-27", "MQTT5-3.3.2-11"],
+            _ => &["MQTT5-3.1.2-26", "MQTT5-3.3.2-11"],
+        });
         let change = |connect: &mut squall_broker::wire::Connect| {
             if most > 0 {
                 connect.properties = properties([Property::TopicAliasMaximum(most)]);

@@ -140,8 +140,8 @@ fn who_is_connected_when_the_server_stops_is_told() {
 
 /// [MQTT5-4.13.1-1] and the statement named in each case.
 #[rstest]
-#[case::reserved_type(b"\0\0", 0x81, "MQTT5 section 2.1.2")]
-#[case::connack(b"\x20\x03\0\0\0", 0x82, "MQTT5 section 2.1.2")]
+#[case::reserved_type(b"\0\0", 0x81, "MQTT5-4.13.1-1")]
+#[case::connack(b"\x20\x03\0\0\0", 0x82, "MQTT5-4.13.1-1")]
 #[case::alias_0(b"\x30\x07\0\x01t\x03\x23\0\0", 0x94, "MQTT5-3.3.2-8")]
 #[case::identifier(b"\x30\x06\0\x01t\x02\x0b\x01", 0x82, "MQTT5-3.3.4-6")]
 #[case::no_local_shared(b"\x82\x10\0\x01\0\0\x0a$share/g/a\x04", 0x82, "MQTT5-3.8.3-4")]

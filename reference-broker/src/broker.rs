@@ -341,6 +341,9 @@ impl Broker {
             // [MQTT311-4.8.0-1] [MQTT5-4.13.1-1]
             let violation = rule.broken(self.connections[slot].version);
             self.close(slot, CloseReason::Wire(violation.into()));
+        } else if self.connections[slot].has_unanswered {
+            // It would wait for the answer for ever.
+            self.close(slot, CloseReason::Unsupported(ReasonCode::PacketTooLarge));
         }
     }
 

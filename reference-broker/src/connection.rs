@@ -108,6 +108,11 @@ pub(crate) struct Connection {
     pub(crate) authentication: Option<Box<Authentication>>,
     /// What came while its password is being checked.
     pub(crate) held: Option<Box<Held>>,
+    /// The CONNACK that accepts it has left.
+    pub(crate) is_told: bool,
+    /// A reply was larger than its client takes, so that the connection has to
+    /// end.
+    pub(crate) has_unanswered: bool,
 }
 
 /// A message on its way into a connection.
@@ -150,6 +155,8 @@ impl Connection {
             user: None,
             authentication: None,
             held: None,
+            is_told: false,
+            has_unanswered: false,
         }
     }
 
@@ -178,10 +185,23 @@ impl Connection {
             && (self.has_room(limits) || self.replies < limits.outbound_bytes)
     }
 
-    /// Writes a reply.
+    /// Whether its client takes a reply of this size [MQTT5-3.1.2-24].
+    pub(crate) fn takes_reply(&self, packet: &Packet) -> bool {
+        let mut bytes = Vec::new();
+        if self.terms.packet_bytes_max != usize::MAX {
+            packet.encode(self.version, &mut bytes);
+        }
+        bytes.len() <= self.terms.packet_bytes_max
+    }
+
+    /// Writes a reply, or notes that its client would not take it.
     pub(crate) fn reply(&mut self, packet: &Packet, effects: &mut Effects) {
         let before = self.output.len();
         match self.spoiled(packet, effects.quirks) {
+            None if !self.takes_reply(packet) => {
+                self.has_unanswered = true;
+                return;
+            }
             None => packet.encode(self.version, &mut self.output),
             Some(spoiled) => spoiled.encode(self.version, &mut self.output),
         }
@@ -409,6 +429,8 @@ impl Connection {
             }
         }
         self.in_transit += into.len();
+        // Nothing is written to a client that is connected before its CONNACK.
+        self.is_told |= matches!(self.phase, Phase::Connected(_)) && !into.is_empty();
     }
 
     /// The stream has accepted bytes that were taken.

@@ -104,6 +104,15 @@ impl Broker {
             Ok(client_id) => client_id,
             Err(code) => return self.refuse(slot, code),
         };
+        let expiry = self.session_expiry(slot);
+        let mut connack = ConnAck {
+            properties: self.connack_properties(slot, &connect, &client_id, expiry),
+            ..ConnAck::accepted(false)
+        };
+        if !self.connections[slot].takes_reply(&Packet::ConnAck(connack.clone())) {
+            // It cannot be told what it would have to know [MQTT5-3.1.2-24].
+            return self.close(slot, CloseReason::Unsupported(ReasonCode::PacketTooLarge));
+        }
         // The old connection goes first, and its will with it. A session that
         // is to be resumed has that message queued then, if it asked for it.
         // [MQTT311-3.1.4-2]
@@ -120,19 +129,14 @@ impl Broker {
                 session.lose_queue(&mut self.effects);
             }
         }
-        let expiry = self.session_expiry(slot);
-        let (key, session_present) =
+        let key;
+        (key, connack.session_present) =
             self.session_for(slot, &client_id, connect.clean_session, expiry);
-        let properties = self.connack_properties(slot, &connect, &client_id, expiry);
         let quirks = self.config.quirks;
         let answered =
             connect.keep_alive_s != u16::MAX || !quirks.has(Quirk::IgnoresLongestKeepAlive);
         self.attach(slot, key, connect);
         // The first packet that is sent [MQTT311-3.2.0-1] [MQTT311-3.1.4-4].
-        let connack = ConnAck {
-            properties,
-            ..ConnAck::accepted(session_present)
-        };
         if self.sessions[key].queue.len() >= 8 && quirks.has(Quirk::QueuedBeforeConnack) {
             self.pump(slot, key);
         }

@@ -111,7 +111,9 @@ impl Broker {
         if unheard {
             connection.discard_output();
         }
-        let farewell = farewell(&reason, connection.version, session.is_some());
+        // [MQTT5-3.14.0-1]
+        let untold = unheard && !connection.is_told;
+        let farewell = farewell(&reason, connection.version, session.is_some()).filter(|_| !untold);
         if let Some(code) = farewell {
             let most = connection.terms.packet_bytes_max;
             let mut properties = in_words(&reason, most);

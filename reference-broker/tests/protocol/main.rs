@@ -10,6 +10,7 @@ mod publishing;
 mod quality;
 mod quirks;
 mod retained;
+mod scripts;
 mod sessions;
 mod subscribing;
 mod v5;

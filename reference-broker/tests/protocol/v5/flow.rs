@@ -1,11 +1,13 @@
 //! Flow control and topic aliases (sections 3.3.2.3.4, 3.3.4 and 4.9).
 
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU32};
 
 use super::{connect, connect_with, kept, saying};
-use crate::world::{World, dup, id, puback, pubcomp, publish, pubrec, pubrel};
-use squall_broker::wire::{Packet, Property, Publish, TopicName};
-use squall_broker::{Config, ConnId};
+use crate::world::{World, dup, id, puback, pubcomp, publish, pubrec, pubrel, subscribe};
+use squall_broker::wire::{
+    Disconnect, Packet, Properties, Property, Publish, ReasonCode, TopicName,
+};
+use squall_broker::{CloseReason, Config, ConnId};
 
 fn receive_maximum(most: u16) -> Property {
     Property::ReceiveMaximum(NonZeroU16::new(most).expect("not zero"))
@@ -159,4 +161,28 @@ fn the_servers_aliases_stay_below_the_clients_maximum() {
         full("c"),
     ];
     world.expect(conn, &expected);
+}
+
+/// [MQTT5-3.1.2-24]: an answer that its client does not take ends the connection,
+/// since it would be waited for; what can still be said is.
+#[test]
+fn no_answer_is_larger_than_its_client_takes() {
+    let mut world = World::new();
+    // A CONNACK that says nothing but that has 5 bytes, and one that assigns an
+    // identifier more than 10.
+    let packet_bytes = Property::MaximumPacketSize(NonZeroU32::new(10).expect("not zero"));
+    let conn = world.open_any();
+    let connect = connect_with("", [packet_bytes.clone()]);
+    world.send(conn, &Packet::Connect(Box::new(connect)));
+    let code = ReasonCode::PacketTooLarge;
+    world.expect_closed(conn, &[], &CloseReason::Unsupported(code));
+
+    let conn = world.connect(connect_with("c", [packet_bytes]), false);
+    let filters = ["a", "b", "c", "d", "e", "f"].map(|filter| (filter, 0));
+    world.send(conn, &subscribe(1, &filters));
+    let farewell = Packet::Disconnect(Disconnect {
+        code,
+        properties: Properties::NONE,
+    });
+    world.expect_closed(conn, &[farewell], &CloseReason::Unsupported(code));
 }

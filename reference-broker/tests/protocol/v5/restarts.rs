@@ -6,8 +6,8 @@ use super::wills;
 use super::{connect, kept, saying};
 use crate::world::{World, dup, publish, retain, seconds};
 use rstest::rstest;
-use squall_broker::wire::{Connect, Disconnect, Packet, Property, Qos, Will};
-use squall_broker::{Config, ConnId, Input};
+use squall_broker::wire::{Connect, Disconnect, Packet, Property, Qos, ReasonCode, Will};
+use squall_broker::{CloseReason, Config, ConnId, Input};
 
 fn world() -> World {
     World::durable(Config::default())
@@ -226,4 +226,25 @@ fn a_client_that_is_back_in_time_keeps_its_will_from_being_published() {
     world.crash_for(seconds(50), 0);
     let watcher = watcher(&mut world);
     world.expect(watcher, &[]);
+}
+
+/// [MQTT5-3.14.0-1]: one whose CONNACK waits for the disk has not been accepted.
+#[test]
+fn no_disconnect_comes_before_a_connack_that_was_not_durable_yet() {
+    let mut world = World::durable(Config::default());
+    world.store().slow = true;
+    let conns = [world.open_any(), world.open_any()];
+    for conn in conns {
+        world.send(conn, &Packet::Connect(Box::new(kept("c", 100))));
+    }
+    world.sync();
+    world.expect_closed(conns[0], &[], &CloseReason::TakenOver);
+    let inbox = world.inbox(conns[1]);
+    let [Packet::ConnAck(connack)] = &inbox[..] else {
+        panic!("expected a CONNACK, found {inbox:?}");
+    };
+    assert_eq!(
+        (connack.code, connack.session_present),
+        (ReasonCode::Success, true)
+    );
 }

@@ -32,7 +32,10 @@ impl Aliases {
         if alias.get() > most {
             return Err(Violation::answered(
                 ReasonCode::TopicAliasInvalid,
-                "MQTT5-3.2.2-17",
+                match most {
+                    0 => "MQTT5-3.2.2-18",
+                    _ => "MQTT5-3.2.2-17",
+                },
                 "the topic alias is above the maximum",
             ));
         }

@@ -466,15 +466,20 @@ impl Broker {
         }
         while let Some(slot) = self.deadlines.due(now) {
             let connection = &mut self.connections[slot];
-            match (connection.phase, connection.silence_max) {
+            let silence_max = self.config.limits.silence_max(connection.silence_max);
+            match (connection.phase, silence_max) {
                 (Phase::AwaitingConnect | Phase::Checking | Phase::Authenticating, _) => {
                     self.close(slot, CloseReason::ConnectTimeout)
                 }
                 (Phase::Connected(_), Some(silence_max)) => {
                     let at = connection.last_packet.saturating_add(silence_max);
                     if at <= now {
-                        // [MQTT311-3.1.2-24] [MQTT5-3.1.2-22]
-                        self.close(slot, CloseReason::KeepAliveExpired);
+                        let reason = match connection.silence_max == Some(silence_max) {
+                            // [MQTT311-3.1.2-24] [MQTT5-3.1.2-22]
+                            true => CloseReason::KeepAliveExpired,
+                            false => CloseReason::Silent,
+                        };
+                        self.close(slot, reason);
                     } else {
                         self.deadlines.set(slot, &mut connection.armed, Some(at));
                     }

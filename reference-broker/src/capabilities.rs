@@ -2,11 +2,12 @@
 //! its clients in CONNACK (section 3.2.2.3). To 3.1.1 it cannot be told; a
 //! 3.1.1 client that asks for more is refused as far as its packets can say so.
 
+use std::collections::BTreeSet;
 use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
 use crate::limits::Limits;
-use crate::wire::{Property, Qos, ReasonCode, SubscriptionId, TopicFilter, is_wild};
+use crate::wire::{Property, Qos, ReasonCode, SubscriptionId, Text, TopicFilter, is_wild};
 
 /// What the server offers, switch by switch. By default everything.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -34,6 +35,16 @@ pub struct Capabilities {
     /// The keep-alive time of every client, in seconds, whatever it asks for
     /// `[MQTT5-3.2.2-21]`; `None` leaves it to the client.
     pub server_keep_alive_s: Option<u16>,
+    /// Whether a client that gives no identifier gets one `[MQTT311-3.1.3-6]`
+    /// `[MQTT5-3.1.3-6]`; if not, it is refused with return code 2, or 0x85.
+    pub assigned_client_ids: bool,
+    /// Identifiers of clients that are refused, with return code 2, or 0x85
+    /// `[MQTT311-3.1.3-9]` `[MQTT5-3.1.3-8]`.
+    pub refused_client_ids: BTreeSet<String>,
+    /// What a client is told that asks for response information (section
+    /// 3.2.2.3.15): as a rule, the beginning of topics that are its own to get
+    /// responses by.
+    pub response_information: Option<Text>,
 }
 
 impl Default for Capabilities {
@@ -48,6 +59,9 @@ impl Default for Capabilities {
             topic_alias_maximum: 16,
             session_expiry_max: None,
             server_keep_alive_s: None,
+            assigned_client_ids: true,
+            refused_client_ids: BTreeSet::new(),
+            response_information: None,
         }
     }
 }

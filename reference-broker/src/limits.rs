@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use crate::wire::levels;
+
 /// Every limit of the broker.
 ///
 /// # Back-pressure
@@ -38,9 +40,19 @@ pub struct Limits {
     /// How long a connection that the broker ends may take to accept what was
     /// still to be written to it. Default 5 s.
     pub linger: Duration,
+    /// How long a client may be silent whatever its keep-alive time, if it has
+    /// one: a peer that vanished without a word leaves a connection behind that
+    /// nothing else may ever end. Section 3.1.2.10 leaves a server to do so. In
+    /// 5.0 it is told 0x98. Default: as long as its keep-alive time allows.
+    pub silence: Option<Duration>,
     /// Subscriptions of one session. Default 100,000. One more gets the SUBACK
     /// failure code.
     pub subscriptions_per_session: usize,
+    /// Levels of a topic. A message with more is delivered to nobody, which in
+    /// 5.0 is said with reason code 0x90; a filter with more gets the SUBACK
+    /// failure code, in 5.0 0x8F; a CONNECT whose will has more is refused with
+    /// 0x90, in 3.1.1 with return code 3. Default 65,536, the most there can be.
+    pub topic_levels: usize,
     /// QoS 1 and 2 messages that may be under way to one client unacknowledged;
     /// at least 1, at most 65,535. Default 256.
     pub inflight: usize,
@@ -64,6 +76,23 @@ pub struct Limits {
     /// is delivered and not retained, and what it should have replaced is gone
     /// `[MQTT311-3.3.1-7]`.
     pub retained_bytes: usize,
+}
+
+/// A topic is of at most 65,535 bytes [MQTT311-4.7.3-3], and all of them may be
+/// `/`.
+const TOPIC_LEVELS_MAX: usize = 65_536;
+
+impl Limits {
+    /// Whether they reach to a topic or filter of this depth.
+    pub(crate) fn reach(&self, topic: &[u8]) -> bool {
+        self.topic_levels >= TOPIC_LEVELS_MAX || levels(topic).count() <= self.topic_levels
+    }
+
+    /// How long a client may be silent whose keep-alive time allows this; `None`
+    /// for ever.
+    pub(crate) fn silence_max(&self, keep_alive: Option<Duration>) -> Option<Duration> {
+        [keep_alive, self.silence].into_iter().flatten().min()
+    }
 }
 
 /// Which message goes when a session's queue is full.
@@ -90,7 +119,9 @@ impl Default for Limits {
             sessions: 1_000_000,
             connect_timeout: Duration::from_secs(10),
             linger: Duration::from_secs(5),
+            silence: None,
             subscriptions_per_session: 100_000,
+            topic_levels: TOPIC_LEVELS_MAX,
             inflight: 256,
             outbound_bytes: 64 * 1024,
             queue_messages: 100_000,

@@ -30,9 +30,9 @@ pub trait Observer: Send {
     fn closed(&mut self, now: Duration, conn: ConnId, reason: &CloseReason) {}
     /// A client's session began, was taken up again, or ended.
     fn session(&mut self, now: Duration, client_id: &str, event: SessionEvent) {}
-    /// A message will not reach this client or, for [`DropCause::NotAuthorized`]
-    /// and [`DropCause::RetainedFull`], went no further than the client that
-    /// published it.
+    /// A message will not reach this client or, for [`DropCause::NotAuthorized`],
+    /// [`DropCause::TopicTooDeep`] and [`DropCause::RetainedFull`], went no further
+    /// than the client that published it.
     fn dropped(&mut self, now: Duration, client_id: &str, message: &Message, cause: DropCause) {}
 }
 
@@ -52,6 +52,11 @@ pub enum CloseReason {
     /// `[MQTT311-3.1.2-24]`.
     #[error("silent for one and a half times its keep-alive time [MQTT311-3.1.2-24]")]
     KeepAliveExpired,
+    /// Nothing came for as long as
+    /// [`Limits::silence_max`](crate::Limits::silence_max) allows, though its
+    /// keep-alive time would.
+    #[error("silent for longer than any client may be")]
+    Silent,
     /// No CONNECT came in the time there is for it.
     #[error("no CONNECT in time")]
     ConnectTimeout,
@@ -109,6 +114,8 @@ pub enum DropCause {
     Offline,
     /// Nobody may publish to the topic.
     NotAuthorized,
+    /// Its topic has more levels than the broker takes.
+    TopicTooDeep,
     /// It expired before it could be sent.
     Expired,
     /// Its packet would be larger than the client takes.

@@ -18,6 +18,8 @@ pub(crate) struct Terms {
     pub(crate) topic_alias_maximum: u16,
     /// How long its session is to be kept; `None` for ever.
     pub(crate) session_expiry: Option<Duration>,
+    /// Whether it asks for response information.
+    pub(crate) response_information: bool,
     /// The authentication method that it names.
     pub(crate) method: Option<Text>,
 }
@@ -40,6 +42,7 @@ impl Terms {
                 Property::SessionExpiryInterval(seconds) => {
                     terms.session_expiry = session_expiry(seconds);
                 }
+                Property::RequestResponseInformation(asked) => terms.response_information = asked,
                 Property::AuthenticationMethod(method) => terms.method = Some(method),
                 _ => {}
             }
@@ -55,6 +58,7 @@ impl Default for Terms {
             packet_bytes_max: usize::MAX,
             topic_alias_maximum: 0,
             session_expiry: Some(Duration::ZERO),
+            response_information: false,
             method: None,
         }
     }

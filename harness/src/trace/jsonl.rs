@@ -302,6 +302,7 @@ impl<'a> Line<'a> {
                     DropCause::SlowSubscriber => "slow subscriber",
                     DropCause::Offline => "offline",
                     DropCause::NotAuthorized => "not authorized",
+                    DropCause::TopicTooDeep => "topic too deep",
                     DropCause::Expired => "expired",
                     DropCause::PacketTooLarge => "packet too large",
                     DropCause::RetainedFull => "no room to retain",

@@ -166,8 +166,10 @@ impl Broker {
         if connect.version == Version::V3_1_1 {
             return Properties::NONE;
         }
-        let asked = self.connections[slot].terms.session_expiry;
-        let expiry = (expiry != asked).then(|| terms::session_expiry_interval(expiry));
+        let terms = &self.connections[slot].terms;
+        let expiry =
+            (expiry != terms.session_expiry).then(|| terms::session_expiry_interval(expiry));
+        let wants_information = terms.response_information;
         // [MQTT5-3.1.3-7] [MQTT5-3.2.2-16]
         let assigned = connect.client_id.is_empty();
         let shown = authentication::shown(&mut self.connections[slot]);
@@ -186,12 +188,15 @@ impl Broker {
             !matches!(property, Property::MaximumQos(_)) || !quirks.has(Quirk::HidesMaximumQos)
         };
         let volunteered = quirks.has(Quirk::VolunteersResponseInformation);
-        let volunteered = volunteered.then(|| Property::ResponseInformation(Text::default()));
+        // [MQTT5-3.1.2-28]
+        let information = capabilities.response_information.clone();
+        let information = information.filter(|_| wants_information);
+        let information = information.or_else(|| volunteered.then(Text::default));
         expiry
             .into_iter()
             .chain(assigned.map(Property::AssignedClientIdentifier))
             .chain(capabilities.announce(limits).filter(is_told))
-            .chain(volunteered)
+            .chain(information.map(Property::ResponseInformation))
             .chain(shown)
             .collect()
     }
@@ -215,7 +220,15 @@ impl Broker {
             return Err(ReasonCode::ClientIdentifierNotValid);
         }
         let capabilities = &self.config.capabilities;
+        if (given.is_empty() && !capabilities.assigned_client_ids)
+            || capabilities.refused_client_ids.contains(given.as_str())
+        {
+            return Err(ReasonCode::ClientIdentifierNotValid);
+        }
         if let Some(will) = &connect.will {
+            if !limits.reach(will.topic.as_bytes()) {
+                return Err(ReasonCode::TopicNameInvalid);
+            }
             let qos = will.qos > capabilities.maximum_qos;
             if qos && !quirks.has(Quirk::TakesQosAboveMaximum) {
                 // [MQTT5-3.2.2-12]
@@ -371,9 +384,8 @@ impl Broker {
         let period = Duration::from_secs(ours.unwrap_or(connect.keep_alive_s).into());
         let enforced = !period.is_zero() && !quirks.has(Quirk::IgnoresKeepAlive);
         connection.silence_max = enforced.then(|| period * 3 / 2);
-        let at = connection
-            .silence_max
-            .map(|most| self.effects.watch.now.saturating_add(most));
+        let silence_max = self.config.limits.silence_max(connection.silence_max);
+        let at = silence_max.map(|most| self.effects.watch.now.saturating_add(most));
         self.deadlines.set(slot, &mut connection.armed, at);
         if let Some(will) = will {
             self.write_will(key, &Pending { will, rights }, None);

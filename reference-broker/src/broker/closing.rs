@@ -106,7 +106,10 @@ impl Broker {
         // either; and after a takeover it is the new connection's to send.
         let unheard = matches!(
             reason,
-            CloseReason::PeerClosed | CloseReason::KeepAliveExpired | CloseReason::TakenOver
+            CloseReason::PeerClosed
+                | CloseReason::KeepAliveExpired
+                | CloseReason::Silent
+                | CloseReason::TakenOver
         );
         if unheard {
             connection.discard_output();
@@ -344,6 +347,7 @@ fn farewell(reason: &CloseReason, version: Version, connected: bool) -> Option<R
         CloseReason::Wire(error) => Some(error.code()),
         _ if !connected => None,
         CloseReason::KeepAliveExpired => Some(ReasonCode::KeepAliveTimeout),
+        CloseReason::Silent => Some(ReasonCode::AdministrativeAction),
         // [MQTT5-3.1.4-3]
         CloseReason::TakenOver => Some(ReasonCode::SessionTakenOver),
         CloseReason::Stopping => Some(ReasonCode::ServerShuttingDown),

@@ -173,12 +173,19 @@ impl Broker {
         rights: &Rights,
         message: Arc<Message>,
     ) -> ReasonCode {
-        if !self.config.access.may_publish(rights, &message.topic) {
+        let refused = if !self.config.access.may_publish(rights, &message.topic) {
+            Some((ReasonCode::NotAuthorized, DropCause::NotAuthorized))
+        } else if !self.config.limits.reach(message.topic.as_bytes()) {
+            Some((ReasonCode::TopicNameInvalid, DropCause::TopicTooDeep))
+        } else {
+            None
+        };
+        if let Some((code, cause)) = refused {
             // In 3.1.1 acknowledged, delivered to nobody. [MQTT311-3.3.5-2]
-            self.effects.watch.tell(|observer, now| {
-                observer.dropped(now, publisher, &message, DropCause::NotAuthorized);
-            });
-            return ReasonCode::NotAuthorized;
+            self.effects
+                .watch
+                .tell(|observer, now| observer.dropped(now, publisher, &message, cause));
+            return code;
         }
         self.distribute(publisher, from, &message)
     }

@@ -104,6 +104,8 @@ impl Broker {
         let rights = &self.connections[slot].rights;
         let refused = if !self.config.access.may_subscribe(rights, wanted) {
             Some(ReasonCode::NotAuthorized)
+        } else if !self.config.limits.reach(wanted.as_bytes()) {
+            Some(ReasonCode::TopicFilterInvalid)
         } else if !(known || room) {
             Some(ReasonCode::QuotaExceeded)
         } else {

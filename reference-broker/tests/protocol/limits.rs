@@ -1,7 +1,9 @@
 //! Limits and back-pressure: nobody is held up, nothing grows for ever, and
 //! what is given up is reported.
 
-use crate::world::{World, clean, dup, persistent, puback, publish, refusal, seconds};
+use crate::world::{
+    World, clean, dup, persistent, puback, publish, refusal, seconds, suback, subscribe, will,
+};
 use rstest::rstest;
 use squall_broker::wire::{Connect, Disconnect, Packet, ReasonCode, WireError};
 use squall_broker::{CloseReason, Config, DropCause, Limits, QueueFull, Transmit};
@@ -67,6 +69,74 @@ fn packets_are_limited() {
     };
     world.expect_closed(conn, &[], &CloseReason::Wire(error));
     world.expect(watcher, &[]);
+}
+
+/// A peer that vanished is let go however long its keep-alive time is, or if it
+/// has none; whoever gives a sign of life stays.
+#[rstest]
+#[case::no_keep_alive(0)]
+#[case::a_long_one(1000)]
+fn silence_is_limited(#[case] keep_alive_s: u16) {
+    let mut world = world(|limits| limits.silence = Some(seconds(60)));
+    let connect = |client_id| Connect {
+        keep_alive_s,
+        ..clean(client_id)
+    };
+    let vanished = world.connect(connect("1"), false);
+    let there = world.connect(connect("2"), false);
+    world.pass(seconds(59));
+    world.send(there, &Packet::PingReq);
+    world.expect(there, &[Packet::PingResp]);
+    world.expect(vanished, &[]);
+    world.pass(seconds(1));
+    world.expect_closed(vanished, &[], &CloseReason::Silent);
+    world.pass(seconds(58));
+    world.expect(there, &[]);
+    world.pass(seconds(1));
+    world.expect_closed(there, &[], &CloseReason::Silent);
+}
+
+/// It does not give more time than the keep-alive does.
+#[test]
+fn a_shorter_keep_alive_ends_a_silence_first() {
+    let mut world = world(|limits| limits.silence = Some(seconds(60)));
+    let connect = Connect {
+        keep_alive_s: 20,
+        ..clean("c")
+    };
+    let conn = world.connect(connect, false);
+    world.pass(seconds(30));
+    world.expect_closed(conn, &[], &CloseReason::KeepAliveExpired);
+}
+
+#[test]
+fn topics_are_limited_in_depth() {
+    let mut world = world(|limits| limits.topic_levels = 3);
+    let conn = world.clean("c");
+    world.send(
+        conn,
+        &subscribe(1, &[("a/b/c", 0), ("a/b/c/d", 0), ("#", 0)]),
+    );
+    world.expect(conn, &[suback(1, &[0, 0x80, 0])]);
+    world.published(conn, "a/b/c/d", "too deep", 1);
+    world.retained(conn, "a/b/c/d", "too deep", 1);
+    world.published(conn, "a/b/c", "as deep as may be", 1);
+    world.expect(conn, &[publish("a/b/c", "as deep as may be", 0, 1)]);
+    let too_deep = ("too deep".to_owned(), DropCause::TopicTooDeep);
+    assert_eq!(drops(&world), [too_deep.clone(), too_deep]);
+    let late = world.clean("late");
+    world.subscribed(late, "#", 0);
+    world.expect(late, &[]);
+
+    let refused = world.open();
+    let connect = Connect {
+        will: will("a/b/c/d", "", 0, false),
+        ..clean("refused")
+    };
+    world.send(refused, &Packet::Connect(Box::new(connect)));
+    let code = ReasonCode::TopicNameInvalid;
+    let answer = refusal(ReasonCode::ServerUnavailable);
+    world.expect_closed(refused, &[answer], &CloseReason::Refused(code));
 }
 
 /// Order holds whichever end of the queue gives way. [MQTT311-4.6.0-6]

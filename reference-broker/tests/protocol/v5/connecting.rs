@@ -3,8 +3,8 @@
 use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
-use super::{connect, kept, list};
-use crate::world::{World, clean, refusal, seconds, will};
+use super::{connect, connect_with, kept, list, saying};
+use crate::world::{World, clean, publish, refusal, seconds, will};
 use rstest::rstest;
 use squall_broker::wire::{Connect, Packet, Property, Qos, ReasonCode};
 use squall_broker::{Capabilities, CloseReason, Config};
@@ -160,4 +160,53 @@ fn the_servers_keep_alive_counts() {
     let reason = world.expect_disconnect(conn, 0x8d);
     assert_eq!(reason, CloseReason::KeepAliveExpired);
     world.expect(other, &[]);
+}
+
+/// [MQTT311-3.1.3-9] [MQTT5-3.1.3-8]
+#[rstest]
+#[case::not_wanted(connect("admin"), false)]
+#[case::not_wanted_in_3_1_1(clean("admin"), false)]
+#[case::none_given(connect(""), false)]
+#[case::none_given_in_3_1_1(clean(""), false)]
+#[case::another(connect("administrator"), true)]
+fn some_client_identifiers_are_refused(#[case] connect: Connect, #[case] accepted: bool) {
+    let mut world = offering(|offer| {
+        offer.assigned_client_ids = false;
+        offer.refused_client_ids = ["admin".to_owned()].into();
+    });
+    if accepted {
+        world.connect(connect, false);
+        return;
+    }
+    let conn = world.open_any();
+    world.send(conn, &Packet::Connect(Box::new(connect)));
+    let code = ReasonCode::ClientIdentifierNotValid;
+    world.expect_closed(conn, &[refusal(code)], &CloseReason::Refused(code));
+}
+
+/// [MQTT5-3.1.2-28]: only to who asks for it.
+#[rstest]
+#[case(None, false)]
+#[case(Some(false), false)]
+#[case(Some(true), true)]
+fn response_information_is_given_if_it_is_asked_for(
+    #[case] asks: Option<bool>,
+    #[case] given: bool,
+) {
+    let information = crate::world::text("replies/");
+    let mut world = offering(|offer| offer.response_information = Some(information.clone()));
+    let asks = asks.map(Property::RequestResponseInformation);
+    let (_, connack) = world.accepted(connect_with("c", asks));
+    let told = list(&connack.properties).contains(&Property::ResponseInformation(information));
+    assert_eq!(told, given);
+}
+
+/// [MQTT5-3.3.2-9]: 0 is none at all.
+#[test]
+fn without_topic_aliases_the_first_ends_the_connection() {
+    let mut world = offering(|offer| offer.topic_alias_maximum = 0);
+    let conn = world.connect(connect("c"), false);
+    let alias = Property::TopicAlias(NonZeroU16::MIN);
+    world.send(conn, &saying(publish("t", "", 0, 1), [alias]));
+    world.expect_breach_5(conn, 0x94, "MQTT5-3.2.2-18");
 }

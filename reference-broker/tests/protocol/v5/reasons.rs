@@ -1,9 +1,12 @@
 //! Reason codes of acknowledgements (sections 3.4 to 3.7, 3.9, 3.11).
 
 use super::{connect, kept};
-use crate::world::{World, id, puback, pubcomp, publish, pubrec, pubrel, subscribe, unsubscribe};
-use squall_broker::wire::{Ack, Packet, Qos, ReasonCode, SubAck, SubscribeCode, UnsubAck};
-use squall_broker::{Config, ConnId};
+use crate::world::{
+    World, id, puback, pubcomp, publish, pubrec, pubrel, refusal, seconds, subscribe, unsubscribe,
+    will,
+};
+use squall_broker::wire::{Ack, Connect, Packet, Qos, ReasonCode, SubAck, SubscribeCode, UnsubAck};
+use squall_broker::{CloseReason, Config, ConnId};
 
 fn with_code(packet: Packet, code: ReasonCode) -> Packet {
     let change = |ack: Ack| Ack { code, ..ack };
@@ -97,4 +100,52 @@ fn unsuback_says_what_there_was() {
         ..UnsubAck::new(id(7))
     };
     world.expect(conn, &[Packet::UnsubAck(unsuback)]);
+}
+
+/// Sections 3.1.4, 3.4.2.1, 3.5.2.1 and 3.9.3: each packet has a code for it.
+#[test]
+fn a_topic_that_is_too_deep_is_refused_by_name() {
+    let mut config = Config::default();
+    config.limits.topic_levels = 1;
+    let mut world = World::with(config);
+    let conn = world.connect(connect("c"), false);
+    let name_invalid = ReasonCode::TopicNameInvalid;
+    world.send(conn, &publish("a/b", "", 1, 1));
+    world.expect(conn, &[with_code(puback(1), name_invalid)]);
+    world.send(conn, &publish("a/b", "", 2, 2));
+    world.expect(conn, &[with_code(pubrec(2), name_invalid)]);
+    // What counts of a share is its filter.
+    world.send(
+        conn,
+        &subscribe(3, &[("$share/g/a", 0), ("$share/g/a/b", 0)]),
+    );
+    let suback = SubAck {
+        packet_id: id(3),
+        codes: vec![
+            SubscribeCode::Granted(Qos::AtMostOnce),
+            SubscribeCode::Refused(ReasonCode::TopicFilterInvalid),
+        ],
+        properties: squall_broker::wire::Properties::NONE,
+    };
+    world.expect(conn, &[Packet::SubAck(suback)]);
+    let conn = world.open_any();
+    let connect = Connect {
+        will: will("a/b", "", 0, false),
+        ..connect("d")
+    };
+    world.send(conn, &Packet::Connect(Box::new(connect)));
+    let refused = CloseReason::Refused(name_invalid);
+    world.expect_closed(conn, &[refusal(name_invalid)], &refused);
+}
+
+/// No keep-alive, and yet silent for too long.
+#[test]
+fn who_is_silent_for_too_long_is_told() {
+    let mut config = Config::default();
+    config.limits.silence = Some(seconds(60));
+    let mut world = World::with(config);
+    let conn = world.connect(connect("c"), false);
+    world.pass(seconds(60));
+    let reason = world.expect_disconnect(conn, 0x98);
+    assert_eq!(reason, CloseReason::Silent);
 }

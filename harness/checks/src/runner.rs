@@ -1,7 +1,7 @@
 //! Runs checks against a server, many at once, and makes sure that one that
 //! brings the server down is not the end of the others.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -107,34 +107,37 @@ impl Runner<'_> {
     /// Runs checks beside each other.
     async fn together(&mut self, mut waiting: VecDeque<usize>) {
         let mut running = JoinSet::new();
-        // What has ended since the server was last seen alive.
-        let mut suspects = Vec::new();
-        let mut alive = true;
+        // What runs, or has ended since the server was last seen alive.
+        let mut suspects = BTreeSet::new();
         loop {
-            while alive
-                && running.len() < self.settings.jobs.max(1)
+            while running.len() < self.settings.jobs.max(1)
                 && let Some(index) = waiting.pop_front()
             {
+                suspects.insert(index);
                 running.spawn(self.case(index));
             }
             let Some(ended) = running.join_next().await else {
                 break;
             };
-            if let Ok((index, case, still_alive)) = ended {
-                suspects.push(index);
-                self.cases[index] = Some(case);
-                alive &= still_alive;
-            }
+            let Ok((index, case, alive)) = ended else {
+                continue;
+            };
+            self.cases[index] = Some(case);
             if alive {
-                for index in suspects.drain(..) {
-                    self.report(index);
-                }
-            } else if running.is_empty() {
-                self.revive().await;
-                for index in std::mem::take(&mut suspects) {
+                suspects.remove(&index);
+                self.report(index);
+                continue;
+            }
+            // What the others would find says nothing.
+            running.shutdown().await;
+            self.revive().await;
+            for index in std::mem::take(&mut suspects) {
+                self.alone(index).await;
+            }
+            if self.dead {
+                for index in waiting.drain(..) {
                     self.alone(index).await;
                 }
-                alive = true;
             }
         }
     }

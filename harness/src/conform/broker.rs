@@ -267,14 +267,6 @@ fn fixtures(target: &Target) -> Fixtures {
             "shared_subscriptions",
             capabilities.shared_subscriptions == Some(false),
         ),
-        (
-            "keep_alive_zero",
-            capabilities.keep_alive_zero == Some(false),
-        ),
-        (
-            "empty_client_id",
-            capabilities.empty_client_id == Some(false),
-        ),
     ];
     let survives = capabilities.survives_kill.as_deref().unwrap_or_default();
     let everything = [Kept::Sessions, Kept::Queued, Kept::Retained];

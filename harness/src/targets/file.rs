@@ -172,7 +172,6 @@ struct CredentialsTable {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a table of fixtures")]
 struct FixturesTable {
-    second_user: Option<CredentialsTable>,
     wrong_credentials: Option<CredentialsTable>,
     denied_publish: Option<String>,
     denied_subscribe: Option<String>,
@@ -188,8 +187,6 @@ struct CapabilitiesTable {
     qos_max: Option<At<u8>>,
     retained: Option<bool>,
     shared_subscriptions: Option<bool>,
-    keep_alive_zero: Option<bool>,
-    empty_client_id: Option<bool>,
     survives_stop: Option<Vec<Kept>>,
     survives_kill: Option<Vec<Kept>>,
 }
@@ -399,8 +396,6 @@ impl Resolver<'_> {
             qos_max: table.qos_max.map(|qos| qos.value),
             retained: table.retained,
             shared_subscriptions: table.shared_subscriptions,
-            keep_alive_zero: table.keep_alive_zero,
-            empty_client_id: table.empty_client_id,
             survives_stop: table.survives_stop,
             survives_kill: table.survives_kill,
         })
@@ -527,7 +522,6 @@ impl From<CredentialsTable> for Credentials {
 impl From<FixturesTable> for Fixtures {
     fn from(table: FixturesTable) -> Self {
         Self {
-            second_user: table.second_user.map(Credentials::from),
             wrong_credentials: table.wrong_credentials.map(Credentials::from),
             denied_publish: table.denied_publish,
             denied_subscribe: table.denied_subscribe,

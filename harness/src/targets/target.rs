@@ -100,8 +100,6 @@ pub struct Credentials {
 /// fixture is not there is skipped, and says so.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Fixtures {
-    /// A user beside the one whom clients connect as.
-    pub second_user: Option<Credentials>,
     /// A user name with a password that is not its own.
     pub wrong_credentials: Option<Credentials>,
     /// A topic to which no client may publish.
@@ -128,10 +126,6 @@ pub struct Capabilities {
     pub retained: Option<bool>,
     /// Whether it knows shared subscriptions.
     pub shared_subscriptions: Option<bool>,
-    /// Whether it accepts clients without a limit of silence: keep-alive 0.
-    pub keep_alive_zero: Option<bool>,
-    /// Whether it assigns identifiers to clients that bring none.
-    pub empty_client_id: Option<bool>,
     /// What is still there after a restart in good order.
     pub survives_stop: Option<Vec<Kept>>,
     /// What is still there after the process was killed.

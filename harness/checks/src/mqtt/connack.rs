@@ -7,7 +7,7 @@ use super::connect::{REFUSED_CONNECT_CODES, refused_connect};
 use crate::bench::Bench;
 use crate::check::checks;
 use crate::client::Client;
-use crate::finding::{Outcome, ensure};
+use crate::finding::{Finding, Outcome, ensure};
 use crate::packets::{self, RawPacket, keeps_session, properties, text};
 use squall_broker::wire::{ConnAck, Connect, Packet, Property, Qos, Will};
 
@@ -127,8 +127,15 @@ async fn queue_outlives_takeover(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-/// A connection whose CONNECT any broker refuses.
+/// A connection whose CONNECT any broker refuses. One that does not breaks what
+/// other checks decide, and shows no refusal.
 async fn refused(bench: &Bench) -> Outcome<Client> {
+    let mut probe = bench.open("probe").await?;
+    probe.send_connect(&refused_connect(bench)).await?;
+    let answer = probe.connack().await;
+    if answer.is_ok_and(|connack| !connack.code.is_failure()) {
+        return Err(Finding::skip("a CONNECT that it refuses"));
+    }
     let mut client = bench.open("client").await?;
     client.send_connect(&refused_connect(bench)).await?;
     Ok(client)

@@ -103,23 +103,28 @@ fn same(message: &Publish, all: &[Property]) -> Outcome {
 
 /// And none comes with a message that has none.
 async fn payload_format(bench: Bench) -> Outcome {
-    let topic = bench.topic("none");
-    let mut client = bench.connect("client").await?;
-    client.subscribe(&topic, Qos::AtMostOnce).await?;
-    client.publishes(&topic, "m", Qos::AtMostOnce).await?;
-    let message = client.message().await?;
-    let is_format = |property: &Property| matches!(property, Property::PayloadFormatIndicator(_));
-    let came = message.properties.iter().any(|one| is_format(&one));
-    ensure(
-        !came,
-        "no payload format indicator, as published",
-        "one came",
-    )?;
-    let formats = [PayloadFormat::Unspecified, PayloadFormat::Utf8];
-    for (name, format) in ["0", "1"].into_iter().zip(formats) {
-        passed_on(&bench, name, &[Property::PayloadFormatIndicator(format)]).await?;
+    // To send 0 is equivalent to not sending it (section 3.3.2.3.2).
+    let bytes = PayloadFormat::Unspecified;
+    let none_sent = [vec![], vec![Property::PayloadFormatIndicator(bytes)]];
+    for (name, sent) in ["none", "0"].into_iter().zip(none_sent) {
+        let topic = bench.topic(name);
+        let mut client = bench.connect(name).await?;
+        client.subscribe(&topic, Qos::AtMostOnce).await?;
+        let publish = Publish {
+            properties: properties(sent),
+            ..packets::publish(&topic, "m", Qos::AtMostOnce, 0)
+        };
+        client.send_message(&publish).await?;
+        let message = client.message().await?;
+        let is_text = |property| matches!(property, Property::PayloadFormatIndicator(format) if format != bytes);
+        ensure(
+            !message.properties.iter().any(is_text),
+            "no payload format indicator, or 0, as published",
+            "1 came",
+        )?;
     }
-    Ok(())
+    let text = Property::PayloadFormatIndicator(PayloadFormat::Utf8);
+    passed_on(&bench, "1", &[text]).await
 }
 
 async fn response_topic(bench: Bench) -> Outcome {

@@ -32,7 +32,7 @@ const HTTP: &[u8] = b"HTTP/1.";
 const READ_BYTES: usize = 8 * 1024;
 
 /// The longest frame that is taken, in bytes.
-const FRAME_BYTES_MAX: usize = 16 * 1024 * 1024;
+const FRAME_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// How bytes are divided among frames; a broker must not care `[MQTT-6.0.0-2]`.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

@@ -1,5 +1,7 @@
 //! What was sent and received, for whoever has to believe a verdict.
 
+use std::fmt::{self, Write as _};
+
 use squall_broker::wire::Packet;
 use squall_reports::conformance::{Exchange, ExchangeEvent};
 use tokio::time::Instant;
@@ -66,12 +68,14 @@ pub(crate) fn received(bytes: &[u8], says: String) -> ExchangeEvent {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::new();
-    for (index, byte) in bytes.iter().take(HEX_BYTES).enumerate() {
-        let space = if index == 0 { "" } else { " " };
-        // Writing to a String does not fail.
-        let _ = write!(text, "{space}{byte:02x}");
+    let kept = &bytes[..bytes.len().min(HEX_BYTES)];
+    let mut text = String::with_capacity(kept.len() * 3 + 4);
+    for byte in kept {
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        let digits = [byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16));
+        text.extend(digits.into_iter().flatten());
     }
     if bytes.len() > HEX_BYTES {
         text.push_str(" …");
@@ -81,9 +85,55 @@ fn hex(bytes: &[u8]) -> String {
 
 /// A packet in words.
 pub(crate) fn says(packet: &Packet) -> String {
-    let text = format!("{packet:?}");
-    match text.char_indices().nth(SAYS_CHARS) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
+    let mut says = Says {
+        text: String::new(),
+        room: SAYS_CHARS,
+    };
+    if write!(says, "{packet:?}").is_err() {
+        says.text.push('…');
+    }
+    says.text
+}
+
+/// Words up to so many characters: writing more fails, and so ends the writing,
+/// since packets may be of megabytes.
+struct Says {
+    text: String,
+    room: usize,
+}
+
+impl fmt::Write for Says {
+    fn write_str(&mut self, more: &str) -> fmt::Result {
+        for char in more.chars() {
+            self.room = self.room.checked_sub(1).ok_or(fmt::Error)?;
+            self.text.push(char);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packets::publish;
+    use squall_broker::wire::Qos;
+
+    #[test]
+    fn bytes_are_kept_in_hexadecimal_up_to_a_limit() {
+        assert_eq!(hex(&[]), "");
+        assert_eq!(hex(&[0, 0x0f, 0xa0]), "00 0f a0");
+        let most = hex(&[0xff; HEX_BYTES]);
+        assert_eq!(most.len(), 3 * HEX_BYTES - 1);
+        assert_eq!(hex(&[0xff; HEX_BYTES + 1]), format!("{most} …"));
+    }
+
+    #[test]
+    fn packets_are_told_in_full_up_to_a_limit() {
+        assert_eq!(says(&Packet::PingReq), "PingReq");
+        let large = Packet::Publish(publish("t", vec![b'm'; 5_000], Qos::AtMostOnce, 0));
+        let told = says(&large);
+        let whole = format!("{large:?}");
+        assert_eq!(told.chars().count(), SAYS_CHARS + 1);
+        assert!(told.ends_with('…') && whole.starts_with(told.trim_end_matches('…')));
     }
 }

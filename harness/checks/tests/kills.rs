@@ -90,38 +90,14 @@ fn every_check_is_killed_by_a_quirk() {
     let mut killers: BTreeMap<_, Vec<Quirk>> = BTreeMap::new();
     let mut harmless = Vec::new();
     let mut coarse = Vec::new();
-    for quirk in Quirk::ALL.iter().copied() {
-        let mut kills = 0;
-        for ground in Ground::ALL.into_iter().filter(|ground| ground.shows(quirk)) {
-            let cases = try_checks(ground, Some(quirk));
-            let (killed, others): (Vec<_>, Vec<_>) =
-                cases.iter().partition(|case| is_killed(case, quirk));
-            let failed = |case: &&&Case| {
-                matches!(
-                    case.verdict,
-                    Conclusion::Fail { .. } | Conclusion::Error { .. }
-                )
-            };
-            let bystanders: Vec<_> = others
-                .iter()
-                .filter(failed)
-                .map(|case| case.check.as_str())
-                .collect();
-            if bystanders.len() * 100 > others.len() * (100 - STILL_PASS_PERCENT) {
-                coarse.push((quirk, ground, bystanders.join(", ")));
-                continue;
-            }
-            kills += killed.len();
-            for case in killed {
-                let by = killers.entry(name(case)).or_default();
-                if !by.contains(&quirk) {
-                    by.push(quirk);
-                }
-            }
-        }
-        if kills == 0 {
+    for (quirk, Damage { killed, too_much }) in each_quirks_damage() {
+        if killed.is_empty() {
             harmless.push(quirk);
         }
+        for name in killed {
+            killers.entry(name).or_default().push(quirk);
+        }
+        coarse.extend(too_much.into_iter().map(|damage| (quirk, damage)));
     }
     for ((check, protocol), by) in &killers {
         let by: Vec<_> = by.iter().map(|quirk| quirk.name()).collect();
@@ -142,6 +118,64 @@ fn every_check_is_killed_by_a_quirk() {
         "checks that no quirk fails: {survivors:#?}"
     );
     println!("caught by no check: {harmless:?}");
+}
+
+/// What a quirk does on the grounds that it shows on.
+struct Damage {
+    /// The checks that it kills.
+    killed: BTreeSet<(String, Protocol)>,
+    /// Where too many other checks fail, and which.
+    too_much: Vec<(Ground, String)>,
+}
+
+/// The damage of every quirk, in their order. They know nothing of each other,
+/// so there are as many at a time as there are processors.
+fn each_quirks_damage() -> Vec<(Quirk, Damage)> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = |first: usize| {
+        let mine = Quirk::ALL.iter().copied().enumerate().skip(first);
+        let mine = mine.step_by(threads);
+        mine.map(|(at, quirk)| (at, quirk, damage(quirk))).collect()
+    };
+    let mut all: Vec<(usize, Quirk, Damage)> = std::thread::scope(|scope| {
+        let running: Vec<_> = (0..threads)
+            .map(|first| scope.spawn(move || -> Vec<_> { share(first) }))
+            .collect();
+        let done = running.into_iter().map(|thread| thread.join());
+        done.flat_map(|share| share.expect("no panic")).collect()
+    });
+    all.sort_by_key(|(at, ..)| *at);
+    let each = all.into_iter();
+    each.map(|(_, quirk, damage)| (quirk, damage)).collect()
+}
+
+fn damage(quirk: Quirk) -> Damage {
+    let mut damage = Damage {
+        killed: BTreeSet::new(),
+        too_much: Vec::new(),
+    };
+    for ground in Ground::ALL.into_iter().filter(|ground| ground.shows(quirk)) {
+        let cases = try_checks(ground, Some(quirk));
+        let (killed, others): (Vec<_>, Vec<_>) =
+            cases.iter().partition(|case| is_killed(case, quirk));
+        let failed = |case: &&&Case| {
+            matches!(
+                case.verdict,
+                Conclusion::Fail { .. } | Conclusion::Error { .. }
+            )
+        };
+        let bystanders: Vec<_> = others
+            .iter()
+            .filter(failed)
+            .map(|case| case.check.as_str())
+            .collect();
+        if bystanders.len() * 100 > others.len() * (100 - STILL_PASS_PERCENT) {
+            damage.too_much.push((ground, bystanders.join(", ")));
+        } else {
+            damage.killed.extend(killed.into_iter().map(name));
+        }
+    }
+    damage
 }
 
 /// Whether a verdict names a statement that the quirk breaks. A departure from a

@@ -24,6 +24,7 @@
 mod address;
 mod certificate;
 mod dial;
+mod expected;
 mod file;
 mod installed;
 mod instance;

@@ -17,7 +17,7 @@ use crate::{
 
 mod conformance;
 
-pub use conformance::render_conformance;
+pub use conformance::{render_conformance, render_matrix};
 
 /// The report of one run, ending in a newline.
 #[must_use]

@@ -25,10 +25,14 @@ use crate::{
 
 mod checks;
 pub mod conformance;
+mod explained;
+mod matrix;
 mod summary;
 mod weather;
 
 pub use conformance::render_conformance;
+pub use explained::{Explained, Named, render_explained};
+pub use matrix::render_matrix;
 pub use summary::render_summary;
 
 /// Columns of the left margin, which holds the sections' names.

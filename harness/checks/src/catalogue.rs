@@ -9,6 +9,8 @@ use squall_reports::conformance::Protocol;
 use crate::check::Check;
 use crate::registry;
 
+mod chapters;
+
 /// The files of the catalogue.
 const FILES: [&str; 3] = [
     include_str!("../../spec/mqtt-3.1.1.toml"),
@@ -58,6 +60,31 @@ impl Statement {
     #[must_use]
     pub fn protocol(&self) -> Protocol {
         crate::check::protocol_of(&self.id)
+    }
+
+    /// The number of the section it stands in, such as `3.3.4`.
+    #[must_use]
+    pub fn number(&self) -> &str {
+        self.section.split(' ').next().unwrap_or_default()
+    }
+
+    /// The part of the specification that reports group it under, such as
+    /// `3.3 PUBLISH`.
+    #[must_use]
+    pub fn chapter(&self) -> String {
+        chapters::chapter(self.protocol(), &self.section)
+    }
+
+    /// As reports tell it.
+    #[must_use]
+    pub fn told(&self) -> squall_reports::conformance::Statement {
+        squall_reports::conformance::Statement {
+            id: self.id.clone(),
+            chapter: self.chapter(),
+            section: self.section.clone(),
+            level: self.level.clone(),
+            summary: self.summary.clone(),
+        }
     }
 
     /// The checks that decide it.

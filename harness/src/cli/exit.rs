@@ -11,7 +11,7 @@ use squall::scenario::ScenarioError;
 pub(crate) enum Exit {
     /// Everything asked for was done, and every guarantee and bound held.
     Held = 0,
-    /// A guarantee or a bound was violated.
+    /// A guarantee or a bound was violated, or a check failed.
     Violated = 1,
     /// A mistake on the command line or in a scenario.
     Usage = 2,
@@ -25,7 +25,7 @@ pub(crate) enum Exit {
 pub(crate) const HELP: &str = "\
 Exit codes:
   0    all guarantees and bounds held
-  1    a guarantee or a bound was violated
+  1    a guarantee or a bound was violated, or a check failed
   2    a mistake on the command line or in a scenario
   3    the harness or its environment failed
   130  interrupted; what was measured so far is reported, marked as partial

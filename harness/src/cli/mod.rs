@@ -1,6 +1,9 @@
 //! The `squall` command: one file for each verb.
 
+mod conform;
+mod coverage;
 mod exit;
+mod explain;
 mod files;
 mod list;
 mod new;
@@ -43,6 +46,12 @@ struct Arguments {
 enum Verb {
     /// Run scenarios, and report on each.
     Run(run::Arguments),
+    /// Put the statements of the specifications to a broker.
+    Conform(conform::Arguments),
+    /// Tell what a statement asks for, and all that is known of it.
+    Explain(explain::Arguments),
+    /// List every statement with the checks that decide it.
+    Coverage(coverage::Arguments),
     /// Serve the reference broker on TCP, TLS and WebSocket.
     Serve(serve::Arguments),
     /// List the brokers that can be tested here, or start one of them.
@@ -87,6 +96,9 @@ fn dispatch(verb: Verb) -> Exit {
     let mut output = Output::new();
     let result = match verb {
         Verb::Run(arguments) => run::run(&arguments, &mut output),
+        Verb::Conform(arguments) => conform::run(&arguments, &mut output),
+        Verb::Explain(arguments) => explain::run(&arguments, &output),
+        Verb::Coverage(arguments) => coverage::run(&arguments, &output),
         Verb::Serve(arguments) => serve::run(&arguments, &output),
         Verb::Targets(arguments) => targets::run(&arguments, &output),
         Verb::Quirks => quirks::run(&output),

@@ -33,6 +33,11 @@ impl Progress {
         Self::new(drawn, runs, "{bar:40} {pos} of {len} runs, {elapsed}")
     }
 
+    /// Checks of a broker.
+    pub(crate) fn of_checks(drawn: bool, checks: u64) -> Self {
+        Self::new(drawn, checks, "{bar:40} {pos} of {len} checks, {elapsed}")
+    }
+
     fn new(drawn: bool, length: u64, template: &'static str) -> Self {
         let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::hidden());
         Self {
@@ -61,6 +66,11 @@ impl Progress {
             self.bar.set_style(style);
         }
         self.bar.set_draw_target(ProgressDrawTarget::stderr());
+    }
+
+    /// Does something that writes to the terminal, too.
+    pub(crate) fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
+        self.bar.suspend(write)
     }
 
     /// Clears the bar.

@@ -20,6 +20,8 @@ use super::plan::{Job, Plan, SEED_DEFAULT};
 use super::seeds::SeedRange;
 use pool::Watched;
 
+pub(super) use pool::guarded;
+
 const EXAMPLES: &str = "\
 Examples:
   squall run scenarios/faults/lossy-cell.toml
@@ -374,7 +376,7 @@ fn distinct(
 }
 
 /// What could be written before the run, and cannot be after it.
-fn lost(path: &Path, error: &std::io::Error) -> Failure {
+pub(super) fn lost(path: &Path, error: &std::io::Error) -> Failure {
     Failure::Environment(format!("cannot write {}: {error}", path.display()))
 }
 
@@ -450,7 +452,7 @@ fn tick_note(scenario: &Scenario) -> String {
 }
 
 /// The first Ctrl-C or SIGTERM ends the runs; a second one ends the program.
-fn listen_for_interrupts(stop: &Arc<AtomicBool>) -> Result<(), Failure> {
+pub(super) fn listen_for_interrupts(stop: &Arc<AtomicBool>) -> Result<(), Failure> {
     let stop = Arc::clone(stop);
     ctrlc::set_handler(move || {
         if stop.swap(true, Ordering::Relaxed) {
@@ -465,6 +467,6 @@ fn listen_for_interrupts(stop: &Arc<AtomicBool>) -> Result<(), Failure> {
     clippy::disallowed_methods,
     reason = "how long a run took on the wall clock is shown to whoever waited, and goes nowhere else"
 )]
-fn now() -> Instant {
+pub(super) fn now() -> Instant {
     Instant::now()
 }

@@ -102,7 +102,7 @@ fn start(target: &Target, output: &Output) -> Result<Exit, Failure> {
 
 /// Goes on in a network of our own, if the target wants one. Where that cannot
 /// be had, it does without the listeners that want it.
-fn private_network(target: &Target, output: &Output) {
+pub(super) fn private_network(target: &Target, output: &Output) {
     if !target.wants_private_network() || in_private_network() {
         return;
     }
@@ -124,7 +124,7 @@ fn refusal(error: &StartError) -> Failure {
     Failure::Environment(error.to_string())
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

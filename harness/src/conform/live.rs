@@ -1,6 +1,5 @@
 //! The checks against a broker on real sockets, by the wall's clock.
 
-use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use squall_reports::conformance::{Case, Conclusion, Protocol};
 use tokio::time::Instant;
 
 use super::broker::Broker;
+use super::{Run, in_order};
 use crate::targets::{Address, Transport};
 
 /// How a broker on real sockets is tested.
@@ -38,17 +38,6 @@ impl Live {
             jobs: 32,
         }
     }
-}
-
-/// What came of a run.
-#[derive(Clone, Debug)]
-pub struct Run {
-    /// A case for each check of the selection, in its order.
-    pub cases: Vec<Case>,
-    /// How long it took.
-    pub took: Duration,
-    /// Whether it was interrupted: the cases are those that had ended.
-    pub partial: bool,
 }
 
 /// Runs checks against a broker on real sockets, over one transport. `progress`
@@ -169,19 +158,4 @@ fn unspoken(selected: &Selected, transport: Transport) -> Case {
     selected.without_run(Conclusion::Skip {
         lacks: format!("{title} over {transport}"),
     })
-}
-
-/// What had ended when the run was interrupted, in the order of the selection.
-/// A case that was run again counts once.
-fn in_order(ended: Vec<Case>, selection: &[Selected]) -> Vec<Case> {
-    let mut cases: BTreeMap<usize, Case> = BTreeMap::new();
-    for case in ended {
-        let index = selection.iter().position(|selected| {
-            selected.check.name == case.check && selected.protocol == case.protocol
-        });
-        if let Some(index) = index {
-            cases.insert(index, case);
-        }
-    }
-    cases.into_values().collect()
 }

@@ -16,6 +16,7 @@ use std::io;
 use std::net::SocketAddrV4;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::time::sleep_until;
 
@@ -121,17 +122,19 @@ pub(crate) struct Test<'a> {
     pub(crate) seed: u64,
     /// Where to write the packets, as pcapng.
     pub(crate) pcap: Option<&'a Path>,
+    /// Set, it ends the test early.
+    pub(crate) stop: &'a AtomicBool,
 }
 
 impl Test<'_> {
-    /// Runs `tester` until it ends.
+    /// Runs `tester` until it ends. Nothing comes of one that is ended early.
     ///
     /// # Errors
     /// When the world fails, or the capture cannot be written.
     pub(crate) fn run<T: Send + 'static>(
         self,
         tester: impl FnOnce(Arc<dyn Server>) -> BoxFuture<'static, T> + Send + 'static,
-    ) -> Result<T, Error> {
+    ) -> Result<Option<T>, Error> {
         let scenario = scene();
         let mut cast = Cast::new(&scenario, self.seed)?;
         cast.fleets.clear();
@@ -169,12 +172,15 @@ impl Test<'_> {
             Some(guest),
         );
         let ended = loop {
+            if self.stop.load(Ordering::Relaxed) {
+                break None;
+            }
             world.step().map_err(Error::World)?;
             let now = world.now();
             tap.lock().advance(now);
             recorder.lock().take();
             if let Some(ended) = result.lock().take() {
-                break ended;
+                break Some(ended);
             }
         };
         drop(world);

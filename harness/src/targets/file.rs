@@ -49,15 +49,16 @@ use serde::Deserialize;
 use squall_broker::wire::Version;
 
 use super::Transport;
+use super::expected::{ExpectedTable, resolved};
 use super::target::{
-    Capabilities, Credentials, Expected, Fixtures, Helper, Kept, Listener, Signal, Start, Stop,
-    Target, VersionCommand,
+    Capabilities, Credentials, Fixtures, Helper, Kept, Listener, Signal, Start, Stop, Target,
+    VersionCommand,
 };
 use super::template::{Places, Template};
 use crate::scenario::ScenarioError;
 use crate::scenario::diagnostic::{Sources, unknown};
 use crate::scenario::document::scalar::{Line, Name, Time};
-use crate::scenario::document::value::{At, OneOrMore};
+use crate::scenario::document::value::At;
 use crate::scenario::text::Complaint;
 
 const READY_WITHIN: Duration = Duration::from_secs(10);
@@ -97,7 +98,7 @@ enum VersionName {
 
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum TransportName {
+pub(super) enum TransportName {
     Tcp,
     Tls,
     Ws,
@@ -191,16 +192,6 @@ struct CapabilitiesTable {
     survives_kill: Option<Vec<Kept>>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, expecting = "a table about a known failure")]
-struct ExpectedTable {
-    statement: Option<String>,
-    check: Option<String>,
-    transport: Option<OneOrMore<TransportName>>,
-    reason: Line,
-    link: Option<Line>,
-}
-
 impl Target {
     /// Reads a target from its file's text; `path` is what errors call it, and
     /// its stem is the target's name.
@@ -249,11 +240,7 @@ impl Resolver<'_> {
             credentials: table.credentials.map(Credentials::from),
             fixtures: table.fixtures.into(),
             capabilities: self.capabilities(table.capabilities)?,
-            expected: {
-                let expected = table.expected.into_iter();
-                let expected = expected.map(|expected| self.expected(expected));
-                expected.collect::<Result<_, _>>()?
-            },
+            expected: resolved(table.expected, self.sources)?,
             version: VersionCommand {
                 command: templates.command(table.version.command)?,
                 pattern: self.pattern(&table.version.pattern)?,
@@ -398,22 +385,6 @@ impl Resolver<'_> {
             shared_subscriptions: table.shared_subscriptions,
             survives_stop: table.survives_stop,
             survives_kill: table.survives_kill,
-        })
-    }
-
-    fn expected(&self, table: At<ExpectedTable>) -> Result<Expected, ScenarioError> {
-        let At { value, span } = table;
-        if value.statement.is_none() && value.check.is_none() {
-            let help = "add `statement = \"MQTT5-3.3.4-6\"`, or `check` with the name of one";
-            return Err(self.error(&span, "a failure of nothing", "what fails?", help));
-        }
-        let transports = value.transport.map(|some| some.0).unwrap_or_default();
-        Ok(Expected {
-            statement: value.statement,
-            check: value.check,
-            transports: transports.into_iter().map(Transport::from).collect(),
-            reason: value.reason.0,
-            link: value.link.map(|line| line.0),
         })
     }
 }

@@ -8,7 +8,7 @@
 use quick_junit::{NonSuccessKind, Property, TestCase, TestCaseStatus, TestSuite};
 
 use crate::{
-    conformance::{Case, Conformance, Protocol, Standing},
+    conformance::{Case, Conformance, Matrix, Protocol, Standing},
     layout::clean,
     words::conformance as words,
 };
@@ -16,10 +16,20 @@ use crate::{
 /// The run, ending in a newline.
 #[must_use]
 pub fn render_conformance(run: &Conformance) -> String {
+    super::written(suites(run))
+}
+
+/// The runs of many brokers, ending in a newline.
+#[must_use]
+pub fn render_matrix(matrix: &Matrix) -> String {
+    super::written(matrix.brokers.iter().flat_map(suites))
+}
+
+fn suites(run: &Conformance) -> Vec<TestSuite> {
     let protocols = run.protocols();
     let mut suites: Vec<_> = protocols.into_iter().map(|each| suite(run, each)).collect();
     suites.extend((!run.fixed.is_empty()).then(|| gone(run)));
-    super::written(suites)
+    suites
 }
 
 fn name(run: &Conformance, what: &str) -> String {

@@ -273,7 +273,7 @@ fn skipped(chapter: &Chapter<'_>, page: &Page) -> Vec<String> {
 }
 
 /// The packets of a case: when, who, which way, what they say, and their bytes.
-fn transcript(case: &Case, room: usize, page: &Page) -> Vec<String> {
+pub(super) fn transcript(case: &Case, room: usize, page: &Page) -> Vec<String> {
     let steps = words::steps(&case.transcript);
     let widest = |text: fn(&words::Step) -> &str| {
         let widths = steps.iter().map(|step| width(&clean(text(step))));

@@ -111,12 +111,19 @@ pub(super) fn many(
     bar.finish();
 }
 
-/// Runs a job; a panic is a defect of ours, and must not take the other runs
-/// with it. An error names the destinations of `outputs`, not where they are
-/// staged.
 fn simulate(job: &Job, options: &RunOptions, outputs: &[&Staged]) -> Result<Report, String> {
-    match catch_unwind(AssertUnwindSafe(|| sim::run(&job.scenario, options))) {
-        Ok(Ok(report)) => Ok(report),
+    guarded(outputs, || sim::run(&job.scenario, options))
+}
+
+/// Runs a simulation; a panic is a defect of ours, and must not take the other
+/// runs with it. An error names the destinations of `outputs`, not where they are
+/// staged.
+pub(crate) fn guarded<T>(
+    outputs: &[&Staged],
+    simulation: impl FnOnce() -> Result<T, sim::Error>,
+) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(simulation)) {
+        Ok(Ok(result)) => Ok(result),
         Ok(Err(mut error)) => {
             if let sim::Error::Output { path, .. } = &mut error
                 && let Some(staged) = outputs.iter().find(|staged| staged.path() == path)

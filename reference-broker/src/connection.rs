@@ -6,6 +6,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use crate::access::Rights;
 use crate::aliases::Aliases;
 use crate::broker::Authentication;
@@ -212,6 +214,16 @@ impl Connection {
         {
             *code = ReasonCode::BadUserNameOrPassword as u8;
         }
+        if let (Packet::UnsubAck(_), [first, length, ..]) = (packet, &mut self.output[before..]) {
+            let quirks = effects.quirks;
+            if self.version == Version::V3_1_1 && quirks.has(Quirk::SetsUnsubackFlag) {
+                *first |= 0x01;
+            }
+            if self.version == Version::V5 && quirks.has(Quirk::WritesLengthsLong) {
+                *length |= 0x80;
+                self.output.insert(before + 2, 0);
+            }
+        }
         if let Packet::ConnAck(connack) = packet
             && connack.code.is_failure()
         {
@@ -350,13 +362,17 @@ impl Connection {
         {
             said = Some(lower);
         }
+        let leaves_id = delivery == Delivery::AtMostOnce
+            && message.qos == Qos::AtLeastOnce
+            && effects.quirks.has(Quirk::WritesIdAtQos0);
+        let marked = leaves_id.then(|| Bytes::from([&[0, 1], &message.payload[..]].concat()));
         let parts = publish::Parts {
             dup,
             delivery,
             retain,
             topic: said.as_ref().unwrap_or(&message.topic),
             properties: &properties,
-            payload: &message.payload,
+            payload: marked.as_ref().unwrap_or(&message.payload),
         };
         parts.write(self.version, &mut self.output);
         effects.watch.tell(|observer, now| {

@@ -113,6 +113,21 @@ quirks! {
         NoPingrespWithoutKeepAlive "no-pingresp-without-keep-alive"
             ["MQTT311-3.12.4-1", "MQTT5-3.12.4-1"]
             "does not answer the PINGREQ of a client whose keep-alive is 0";
+        DropsByteOrderMark "drops-byte-order-mark"
+            ["MQTT311-1.5.3-3", "MQTT5-1.5.4-3"]
+            "drops EF BB BF from the beginning of the topics that clients publish to";
+        WritesLengthsLong "writes-lengths-long"
+            ["MQTT5-1.5.5-1"]
+            "writes the length of UNSUBACK in more bytes than it takes";
+        SetsUnsubackFlag "sets-unsuback-flag"
+            ["MQTT311-2.2.2-1"]
+            "sets a reserved flag in UNSUBACK";
+        WritesIdAtQos0 "writes-id-at-qos0"
+            ["MQTT311-2.3.1-5", "MQTT5-2.2.1-2"]
+            "leaves a packet identifier in QoS 0 messages that were published at QoS 1";
+        LosesSplitPackets "loses-split-packets"
+            ["MQTT311-7.1.1-1", "MQTT5-4.2.0-1"]
+            "loses packets of more than 8 KiB that do not come at once";
         AcceptsAnyProtocolName "accepts-any-protocol-name"
             ["MQTT311-3.1.2-1", "MQTT5-3.1.2-1"]
             "serves clients whose protocol has another name than MQTT";
@@ -218,6 +233,21 @@ quirks! {
         TakesPacketsAboveMaximum "takes-packets-above-maximum"
             ["MQTT5-3.2.2-15"]
             "takes packets of twice the size that it says is the largest";
+        AcceptsUnknownMethods "accepts-unknown-methods"
+            ["MQTT5-4.12.0-1"]
+            "connects a client by an authentication method that it does not know";
+        MisstatesContinuation "misstates-continuation"
+            ["MQTT5-4.12.0-2"]
+            "asks for authentication data by an AUTH with reason code 0x00";
+        AcceptsAnyProof "accepts-any-proof"
+            ["MQTT5-4.12.0-4", "MQTT5-4.12.1-2"]
+            "connects clients that have not shown that they know their password";
+        OmitsMethodInConnack "omits-method-in-connack"
+            ["MQTT5-4.12.0-5"]
+            "does not repeat the authentication method in CONNACK";
+        NamesMethodUnasked "names-method-unasked"
+            ["MQTT5-4.12.0-6"]
+            "names an authentication method in CONNACK to clients that named none";
         DisconnectsBeforeConnack "disconnects-before-connack"
             ["MQTT5-3.14.0-1"]
             "refuses connections with DISCONNECT";
@@ -451,7 +481,10 @@ quirks! {
             ["MQTT311-4.1.0-1", "MQTT5-3.1.2-23"]
             "forgets the subscriptions of its sessions when it restarts";
         ReusesIdentifiers "reuses-identifiers"
-            ["MQTT311-4.3.2-1", "MQTT311-4.3.3-1", "MQTT5-4.3.2-1", "MQTT5-4.3.3-1"]
+            [
+                "MQTT311-2.3.1-4", "MQTT311-4.3.2-1", "MQTT311-4.3.3-1", "MQTT5-2.2.1-4",
+                "MQTT5-4.3.2-1", "MQTT5-4.3.3-1"
+            ]
             "gives a third message under way the packet identifier of the second";
         ForgetsInflightQos2 "forgets-inflight-qos2"
             ["MQTT311-4.3.3-1", "MQTT311-4.4.0-1", "MQTT5-4.3.3-3", "MQTT5-4.4.0-1"]
@@ -702,6 +735,18 @@ quirks! {
         ToleratesUnlistedDisconnectCode "tolerates-unlisted-disconnect-code"
             ["MQTT5-3.14.2-1"]
             "overlooks a DISCONNECT whose reason code is not one of its own";
+        ToleratesAuthFlags "tolerates-auth-flags"
+            ["MQTT5-3.15.1-1"]
+            "overlooks an AUTH with reserved flags";
+        ToleratesUnlistedAuthCode "tolerates-unlisted-auth-code"
+            ["MQTT5-3.15.2-1"]
+            "overlooks an AUTH whose reason code is not one of its own";
+        ToleratesAuthWithoutMethod "tolerates-auth-without-method"
+            ["MQTT5-4.12.0-7"]
+            "overlooks an AUTH of a client that has named no method";
+        ToleratesOtherMethodAgain "tolerates-other-method-again"
+            ["MQTT5-4.12.1-1"]
+            "overlooks a re-authentication by another method than the first";
         ToleratesDisconnectFlags "tolerates-disconnect-flags"
             ["MQTT311-3.14.1-1", "MQTT5-3.14.1-1"]
             "overlooks a DISCONNECT with reserved flags";

@@ -44,6 +44,7 @@ mod mqtt;
 pub mod packets;
 mod registry;
 mod runner;
+mod scram;
 mod server;
 mod setup;
 mod transcript;

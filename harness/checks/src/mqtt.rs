@@ -3,6 +3,7 @@
 
 pub(crate) mod acknowledgement_sizes;
 pub(crate) mod acknowledgements;
+pub(crate) mod authentication;
 pub(crate) mod client_id;
 pub(crate) mod client_limits;
 pub(crate) mod connack;
@@ -36,5 +37,6 @@ pub(crate) mod strings;
 pub(crate) mod subscribe;
 pub(crate) mod topic_alias;
 pub(crate) mod topics;
+pub(crate) mod transport;
 pub(crate) mod unsubscribe;
 pub(crate) mod wills;

@@ -28,6 +28,8 @@ const SECTIONS: &[&[Check]] = &[
     mqtt::unsubscribe::CHECKS,
     mqtt::ping::CHECKS,
     mqtt::disconnect::CHECKS,
+    mqtt::authentication::CHECKS,
+    mqtt::transport::CHECKS,
     mqtt::qos::CHECKS,
     mqtt::qos_received::CHECKS,
     mqtt::redelivery::CHECKS,

@@ -6,7 +6,7 @@
 use std::num::NonZeroU16;
 
 use squall_broker::wire::Qos;
-use squall_broker::{Config, Password, Rights, User};
+use squall_broker::{Config, Password, Rights, ScramKeys, User};
 
 use crate::packets;
 use crate::server::{Fixtures, Login};
@@ -54,6 +54,21 @@ impl Setup {
         };
         // One that can be reached, where there is QoS 2 to reach it with.
         config.capabilities.receive_maximum = NonZeroU16::new(20).unwrap_or(NonZeroU16::MIN);
+        if self == Self::Full {
+            let login = Login {
+                user: "scram".to_owned(),
+                password: "pencil".into(),
+            };
+            let salt = b"the salt of checks";
+            let keys = ScramKeys::derive(&login.password, salt, ScramKeys::ITERATIONS);
+            let user = User {
+                password: Password::Known(login.password.clone()),
+                scram: Some(keys),
+                rights: Rights::default(),
+            };
+            config.access.users.insert(login.user.clone(), user);
+            fixtures.scram = Some(login);
+        }
         if self == Self::Limited {
             config.capabilities.retain = false;
             config.capabilities.wildcard_subscriptions = false;

@@ -10,6 +10,7 @@ use crate::connection::{ConnId, Held, Phase};
 use crate::observer::{CloseReason, SessionEvent};
 use crate::queue::Outgoing;
 use crate::quirks::Quirk;
+use crate::scram;
 use crate::session::Session;
 use crate::terms::{self, Terms};
 use crate::topics::SessionKey;
@@ -18,10 +19,13 @@ use crate::wire::{ConnAck, Connect, Packet, Properties, Property, Qos, ReasonCod
 
 impl Broker {
     pub(super) fn connect(&mut self, slot: usize, connect: Connect) {
+        let quirks = self.config.quirks;
         let connection = &mut self.connections[slot];
         connection.version = connect.version;
         connection.terms = Terms::of(&connect);
-        if let Some(method) = connection.terms.method.clone() {
+        if let Some(method) = connection.terms.method.clone()
+            && (method.as_str() == scram::METHOD || !quirks.has(Quirk::AcceptsUnknownMethods))
+        {
             return self.authenticate(slot, connect, method);
         }
         match self.config.access.connect(&connect) {
@@ -172,7 +176,9 @@ impl Broker {
         let wants_information = terms.response_information;
         // [MQTT5-3.1.3-7] [MQTT5-3.2.2-16]
         let assigned = connect.client_id.is_empty();
-        let shown = authentication::shown(&mut self.connections[slot]);
+        let omitted = self.config.quirks.has(Quirk::OmitsMethodInConnack);
+        let shown = authentication::shown(&mut self.connections[slot])
+            .filter(move |one| !omitted || !matches!(one, Property::AuthenticationMethod(_)));
         let mut told = client_id.to_owned();
         if self.config.quirks.has(Quirk::AssignsAnotherId) {
             told.push('-');
@@ -187,6 +193,10 @@ impl Broker {
         let is_told = |property: &Property| {
             !matches!(property, Property::MaximumQos(_)) || !quirks.has(Quirk::HidesMaximumQos)
         };
+        let named =
+            self.connections[slot].terms.method.is_none() && quirks.has(Quirk::NamesMethodUnasked);
+        let named = named.then(|| Text::new(scram::METHOD).ok()).flatten();
+        let named = named.map(Property::AuthenticationMethod);
         let volunteered = quirks.has(Quirk::VolunteersResponseInformation);
         // [MQTT5-3.1.2-28]
         let information = capabilities.response_information.clone();
@@ -197,6 +207,7 @@ impl Broker {
             .chain(assigned.map(Property::AssignedClientIdentifier))
             .chain(capabilities.announce(limits).filter(is_told))
             .chain(information.map(Property::ResponseInformation))
+            .chain(named)
             .chain(shown)
             .collect()
     }

@@ -6,6 +6,7 @@ use super::Broker;
 use crate::access::Identity;
 use crate::connection::{Connection, Phase};
 use crate::observer::CloseReason;
+use crate::quirks::Quirk;
 use crate::scram::{self, Exchange, NotShown};
 use crate::wire::{Auth, Connect, Packet, Property, ReasonCode, Rule, Text};
 
@@ -207,6 +208,13 @@ impl Broker {
 
     /// [MQTT5-4.12.0-4] [MQTT5-4.12.1-2]
     fn not_shown(&mut self, slot: usize) {
+        if self.config.quirks.has(Quirk::AcceptsAnyProof) {
+            let authentication = self.connections[slot].authentication.as_mut();
+            return match authentication.and_then(|one| one.connect.take()) {
+                Some(connect) => self.authenticated(slot, connect, Identity::default()),
+                None => self.reply_auth(slot, ReasonCode::Success, None),
+            };
+        }
         match self.connections[slot].phase {
             Phase::Connected(_) => self.close(slot, CloseReason::NotShownAgain),
             _ => self.refuse(slot, ReasonCode::NotAuthorized),
@@ -214,7 +222,10 @@ impl Broker {
     }
 
     /// [MQTT5-4.12.0-5]
-    fn reply_auth(&mut self, slot: usize, code: ReasonCode, answer: Option<String>) {
+    fn reply_auth(&mut self, slot: usize, mut code: ReasonCode, answer: Option<String>) {
+        if self.config.quirks.has(Quirk::MisstatesContinuation) {
+            code = ReasonCode::Success;
+        }
         let method = self.connections[slot].terms.method.clone();
         let properties = properties(method, answer).collect();
         self.reply(slot, &Packet::Auth(Auth { code, properties }));

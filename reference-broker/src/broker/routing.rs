@@ -12,8 +12,8 @@ use crate::queue::{self, Outgoing};
 use crate::quirks::Quirk;
 use crate::topics::{Found, SessionKey};
 use crate::wire::{
-    Ack, Delivery, Packet, PacketId, Property, Publish, Qos, ReasonCode, SubscriptionId, Version,
-    Violation,
+    Ack, Delivery, Packet, PacketId, Property, Publish, Qos, ReasonCode, SubscriptionId, TopicName,
+    Version, Violation,
 };
 
 impl Broker {
@@ -22,6 +22,12 @@ impl Broker {
     pub(super) fn publish(&mut self, slot: usize, session: SessionKey, mut publish: Publish) {
         if let Err(reason) = self.check_publish(slot, session, &mut publish) {
             return self.close(slot, reason);
+        }
+        if self.config.quirks.has(Quirk::DropsByteOrderMark)
+            && let Some(unmarked) = publish.topic.as_str().strip_prefix('\u{feff}')
+            && let Ok(topic) = TopicName::new(unmarked.to_owned())
+        {
+            publish.topic = topic;
         }
         let delivery = publish.delivery;
         let quirks = self.config.quirks;

@@ -1,6 +1,6 @@
 //! From bytes, in whatever pieces they come, to packets.
 
-use crate::quirks::Quirks;
+use crate::quirks::{Quirk, Quirks};
 
 use super::error::{Rule, Violation, WireError};
 use super::primitive::{Number, Reader, Variable, variable};
@@ -101,6 +101,9 @@ impl Decoder {
             let wanted = match self.frame(&self.begun)? {
                 Some(frame) if self.begun.len() == frame.total => {
                     let begun = std::mem::take(&mut self.begun);
+                    if frame.total > 8 * 1024 && self.quirks.has(Quirk::LosesSplitPackets) {
+                        continue;
+                    }
                     return self.packet(frame, &begun).map(Some);
                 }
                 Some(frame) => frame.total - self.begun.len(),

@@ -5,9 +5,10 @@
 
 use crate::bench::Bench;
 use crate::check::checks;
-use crate::finding::Outcome;
+use crate::client::Arrival;
+use crate::finding::{Finding, Outcome};
 use crate::packets::{data, frame};
-use squall_broker::wire::ReasonCode;
+use squall_broker::wire::{Connect, Packet, ReasonCode};
 
 checks! {
     "connect-will-missing" ["MQTT311-3.1.2-9", "MQTT5-3.1.2-9"] will_missing;
@@ -93,6 +94,24 @@ impl Payload {
     }
 }
 
+/// Skips where nobody is served who does not log in: a broker that overlooked
+/// what is wrong would refuse the client all the same.
+async fn needs_anonymous(bench: &Bench) -> Outcome {
+    let mut client = bench.open("anonymous").await?;
+    let connect = Connect {
+        user_name: None,
+        password: None,
+        ..bench.connect_packet("anonymous")
+    };
+    client.send_connect(&connect).await?;
+    match client.next().await? {
+        Arrival::Packet(Packet::ConnAck(connack)) if connack.code == ReasonCode::Success => {
+            client.leave().await
+        }
+        _ => Err(Finding::skip("clients that do not log in")),
+    }
+}
+
 /// A payload that ends after the client identifier.
 async fn will_missing(bench: Bench) -> Outcome {
     let payload = Payload::client_id(&bench);
@@ -117,23 +136,27 @@ async fn will_retain_alone(bench: Bench) -> Outcome {
 }
 
 async fn user_name_unannounced(bench: Bench) -> Outcome {
+    needs_anonymous(&bench).await?;
     let payload = Payload::client_id(&bench).field("user");
     payload.refused(&bench, CLEAN).await
 }
 
 /// A payload that ends after the client identifier.
 async fn user_name_missing(bench: Bench) -> Outcome {
+    needs_anonymous(&bench).await?;
     let payload = Payload::client_id(&bench);
     payload.refused(&bench, CLEAN | USER_NAME).await
 }
 
 async fn password_unannounced(bench: Bench) -> Outcome {
+    needs_anonymous(&bench).await?;
     let payload = Payload::client_id(&bench).field("user").field("password");
     payload.refused(&bench, CLEAN | USER_NAME).await
 }
 
 /// A payload that ends after the user name.
 async fn password_missing(bench: Bench) -> Outcome {
+    needs_anonymous(&bench).await?;
     let payload = Payload::client_id(&bench).field("user");
     let flags = CLEAN | USER_NAME | PASSWORD;
     payload.refused(&bench, flags).await
@@ -141,6 +164,7 @@ async fn password_missing(bench: Bench) -> Outcome {
 
 /// Which 5.0 allows.
 async fn password_alone(bench: Bench) -> Outcome {
+    needs_anonymous(&bench).await?;
     let payload = Payload::client_id(&bench).field("password");
     payload.refused(&bench, CLEAN | PASSWORD).await
 }
@@ -161,6 +185,7 @@ async fn will_topic_not_text(bench: Bench) -> Outcome {
 }
 
 async fn user_name_not_text(bench: Bench) -> Outcome {
+    needs_anonymous(&bench).await?;
     let payload = Payload::client_id(&bench).field(NOT_TEXT);
     payload.refused(&bench, CLEAN | USER_NAME).await
 }

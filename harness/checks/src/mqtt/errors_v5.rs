@@ -32,15 +32,8 @@ async fn violation(bench: Bench) -> Outcome {
         let mut client = bench.connect("client").await?;
         client.send_bytes(&bytes).await?;
         let codes = [ReasonCode::MalformedPacket, ReasonCode::ProtocolError];
-        client
-            .closed(&codes)
-            .await
-            .map_err(|finding| match finding {
-                Finding::Fail { expected, actual } => {
-                    Finding::fail(format!("{expected} after {what}"), actual)
-                }
-                other => other,
-            })?;
+        let end = client.closed(&codes).await;
+        end.map_err(|finding| finding.after(what))?;
     }
     Ok(())
 }

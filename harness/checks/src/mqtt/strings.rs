@@ -2,13 +2,14 @@
 
 use crate::bench::Bench;
 use crate::check::checks;
-use crate::finding::Outcome;
-use crate::packets::{data, frame, variable};
-use squall_broker::wire::ReasonCode;
+use crate::finding::{Outcome, ensure};
+use crate::packets::{self, data, frame, properties, text, variable};
+use squall_broker::wire::{Packet, Property, Qos, ReasonCode};
 
 checks! {
     "string-ill-formed" ["MQTT311-1.5.3-1", "MQTT5-1.5.4-1"] ill_formed;
     "string-with-nul" ["MQTT311-1.5.3-2", "MQTT5-1.5.4-2"] nul;
+    "string-byte-order-mark" ["MQTT311-1.5.3-3", "MQTT5-1.5.4-3"] bom;
     "string-pair-ill-formed" ["MQTT5-1.5.7-1"] ill_formed_pair;
 }
 
@@ -71,4 +72,41 @@ async fn ill_formed_pair(bench: Bench) -> Outcome {
             .map_err(|finding| finding.after(&format!("C3 28 in a pair's {what}")))?;
     }
     Ok(())
+}
+
+/// U+FEFF is a character like any other: at the beginning of a topic it makes
+/// another topic, and in 5.0 it stays in a user property.
+async fn bom(bench: Bench) -> Outcome {
+    let topic = bench.topic("t");
+    let marked = format!("\u{feff}{topic}");
+    let mut watcher = bench.connect("watcher").await?;
+    watcher.subscribe(&topic, Qos::AtMostOnce).await?;
+    let mut client = bench.connect("client").await?;
+    client.subscribe(&marked, Qos::AtMostOnce).await?;
+    let pair = || Property::UserProperty(text("\u{feff}name"), text("\u{feff}value"));
+    let mut publish = packets::publish(&marked, "m", Qos::AtMostOnce, 0);
+    if bench.is_v5() {
+        publish.properties = properties([pair()]);
+    }
+    let mut publisher = bench.connect("publisher").await?;
+    publisher.send(&Packet::Publish(publish)).await?;
+    let came = client.publish().await?;
+    let kept = !bench.is_v5() || came.properties.iter().any(|property| property == pair());
+    ensure(
+        came.topic.as_str() == marked && kept,
+        "EF BB BF where it was",
+        format!(
+            "topic {:?} and properties {:?}",
+            came.topic, came.properties
+        ),
+    )?;
+    publisher
+        .publishes(&topic, "marker", Qos::AtMostOnce)
+        .await?;
+    let next = watcher.publish().await?;
+    ensure(
+        next.payload == "marker",
+        "no message for a filter without EF BB BF",
+        format!("the message {:?}", next.payload),
+    )
 }

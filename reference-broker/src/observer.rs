@@ -53,7 +53,7 @@ pub enum CloseReason {
     #[error("silent for one and a half times its keep-alive time [MQTT311-3.1.2-24]")]
     KeepAliveExpired,
     /// Nothing came for as long as
-    /// [`Limits::silence_max`](crate::Limits::silence_max) allows, though its
+    /// [`Limits::silence`](crate::Limits::silence) allows, though its
     /// keep-alive time would.
     #[error("silent for longer than any client may be")]
     Silent,

@@ -5,6 +5,7 @@ mod connecting;
 mod ending;
 mod flow;
 mod messages;
+mod model;
 mod reasons;
 mod restarts;
 mod sharing;

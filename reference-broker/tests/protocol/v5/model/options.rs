@@ -1,29 +1,21 @@
-//! Random scripts against naive models of what 5.0 adds: options of
-//! subscriptions and their identifiers, the time that messages and sessions have,
-//! the window of a client, groups; with clients of 3.1.1 among them.
-//! `[MQTT5-3.8.3-3]` `[MQTT5-3.3.1-9]` `[MQTT5-3.3.1-10]` `[MQTT5-3.3.1-11]`
-//! `[MQTT5-3.3.1-12]` `[MQTT5-3.3.1-13]` `[MQTT5-3.3.4-3]` `[MQTT5-3.3.4-4]`
-//! `[MQTT5-3.3.2-5]` `[MQTT5-3.3.2-6]` `[MQTT5-3.3.4-9]` `[MQTT5-3.1.2-23]`
-//! `[MQTT5-4.8.2-3]` `[MQTT5-4.8.2-5]`
+//! Subscribers with options, messages and sessions with a time to live, clients
+//! with a window.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU16;
-use std::panic::catch_unwind;
 use std::time::Duration;
 
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg32;
-use rstest::rstest;
 use squall_broker::wire::{
     Connect, Packet, Property, Publish, Qos, RetainHandling, Subscribe, Subscription,
     SubscriptionId, SubscriptionOptions, TopicFilter, TopicName, Version,
 };
-use squall_broker::{Config, ConnId, Quirk, Quirks};
+use squall_broker::{Config, ConnId, Quirks};
 
-use super::saying;
+use crate::v5::saying;
 use crate::world::{
-    World, id, persistent, puback, pubcomp, publish, pubrec, pubrel, retain, seconds, subscribe,
-    unsubscribe,
+    World, id, persistent, puback, pubcomp, publish, pubrec, pubrel, retain, seconds, unsubscribe,
 };
 
 const TOPICS: [&str; 4] = ["a", "a/b", "a/b/c", "b/c"];
@@ -247,7 +239,7 @@ impl Script {
         config.quirks = quirks;
         let mut world = World::with(config);
         let old = world.clean("p");
-        let new = world.connect(super::connect("q"), false);
+        let new = world.connect(crate::v5::connect("q"), false);
         let versions = [Version::V5, Version::V5, Version::V5, Version::V3_1_1];
         let names = ["one", "two", "three", "four"].into_iter().zip(versions);
         Self {
@@ -526,147 +518,10 @@ impl Script {
 }
 
 /// Deliveries of one script.
-fn options_and_times(seed: u64, quirks: Quirks) -> usize {
+pub(super) fn options_and_times(seed: u64, quirks: Quirks) -> usize {
     let mut script = Script::new(seed, quirks);
     for _ in 0..400 {
         script.step();
     }
     script.finish()
-}
-
-/// Deliveries of one script in which the members of a group come and go, and at
-/// last all are there: each message was taken by one of them, at QoS 2 once.
-fn groups(seed: u64, quirks: Quirks) -> usize {
-    const MEMBERS: [&str; 3] = ["one", "two", "three"];
-    let mut dice = Pcg32::seed_from_u64(seed);
-    let mut roll = move |sides: usize| dice.next_u32() as usize % sides;
-    let mut config = Config::default();
-    config.limits.inflight = 1 + roll(4);
-    config.quirks = quirks;
-    let mut world = World::with(config);
-    let publisher = world.clean("p");
-    let mut members = MEMBERS.map(|name| Subscriber::new(name, Version::V5));
-    let mut taken = BTreeMap::<String, usize>::new();
-    let mut sent = 0;
-    let read = |world: &mut World, member: &mut Subscriber, taken: &mut BTreeMap<_, _>| {
-        let Some(conn) = member.conn else { return };
-        for packet in world.inbox(conn) {
-            match packet {
-                Packet::Publish(publish) => {
-                    let number = publish.packet_id().expect("QoS 1 or 2").get();
-                    let once = publish.qos() == Qos::ExactlyOnce;
-                    if !once || member.held.insert(number) {
-                        let payload = String::from_utf8_lossy(&publish.payload).into_owned();
-                        *taken.entry(payload).or_default() += 1;
-                    }
-                    let answer = if once { pubrec(number) } else { puback(number) };
-                    member.answers.push(answer);
-                }
-                Packet::PubRel(ack) => {
-                    member.held.remove(&ack.packet_id.get());
-                    member.answers.push(pubcomp(ack.packet_id.get()));
-                }
-                _ => {}
-            }
-        }
-    };
-    let come = |world: &mut World, member: &mut Subscriber, afresh: bool| {
-        if afresh {
-            member.forget();
-        }
-        member.answers.clear();
-        let connect = Connect {
-            clean_session: afresh,
-            ..super::kept(member.name, u32::MAX)
-        };
-        let conn = world.connect(connect, member.has_session);
-        if !std::mem::replace(&mut member.has_session, true) {
-            world.send(conn, &subscribe(1, &[("$share/g/a/#", 2)]));
-        }
-        member.conn = Some(conn);
-    };
-    let answer = |world: &mut World, member: &mut Subscriber| {
-        if let Some(conn) = member.conn.filter(|_| !member.answers.is_empty()) {
-            let answer = member.answers.remove(0);
-            world.send(conn, &answer);
-        }
-    };
-    come(&mut world, &mut members[0], false);
-    for _ in 0..300 {
-        let who = roll(MEMBERS.len());
-        match (members[who].conn, roll(6)) {
-            (_, 0..2) => {
-                let qos = 1 + roll(2) as u8;
-                world.published(publisher, "a/b", &format!("{qos}-{sent}"), qos);
-                sent += 1;
-            }
-            (None, _) => {
-                // If it is the only one, what it leaves is nobody's.
-                let sessions = members.iter().filter(|member| member.has_session);
-                let afresh = sessions.count() > 1 && roll(6) == 0;
-                come(&mut world, &mut members[who], afresh);
-            }
-            (Some(conn), 2) => {
-                world.cut(conn);
-                members[who].conn = None;
-            }
-            (Some(_), _) => answer(&mut world, &mut members[who]),
-        }
-        members
-            .iter_mut()
-            .for_each(|member| read(&mut world, member, &mut taken));
-    }
-    for member in members.iter_mut().filter(|member| member.conn.is_none()) {
-        come(&mut world, member, false);
-    }
-    members
-        .iter_mut()
-        .for_each(|member| read(&mut world, member, &mut taken));
-    while members.iter().any(|member| !member.answers.is_empty()) {
-        for member in &mut members {
-            answer(&mut world, member);
-            read(&mut world, member, &mut taken);
-        }
-    }
-    assert_eq!(taken.len(), sent, "each message is taken");
-    let unfinished = members.iter().find(|member| !member.held.is_empty());
-    assert!(unfinished.is_none(), "each handshake comes to its end");
-    let twice = taken
-        .iter()
-        .find(|(payload, times)| payload.starts_with('2') && **times > 1);
-    assert_eq!(twice, None, "none of QoS 2 is taken twice");
-    taken.values().sum()
-}
-
-#[rstest]
-#[case::options_and_times(options_and_times)]
-#[case::groups(groups)]
-fn random_scripts_follow_the_model(#[case] script: fn(u64, Quirks) -> usize) {
-    let deliveries = |seed| {
-        let run = catch_unwind(|| script(seed, Quirks::default()));
-        run.unwrap_or_else(|_| panic!("seed {seed}"))
-    };
-    let deliveries: usize = (0..300).map(deliveries).sum();
-    // The scripts do exercise something.
-    assert!(deliveries > 10_000, "{deliveries} deliveries");
-}
-
-/// A defect that the model has an eye for shows in some script.
-#[rstest]
-#[case(options_and_times, Quirk::IgnoresNoLocal)]
-#[case(options_and_times, Quirk::IgnoresRetainAsPublished)]
-#[case(options_and_times, Quirk::IgnoresRetainHandling1)]
-#[case(options_and_times, Quirk::IgnoresRetainHandling2)]
-#[case(options_and_times, Quirk::SendsOneSubscriptionIdentifier)]
-#[case(options_and_times, Quirk::ForwardsWholeExpiry)]
-#[case(options_and_times, Quirk::IgnoresMessageExpiry)]
-#[case(options_and_times, Quirk::IgnoresReceiveMaximum)]
-#[case(options_and_times, Quirk::NeverExpiresSessions)]
-#[case(options_and_times, Quirk::LosesQueueOfAbsent)]
-#[case(groups, Quirk::ForgetsSharedQos2)]
-#[case(groups, Quirk::PassesOnSharedQos2)]
-fn a_defect_departs_from_the_model(#[case] script: fn(u64, Quirks) -> usize, #[case] quirk: Quirk) {
-    let departs = |seed| catch_unwind(|| script(seed, Quirks::from_iter([quirk]))).is_err();
-    let found = (0..300).find(|seed| departs(*seed));
-    assert!(found.is_some(), "{}", quirk.name());
 }

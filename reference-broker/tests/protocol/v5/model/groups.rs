@@ -46,7 +46,7 @@ pub(super) fn groups(seed: u64, quirks: Quirks) -> usize {
     config.quirks = quirks;
     let mut world = World::with(config);
     let publisher = world.clean("p");
-    let mut members = MEMBERS.map(|name| Member::new(name));
+    let mut members = MEMBERS.map(Member::new);
     let mut taken = BTreeMap::<String, usize>::new();
     let mut sent = 0;
     let read = |world: &mut World, member: &mut Member, taken: &mut BTreeMap<_, _>| {

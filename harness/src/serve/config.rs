@@ -18,6 +18,10 @@
 //! connections = 10_000
 //! packet_bytes = "256 KiB"
 //!
+//! [capabilities]
+//! maximum_qos = 1               # nobody gets more, and whoever sends more is let go
+//! server_keep_alive = "60s"
+//!
 //! [access]
 //! anonymous = true              # whoever names no user ...
 //! subscribe = ["public/#"]      # ... may read this,
@@ -31,17 +35,23 @@
 //! assert_eq!(settings.endpoints.len(), 3);
 //! ```
 
+mod capabilities;
+mod limits;
+
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use squall_broker::wire::TopicFilter;
-use squall_broker::{Limits, Password, QueueFull, Rights, User};
+use squall_broker::{Password, Rights, User};
+
+use capabilities::CapabilitiesTable;
+use limits::LimitsTable;
 
 use super::{Endpoint, PasswordHash, Settings, Tls, TlsError, Transport};
 use crate::scenario::ScenarioError;
 use crate::scenario::diagnostic::Sources;
-use crate::scenario::document::scalar::{Count, QuirkName, Size, Time};
+use crate::scenario::document::scalar::{Count, QuirkName, Size};
 use crate::scenario::document::value::{At, OneOrMore};
 use crate::scenario::text::Complaint;
 
@@ -57,6 +67,8 @@ struct ServeTable {
     tls: Option<TlsTable>,
     #[serde(default)]
     limits: LimitsTable,
+    #[serde(default)]
+    capabilities: CapabilitiesTable,
     #[serde(default)]
     access: AccessTable,
     #[serde(default)]
@@ -96,35 +108,6 @@ struct WebSocketTable {
 struct TlsTable {
     certificate: At<String>,
     key: At<String>,
-}
-
-/// The fields of [`Limits`], and those of the sockets.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, expecting = "a table of limits")]
-struct LimitsTable {
-    sockets: Option<Count>,
-    packet_bytes: Option<At<Size>>,
-    client_id_bytes: Option<Size>,
-    connections: Option<Count>,
-    sessions: Option<Count>,
-    connect_timeout: Option<At<Time>>,
-    linger: Option<At<Time>>,
-    subscriptions_per_session: Option<Count>,
-    inflight: Option<At<Count>>,
-    outbound_bytes: Option<Size>,
-    queue_messages: Option<Count>,
-    queue_bytes: Option<Size>,
-    queue_full: Option<QueueFullName>,
-    queue_qos0: Option<bool>,
-    retained_messages: Option<Count>,
-    retained_bytes: Option<Size>,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum QueueFullName {
-    DropNewest,
-    DropOldest,
 }
 
 /// Who names no user, and what nobody may do.
@@ -212,6 +195,7 @@ impl Resolver<'_> {
             table.limits.sockets.as_ref().map(count),
         );
         self.limits(table.limits, &mut settings.broker.limits)?;
+        self.capabilities(table.capabilities, &mut settings.broker.capabilities)?;
         settings.upgrade.message_bytes = settings.broker.limits.packet_bytes;
         self.websocket(table.websocket, &mut settings)?;
         settings.tls = table.tls.map(|tls| self.tls(&tls)).transpose()?;
@@ -259,81 +243,6 @@ impl Resolver<'_> {
                 self.error(&table.key.span, what, "not its key", help)
             }
         })
-    }
-
-    fn limits(&self, table: LimitsTable, limits: &mut Limits) -> Result<(), ScenarioError> {
-        if let Some(bytes) = &table.packet_bytes {
-            // Less than that, and not even a CONNECT gets through.
-            self.within(&bytes.span, size(&bytes.value), 64..=limits.packet_bytes)?;
-        }
-        if let Some(inflight) = &table.inflight {
-            // As many as there are packet identifiers. [MQTT311-2.3.1-1]
-            self.within(&inflight.span, count(&inflight.value), 1..=65_535)?;
-        }
-        for time in [&table.connect_timeout, &table.linger]
-            .into_iter()
-            .flatten()
-        {
-            if time.value.0.is_zero() {
-                let what = "a limit of no time".to_owned();
-                let help = "write a duration of more than nothing";
-                return Err(self.error(&time.span, what, "zero", help));
-            }
-        }
-        let at_size = |at: &At<Size>| size(&at.value);
-        let at_time = |at: &At<Time>| at.value.0;
-        set(
-            &mut limits.packet_bytes,
-            table.packet_bytes.as_ref().map(at_size),
-        );
-        set(
-            &mut limits.client_id_bytes,
-            table.client_id_bytes.as_ref().map(size),
-        );
-        set(
-            &mut limits.connections,
-            table.connections.as_ref().map(count),
-        );
-        set(&mut limits.sessions, table.sessions.as_ref().map(count));
-        set(
-            &mut limits.connect_timeout,
-            table.connect_timeout.as_ref().map(at_time),
-        );
-        set(&mut limits.linger, table.linger.as_ref().map(at_time));
-        set(
-            &mut limits.subscriptions_per_session,
-            table.subscriptions_per_session.as_ref().map(count),
-        );
-        set(
-            &mut limits.inflight,
-            table.inflight.as_ref().map(|at| count(&at.value)),
-        );
-        set(
-            &mut limits.outbound_bytes,
-            table.outbound_bytes.as_ref().map(size),
-        );
-        set(
-            &mut limits.queue_messages,
-            table.queue_messages.as_ref().map(count),
-        );
-        set(
-            &mut limits.queue_bytes,
-            table.queue_bytes.as_ref().map(size),
-        );
-        set(
-            &mut limits.queue_full,
-            table.queue_full.map(QueueFull::from),
-        );
-        set(&mut limits.queue_qos0, table.queue_qos0);
-        set(
-            &mut limits.retained_messages,
-            table.retained_messages.as_ref().map(count),
-        );
-        set(
-            &mut limits.retained_bytes,
-            table.retained_bytes.as_ref().map(size),
-        );
-        Ok(())
     }
 
     fn within(
@@ -443,15 +352,6 @@ impl Resolver<'_> {
     }
 }
 
-impl From<QueueFullName> for QueueFull {
-    fn from(name: QueueFullName) -> Self {
-        match name {
-            QueueFullName::DropNewest => Self::DropNewest,
-            QueueFullName::DropOldest => Self::DropOldest,
-        }
-    }
-}
-
 fn endpoints(table: ListenTable) -> Vec<Endpoint> {
     [
         (Transport::Tcp, table.tcp),
@@ -481,27 +381,4 @@ fn count(count: &Count) -> usize {
 
 fn size(size: &Size) -> usize {
     usize::try_from(size.0).unwrap_or(usize::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A limit that the file does not know could not be set.
-    #[test]
-    fn every_limit_has_a_key() {
-        let debug = format!("{:#?}", Limits::default());
-        let fields = debug.lines().filter_map(|line| line.strip_prefix("    "));
-        let fields: Vec<_> = fields.filter_map(|line| line.split(':').next()).collect();
-        assert!(fields.contains(&"packet_bytes"), "{debug}");
-        for field in fields {
-            // Not a value of any of them.
-            let text = format!("[limits]\n{field} = [[1]]\n");
-            let error = Settings::parse(Path::new("broker.toml"), &text).expect_err("no limit");
-            assert!(
-                !error.to_string().contains("unknown key"),
-                "{field}: {error}"
-            );
-        }
-    }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rstest::{Context, rstest};
 use squall::serve::{Endpoint, Settings, Transport};
+use squall_broker::wire::{Qos, Text};
 use squall_broker::{Password, QueueFull, Quirk, Rights};
 
 /// Everything that a file can say, but certificates. Each case makes one mistake
@@ -42,6 +43,22 @@ queue_full                = "drop-oldest"
 queue_qos0                = true
 retained_messages         = 70
 retained_bytes            = "2 MB"
+silence                   = "1h"
+topic_levels              = 12
+
+[capabilities]
+maximum_qos              = 1
+retain                   = false
+wildcard_subscriptions   = false
+subscription_identifiers = false
+shared_subscriptions     = false
+receive_maximum          = 30
+topic_alias_maximum      = 0
+session_expiry_max       = "2h"
+server_keep_alive        = "90s"
+assigned_client_ids      = false
+refused_client_ids       = ["admin", "root"]
+response_information     = "replies/"
 
 [access]
 publish        = []
@@ -99,6 +116,21 @@ fn a_file_says_everything() {
     assert!(limits.queue_qos0);
     assert_eq!(limits.retained_messages, 70);
     assert_eq!(limits.retained_bytes, 2_000_000);
+    assert_eq!(limits.silence, Some(Duration::from_secs(3600)));
+    assert_eq!(limits.topic_levels, 12);
+    let offered = &settings.broker.capabilities;
+    assert_eq!(offered.maximum_qos, Qos::AtLeastOnce);
+    assert!(!(offered.retain || offered.wildcard_subscriptions));
+    assert!(!(offered.subscription_identifiers || offered.shared_subscriptions));
+    assert_eq!(offered.receive_maximum.get(), 30);
+    assert_eq!(offered.topic_alias_maximum, 0);
+    let two_hours = Duration::from_secs(7200);
+    assert_eq!(offered.session_expiry_max, Some(two_hours));
+    assert_eq!(offered.server_keep_alive_s, Some(90));
+    assert!(!offered.assigned_client_ids);
+    assert!(offered.refused_client_ids.iter().eq(["admin", "root"]));
+    let information = offered.response_information.as_ref().map(Text::as_str);
+    assert_eq!(information, Some("replies/"));
     let access = &settings.broker.access;
     assert_ne!(access.anonymous, Some(Rights::default()), "it is limited");
     assert!(access.anonymous.is_some());
@@ -158,6 +190,15 @@ fn with_users_whoever_names_none_is_refused_unless_the_file_says_otherwise() {
     "[websocket]",
     "[tls]\ncertificate = \"no-such.pem\"\nkey = \"no-such.pem\"\n[websocket]"
 )]
+#[case::no_topic_levels("= 12\n", "= 70_000\n")]
+#[case::unknown_capability("retain                   =", "retian =")]
+#[case::no_such_qos("maximum_qos              = 1", "maximum_qos = 3")]
+#[case::a_receive_maximum_of_nothing("= 30\n", "= 0\n")]
+#[case::a_receive_maximum_that_mqtt_cannot_say("= 30\n", "= 70_000\n")]
+#[case::more_aliases_than_mqtt_has("topic_alias_maximum      = 0", "topic_alias_maximum = 65_536")]
+#[case::half_a_second_of_expiry("\"2h\"", "\"1500ms\"")]
+#[case::a_keep_alive_that_mqtt_cannot_say("\"90s\"", "\"20h\"")]
+#[case::information_that_mqtt_cannot_say("replies/", "replies\\u0000")]
 #[case::not_toml("[limits]", "[limits")]
 fn a_mistake(#[context] context: Context, #[case] right: &str, #[case] wrong: &str) {
     assert!(VALID.contains(right), "{right}");

@@ -16,6 +16,7 @@ mod crash;
 mod hub;
 mod limits;
 mod process;
+mod restart;
 mod tls;
 mod users;
 

@@ -15,12 +15,18 @@ checks! {
     "qos-0-is-sent-as-such" ["MQTT311-4.3.1-1", "MQTT5-4.3.1-1"] qos_0;
     "qos-1-identifiers-differ" ["MQTT311-4.3.2-1", "MQTT5-4.3.2-1"] qos_1_identifiers;
     "qos-1-first-copy" ["MQTT311-4.3.2-1", "MQTT5-4.3.2-2"] qos_1_first_copy;
-    "qos-1-waits-for-puback" ["MQTT311-4.3.2-1", "MQTT5-4.3.2-3"] waits_for_puback;
+    "qos-1-waits-for-puback" [
+        "MQTT311-4.3.2-1", "MQTT311-4.4.0-1", "MQTT5-4.3.2-3", "MQTT5-4.4.0-1",
+    ] waits_for_puback;
     "qos-2-identifiers-differ" ["MQTT311-4.3.3-1", "MQTT5-4.3.3-1"] qos_2_identifiers;
     "qos-2-first-copy" ["MQTT311-4.3.3-1", "MQTT5-4.3.3-2"] qos_2_first_copy;
-    "qos-2-waits-for-pubrec" ["MQTT311-4.3.3-1", "MQTT5-4.3.3-3"] waits_for_pubrec;
+    "qos-2-waits-for-pubrec" [
+        "MQTT311-4.3.3-1", "MQTT311-4.4.0-1", "MQTT5-4.3.3-3", "MQTT5-4.4.0-1",
+    ] waits_for_pubrec;
     "pubrel-answers-pubrec" ["MQTT311-4.3.3-1", "MQTT5-4.3.3-4"] pubrel_answers;
-    "pubrel-waits-for-pubcomp" ["MQTT311-4.3.3-1", "MQTT5-4.3.3-5"] waits_for_pubcomp;
+    "pubrel-waits-for-pubcomp" [
+        "MQTT311-4.3.3-1", "MQTT311-4.4.0-1", "MQTT5-4.3.3-5", "MQTT5-4.4.0-1",
+    ] waits_for_pubcomp;
     "no-publish-after-pubrel" ["MQTT311-4.3.3-1", "MQTT5-4.3.3-6"] no_publish_after_pubrel;
     "qos-2-in-flight-does-not-expire" ["MQTT5-4.3.3-7"] in_flight_does_not_expire;
 }
@@ -153,6 +159,8 @@ fn is_first(publish: &Publish, qos: Qos) -> Outcome {
 }
 
 /// Until it comes, each new connection brings the message again; then none does.
+/// A broker that has forgotten the message and one that does not send it again
+/// look alike.
 async fn waits_for_puback(bench: Bench) -> Outcome {
     let qos = Qos::AtLeastOnce;
     let (mut client, publishes) = in_flight(&bench, qos, 1).await?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rstest::rstest;
-use squall::conform::{Live, Setup, Simulated, every_check, live, simulated};
+use squall::conform::{Live, Setup, Simulated, every_check, live, mark_known, simulated};
 use squall::targets::Transport;
 use squall_reports::conformance::{Case, Conclusion, Protocol};
 use tokio::sync::Notify;
@@ -45,6 +45,24 @@ async fn the_reference_broker_does_on_sockets_what_it_does_in_the_simulator(
     let only_here = run.cases.iter().filter(skipped);
     assert_eq!(lines(only_here.filter(|case| !also(case))), "");
     say(&format!("{} checks over {transport}", run.cases.len()));
+}
+
+#[tokio::test]
+async fn mosquitto_fails_what_its_file_says_and_nothing_else() {
+    let Some(broker) = started("mosquitto").await else {
+        return;
+    };
+    let mut run = every(&broker, Transport::Tcp, Duration::from_secs(10)).await;
+    let known = broker.expected.clone();
+    broker.stop().await;
+    let fixed = mark_known(&mut run.cases, &known, Some(Transport::Tcp));
+    assert_eq!(fixed, []);
+    let news = run.cases.iter().filter(|case| {
+        let verdict = &case.verdict;
+        let failed = matches!(verdict, Conclusion::Fail { .. } | Conclusion::Error { .. });
+        failed && case.expected.is_none()
+    });
+    assert_eq!(lines(news), "");
 }
 
 #[tokio::test]

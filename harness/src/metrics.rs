@@ -3,21 +3,28 @@
 //! A delivery is *owed* for every reading and every subscription that was in
 //! force, as its subscriber saw it, when the reading was published: from the
 //! SUBACK on, until it unsubscribes, and until the connection ends (clean
-//! session) or the server says that it has no session (otherwise). Arrivals that nobody was owed, such as a
+//! session) or the server says that it has no session (otherwise). Of a shared
+//! subscription it is owed once to all of its members. It is no longer owed once
+//! the server says that it has expired. Arrivals that nobody was owed, such as a
 //! retained value at subscribing, count as received and nowhere else.
 //!
 //! Memory is linear in what was published and owed.
 
 mod distribution;
 mod filter;
+mod group;
 #[cfg(test)]
 mod tests;
 
 use crate::net::Nanos;
-use crate::trace::{ClientEvent, ClosedBy, Entry, Event, Message, ServerEvent, TextId, Texts};
+use crate::trace::{
+    ClientEvent, ClosedBy, Entry, Event, Message, ServerEvent, SessionEvent, TextId, Texts,
+};
 use distribution::Distribution;
 use filter::filter_matches;
+use group::Groups;
 use rustc_hash::FxHashMap;
+use squall_broker::DropCause;
 use squall_devices::{DeviceId, MessageId, Qos};
 use squall_reports::{
     Arrived, Connections, Counts, Flow, LatencyBucket, LatencyOverTime, Receiver,
@@ -34,7 +41,16 @@ pub(crate) struct FleetInfo {
     pub(crate) clean_session: bool,
     /// The client identifier and the filters of each device, in the order of
     /// devices; empty for a fleet without subscriptions.
-    pub(crate) subscribers: Vec<(String, Vec<String>)>,
+    pub(crate) subscribers: Vec<(String, Vec<Wanted>)>,
+}
+
+/// What a device subscribes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// The topic filter, share name included.
+    pub(crate) filter: String,
+    /// Its own messages are not sent to it.
+    pub(crate) no_local: bool,
 }
 
 /// Counts.
@@ -42,12 +58,15 @@ pub(crate) struct Metrics {
     fleets: Vec<FleetInfo>,
     subscribers: Vec<Subscriber>,
     by_device: FxHashMap<u32, usize>,
+    by_client: FxHashMap<String, usize>,
+    groups: Groups,
     /// Which subscribers have a filter that matches a topic.
     interested: FxHashMap<TextId, Vec<usize>>,
     flows: Vec<FlowCount>,
     /// By device, then sequence number, which a device counts from 1.
     readings: Vec<Vec<Reading>>,
-    /// Owed deliveries by reading and subscriber: whether each has arrived.
+    /// Owed deliveries by reading and subscriber, or group: whether each has
+    /// arrived.
     owed: FxHashMap<(u64, u32), bool>,
     received: Vec<Receiver>,
     latency: Distribution,
@@ -64,7 +83,7 @@ pub(crate) struct Metrics {
 struct Subscriber {
     /// The first of its devices.
     device: u32,
-    filters: Vec<String>,
+    filters: Vec<Wanted>,
     /// Which filters the server has granted and, as far as the device knows,
     /// still holds.
     granted: Vec<bool>,
@@ -87,7 +106,7 @@ struct Reading {
 }
 
 /// Adds the filters that a subscriber has not.
-fn add_filters(subscriber: &mut Subscriber, filters: &[String]) {
+fn add_filters(subscriber: &mut Subscriber, filters: &[Wanted]) {
     for filter in filters {
         if !subscriber.filters.contains(filter) {
             subscriber.filters.push(filter.clone());
@@ -107,11 +126,11 @@ impl Metrics {
     pub(crate) fn new(fleets: Vec<FleetInfo>, duration: Nanos) -> Metrics {
         let mut subscribers = Vec::new();
         let mut by_device = FxHashMap::default();
-        let mut by_client: FxHashMap<&str, usize> = FxHashMap::default();
+        let mut by_client: FxHashMap<String, usize> = FxHashMap::default();
         for info in &fleets {
             for (index, (client, filters)) in info.subscribers.iter().enumerate() {
                 let device = info.first_device + index as u32;
-                let place = *by_client.entry(client).or_insert(subscribers.len());
+                let place = *by_client.entry(client.clone()).or_insert(subscribers.len());
                 by_device.insert(device, place);
                 if place < subscribers.len() {
                     add_filters(&mut subscribers[place], filters);
@@ -125,6 +144,7 @@ impl Metrics {
                 });
             }
         }
+        let groups = Groups::new(subscribers.iter().map(|subscriber| &subscriber.filters[..]));
         let received = fleets
             .iter()
             .map(|info| Receiver {
@@ -139,6 +159,8 @@ impl Metrics {
             fleets,
             subscribers,
             by_device,
+            by_client,
+            groups,
             interested: FxHashMap::default(),
             flows: Vec::new(),
             readings: Vec::new(),
@@ -163,6 +185,13 @@ impl Metrics {
                 ClosedBy::KeepAlive => self.connections.closed_by_keep_alive += 1,
                 _ => {}
             },
+            Event::Session(
+                client,
+                SessionEvent::MessageDropped {
+                    id: Some(id),
+                    cause: DropCause::Expired,
+                },
+            ) => self.expired(texts.text(*client), *id),
             Event::Server(..) | Event::Session(..) | Event::Fault { .. } => {}
         }
     }
@@ -246,7 +275,7 @@ impl Metrics {
         if let Some(index) = self.by_device.get(&device.0) {
             let subscriber = &mut self.subscribers[*index];
             for (known, state) in subscriber.filters.iter().zip(&mut subscriber.granted) {
-                if known == filter {
+                if known.filter == filter {
                     *state = granted;
                 }
             }
@@ -269,7 +298,7 @@ impl Metrics {
                 subscriber
                     .filters
                     .iter()
-                    .any(|filter| filter_matches(filter, topic))
+                    .any(|wanted| filter_matches(&wanted.filter, topic))
             };
             (0..subscribers.len())
                 .filter(|index| matches(&subscribers[*index]))
@@ -280,8 +309,18 @@ impl Metrics {
             let subscriber = &self.subscribers[*index];
             let topic = texts.text(message.topic);
             let mut filters = subscriber.filters.iter().zip(&subscriber.granted);
-            if filters.any(|(filter, granted)| *granted && filter_matches(filter, topic)) {
+            let own = self.by_device.get(&device.0) == Some(index);
+            if filters.any(|(wanted, granted)| {
+                *granted && !(own && wanted.no_local) && filter_matches(&wanted.filter, topic)
+            }) {
                 self.owed.insert((id.0, subscriber.device), false);
+                owed += 1;
+            }
+        }
+        for group in self.groups.wanting(message.topic, texts) {
+            let mut members = group.members.iter();
+            if members.any(|(subscriber, filter)| self.subscribers[*subscriber].granted[*filter]) {
+                self.owed.insert((id.0, group.key), false);
                 owed += 1;
             }
         }
@@ -341,8 +380,9 @@ impl Metrics {
         let (Some(id), Some(subscriber)) = (id, self.by_device.get(&device.0)) else {
             return;
         };
-        let subscriber = self.subscribers[*subscriber].device;
-        let Some(arrived) = self.owed.get_mut(&(id.0, subscriber)) else {
+        let owed = self.owed_to(id, *subscriber);
+        let receiver = &mut self.received[fleet];
+        let Some(arrived) = owed.and_then(|owed| self.owed.get_mut(&owed)) else {
             return;
         };
         let Some(reading) = reading_mut(&mut self.readings, id) else {
@@ -368,6 +408,40 @@ impl Metrics {
             self.over_time.resize_with(bucket + 1, Distribution::coarse);
         }
         self.over_time[bucket].record(latency);
+    }
+
+    /// The delivery of a reading that a subscriber is owed, by itself or in a
+    /// group: one that has not arrived, if there is one.
+    fn owed_to(&self, id: MessageId, subscriber: usize) -> Option<(u64, u32)> {
+        let alone = self.subscribers[subscriber].device;
+        let groups = self.groups.of(subscriber);
+        let mut owed = None;
+        for key in std::iter::once(alone).chain(groups) {
+            match self.owed.get(&(id.0, key)) {
+                Some(false) => return Some((id.0, key)),
+                Some(true) => owed = owed.or(Some((id.0, key))),
+                None => {}
+            }
+        }
+        owed
+    }
+
+    /// The server has dropped a reading for a client, since it expired.
+    fn expired(&mut self, client: &str, id: MessageId) {
+        let Some(subscriber) = self.by_client.get(client) else {
+            return;
+        };
+        let Some(owed) = self.owed_to(id, *subscriber) else {
+            return;
+        };
+        if self.owed.get(&owed) == Some(&false)
+            && let Some(reading) = reading_mut(&mut self.readings, id)
+        {
+            self.owed.remove(&owed);
+            reading.owed -= 1;
+            self.flows[reading.flow as usize].counts.owed -= 1;
+            self.acknowledged_owed -= u64::from(reading.acknowledged);
+        }
     }
 
     /// Owed deliveries of acknowledged readings, and how many of them arrived.

@@ -1,13 +1,16 @@
 //! A history at its end, with what the guarantees look up in it.
 
 use super::filters::FilterTree;
-use super::history::{Content, Delivery, History, NONE, Reading, Request, Subscription};
+use super::history::{
+    Content, Delivery, History, NEVER, NONE, Options, Reading, Request, Subscription,
+};
 use super::owed::Owed;
 use super::slice::Slice;
 use crate::net::Nanos;
 use crate::scenario::Exception;
+use crate::scenario::topic::split_share;
 use crate::trace::{TextId, Texts};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// What a run is judged by, besides its history.
 #[derive(Debug, Clone)]
@@ -39,6 +42,8 @@ pub(crate) struct Case<'a> {
     /// Deliveries by reading, and connections by session.
     deliveries: Groups,
     connections: Groups,
+    /// Filters of shared subscriptions; mostly none.
+    shared: FxHashSet<TextId>,
     /// Subscriptions by filter.
     subscriptions: FxHashMap<TextId, Vec<u32>>,
     pub(crate) owed: Owed,
@@ -63,12 +68,15 @@ impl<'a> Case<'a> {
             of_filter.push(index);
         }
         let (filters, topics) = matches(history, texts);
+        let requests = history.requests.iter().map(|request| request.filter);
+        let shared = |filter: &TextId| split_share(texts.text(*filter)).0.is_some();
         let mut case = Case {
             history,
             texts,
             terms,
             filters,
             topics,
+            shared: requests.filter(shared).collect(),
             subscriptions,
             deliveries: Groups::of(history.readings.len(), readings),
             connections: Groups::of(history.sessions.len(), sessions),
@@ -125,6 +133,39 @@ impl<'a> Case<'a> {
         of_filter
             .iter()
             .map(|index| &history.subscriptions[*index as usize])
+    }
+
+    /// Whether the subscriptions to a filter are shared: a message then goes to
+    /// one of them, and retained ones to none (MQTT 5.0, section 4.8.2).
+    pub(crate) fn is_shared(&self, filter: TextId) -> bool {
+        self.shared.contains(&filter)
+    }
+
+    /// Whether a session may get messages of a topic as the member of a group.
+    pub(crate) fn in_a_group(&self, session: u32, topic: TextId) -> bool {
+        let mut matching = self.matching(session, topic);
+        !self.shared.is_empty() && matching.any(|one| self.is_shared(one.filter))
+    }
+
+    /// The options that a session's subscriptions to a filter have.
+    pub(crate) fn options(&self, session: u32, filter: TextId) -> Options {
+        let client = self.history.sessions[session as usize].client;
+        self.history.roster.options(client, filter)
+    }
+
+    /// Whether a session's own client published a reading.
+    pub(crate) fn is_own(&self, session: u32, reading: &Reading) -> bool {
+        let client = self.history.sessions[session as usize].client;
+        self.history.roster.client_of(reading.id.device()) == client
+    }
+
+    /// When a reading may be gone, if it expires: no earlier than its lifetime
+    /// after it was first sent.
+    pub(crate) fn expires(&self, reading: &Reading) -> Nanos {
+        let lifetime = self.history.roster.message_expiry(reading.id.device());
+        lifetime.map_or(NEVER, |lifetime| {
+            reading.first_sent.saturating_add(lifetime)
+        })
     }
 
     /// The SUBSCRIBEs of a session whose filter matches a topic.
@@ -243,7 +284,7 @@ fn matches(history: &History, texts: &Texts) -> (Matches, Matches) {
     in_use.dedup();
     let mut tree = FilterTree::new();
     for filter in in_use {
-        tree.insert(texts.text(filter), filter);
+        tree.insert(split_share(texts.text(filter)).1, filter);
     }
     let (mut filters, mut topics) = (Matches::default(), Matches::default());
     let published = history.readings.iter();

@@ -11,18 +11,18 @@ pub(super) struct FilterTree<T> {
 #[derive(Debug)]
 struct Node<T> {
     children: FxHashMap<Box<str>, usize>,
-    /// The filter that ends here.
-    here: Option<T>,
-    /// The filter that ends in `#` below here.
-    all_below: Option<T>,
+    /// The filters that end here: shared ones look alike.
+    here: Vec<T>,
+    /// The filters that end in `#` below here.
+    all_below: Vec<T>,
 }
 
 impl<T> Node<T> {
     fn new() -> Node<T> {
         Node {
             children: FxHashMap::default(),
-            here: None,
-            all_below: None,
+            here: Vec::new(),
+            all_below: Vec::new(),
         }
     }
 }
@@ -38,7 +38,7 @@ impl<T: Copy> FilterTree<T> {
         let mut node = 0;
         for level in filter.split('/') {
             if level == "#" {
-                self.nodes[node].all_below = Some(number);
+                self.nodes[node].all_below.push(number);
                 return;
             }
             node = match self.nodes[node].children.get(level) {
@@ -51,7 +51,7 @@ impl<T: Copy> FilterTree<T> {
                 }
             };
         }
-        self.nodes[node].here = Some(number);
+        self.nodes[node].here.push(number);
     }
 
     /// The filters that match a topic [MQTT311-4.7.1-2] [MQTT311-4.7.1-3]
@@ -67,15 +67,15 @@ impl<T: Copy> FilterTree<T> {
             let mut next = Vec::new();
             for node in nodes {
                 let node = &self.nodes[node];
-                found.extend(node.all_below.filter(|_| wildcards));
+                found.extend(node.all_below.iter().filter(|_| wildcards));
                 next.extend(node.children.get(level));
                 next.extend(node.children.get("+").filter(|_| wildcards));
             }
             nodes = next;
         }
         for node in nodes {
-            found.extend(self.nodes[node].here);
-            found.extend(self.nodes[node].all_below);
+            found.extend(&self.nodes[node].here);
+            found.extend(&self.nodes[node].all_below);
         }
         found
     }

@@ -41,6 +41,10 @@ pub(super) fn summary(tally: &Tally, lost: u64, may_repeat: bool) -> String {
         "not judged: their sessions were not back for long enough",
     );
     add(
+        tally.expired,
+        "perhaps expired before they could be delivered",
+    );
+    add(
         tally.forgotten,
         "forgotten by their devices, which leaves them open",
     );

@@ -23,15 +23,18 @@ mod judgement;
 mod keep_alive;
 mod liveness;
 mod lost;
+mod message_expiry;
 mod no_fabrication;
 mod order;
 mod owed;
 mod qos_0_at_most_once;
 mod qos_1_at_least_once;
 mod qos_2_exactly_once;
+mod receive_maximum;
 mod retain_flag;
 mod retained_latest;
 mod session;
+mod shared_subscription;
 mod slice;
 mod subscription;
 #[cfg(test)]
@@ -69,6 +72,12 @@ pub enum Invariant {
     Will,
     /// CONNACK says rightly whether there is a session.
     Session,
+    /// An expired message is not sent any more.
+    MessageExpiry,
+    /// A message goes to one member of each group.
+    SharedSubscription,
+    /// No client gets more at once than it takes unacknowledged.
+    ReceiveMaximum,
     /// A silent client is disconnected.
     KeepAlive,
     /// What is owed arrives in time, once the weather is clear.
@@ -77,7 +86,7 @@ pub enum Invariant {
 
 impl Invariant {
     /// Every invariant, in the order of reports.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::NoFabrication,
         Self::Qos0AtMostOnce,
         Self::Qos1AtLeastOnce,
@@ -88,6 +97,9 @@ impl Invariant {
         Self::Subscription,
         Self::Will,
         Self::Session,
+        Self::MessageExpiry,
+        Self::SharedSubscription,
+        Self::ReceiveMaximum,
         Self::KeepAlive,
         Self::Liveness,
     ];
@@ -106,6 +118,9 @@ impl Invariant {
             Self::Subscription => "subscription",
             Self::Will => "will",
             Self::Session => "session",
+            Self::MessageExpiry => "message-expiry",
+            Self::SharedSubscription => "shared-subscription",
+            Self::ReceiveMaximum => "receive-maximum",
             Self::KeepAlive => "keep-alive",
             Self::Liveness => "liveness",
         }
@@ -131,6 +146,9 @@ impl Invariant {
             Self::Subscription => "subscriptions",
             Self::Will => "wills",
             Self::Session => "sessions",
+            Self::MessageExpiry => "message expiry",
+            Self::SharedSubscription => "shared subscriptions",
+            Self::ReceiveMaximum => "receive maximum",
             Self::KeepAlive => "keep-alive",
             Self::Liveness => "liveness",
         }
@@ -151,6 +169,9 @@ impl Invariant {
             Self::Subscription => Some("MQTT311-3.8.4-6"),
             Self::Will => Some("MQTT311-3.1.2-8"),
             Self::Session => Some("MQTT311-3.2.2-2"),
+            Self::MessageExpiry => Some("MQTT5-3.3.2-5"),
+            Self::SharedSubscription => Some("MQTT5-4.8.2-5"),
+            Self::ReceiveMaximum => Some("MQTT5-3.3.4-9"),
             Self::KeepAlive => Some("MQTT311-3.1.2-24"),
             Self::Liveness => None,
         }
@@ -168,6 +189,9 @@ impl Invariant {
             Self::Subscription => subscription::judge(case),
             Self::Will => will::judge(case),
             Self::Session => session::judge(case),
+            Self::MessageExpiry => message_expiry::judge(case),
+            Self::SharedSubscription => shared_subscription::judge(case),
+            Self::ReceiveMaximum => receive_maximum::judge(case),
             Self::KeepAlive => keep_alive::judge(case),
             Self::Liveness => liveness::judge(case),
         }

@@ -4,7 +4,8 @@
 //! Judged are first deliveries; a QoS 1 message that is sent again comes a
 //! second time behind later ones. Repeats with DUP set come in their original
 //! order among themselves. Copies with RETAIN set answer a SUBSCRIBE, and stand
-//! aside.
+//! aside; so does what comes to the member of a group, which may have been
+//! another's before (MQTT 5.0, section 4.6).
 
 use super::case::Case;
 use super::history::{Content, Delivery, Reading};
@@ -35,6 +36,9 @@ pub(super) fn judge(case: &Case<'_>) -> Judgement {
         let reading = case.reading(number);
         let session = case.history.session_of(delivery);
         let message = &reading.message;
+        if case.in_a_group(session, message.topic) {
+            continue;
+        }
         let stream = (
             session,
             reading.id.device(),

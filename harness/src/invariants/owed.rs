@@ -14,7 +14,9 @@
 //! - its client was connected for as long as the scenario allows, and the
 //!   reading acknowledged and the weather clear.
 //!
-//! Otherwise it is left open, and counted as such.
+//! Otherwise it is left open, and counted as such. A message with a lifetime is
+//! held against the broker only for what shows before the end of it, and what
+//! goes to a group is not owed to any one of its members.
 
 use super::case::Case;
 use super::history::{BrokerDrop, Delivery, End, Fate, NEVER, NONE, Reading};
@@ -39,6 +41,8 @@ pub(crate) struct Tally {
     /// Readings of this QoS that the broker may have taken for others, since
     /// their devices had forgotten those: not owed either.
     pub(crate) mistakable: u64,
+    /// Not delivered, and perhaps expired before they had to be.
+    pub(crate) expired: u64,
     /// Dropped from a full queue, as the scenario's limits have it.
     pub(crate) queue_full: u64,
 }
@@ -201,12 +205,22 @@ impl Owed {
                     delivered: None,
                 });
             }
-            let proof = match (later.than(case, &pair), session.end, waited) {
+            let expires = case.expires(case.reading(pair.reading));
+            let overtaken = later
+                .than(case, &pair)
+                .filter(|delivery| case.delivery(*delivery).at < expires);
+            let proof = match (overtaken, session.end, waited) {
                 (Some(delivery), ..) => Proof::Overtaken(delivery),
-                (None, End::Lost, _) => Proof::SessionLost(session.ended),
+                (None, End::Lost, _) if session.ended < expires => {
+                    Proof::SessionLost(session.ended)
+                }
                 (None, _, Some((connection, due))) => Proof::Waited(connection, due),
                 (None, _, None) => {
-                    self.tally[level(pair.qos)].open += 1;
+                    let tally = &mut self.tally[level(pair.qos)];
+                    match expires {
+                        NEVER => tally.open += 1,
+                        _ => tally.expired += 1,
+                    }
                     continue;
                 }
             };
@@ -233,7 +247,9 @@ fn for_each_pair(case: &Case<'_>, mut each: impl FnMut(&Case<'_>, &[Pair], &[(u3
     let mut subscriptions: Vec<u32> = (0..history.subscriptions.len() as u32)
         .filter(|index| {
             let subscription = &history.subscriptions[*index as usize];
-            subscription.certainly_from != NEVER && subscription.granted > Some(Qos::AtMostOnce)
+            subscription.certainly_from != NEVER
+                && subscription.granted > Some(Qos::AtMostOnce)
+                && !case.is_shared(subscription.filter)
         })
         .collect();
     subscriptions.sort_by_key(|index| history.subscriptions[*index as usize].certainly_from);
@@ -261,7 +277,9 @@ fn for_each_pair(case: &Case<'_>, mut each: impl FnMut(&Case<'_>, &[Pair], &[(u3
             pairs.extend(active.iter().filter_map(|subscription| {
                 let facts = &history.subscriptions[*subscription as usize];
                 let qos = facts.granted?.min(reading.message.qos);
-                (facts.certainly_until >= reading.settled).then_some(Pair {
+                let own = case.is_own(facts.session, reading)
+                    && case.options(facts.session, facts.filter).no_local;
+                (facts.certainly_until >= reading.settled && !own).then_some(Pair {
                     reading: index,
                     session: facts.session,
                     subscription: *subscription,
@@ -308,7 +326,8 @@ fn waited(case: &Case<'_>, pair: &Pair) -> Option<(u32, Nanos)> {
         let due = from
             .max(connection.accepted)
             .checked_add(case.terms.settle)?;
-        let until = connection.ended.min(case.terms.ended);
+        let expires = case.expires(reading);
+        let until = connection.ended.min(case.terms.ended).min(expires);
         (due <= until).then_some((*index, due))
     })
 }
@@ -356,7 +375,11 @@ impl Later {
                 continue;
             }
             let reading = case.reading(reading);
-            let class = class(case.history.session_of(delivery), reading);
+            let session = case.history.session_of(delivery);
+            if case.in_a_group(session, reading.message.topic) {
+                continue;
+            }
+            let class = class(session, reading);
             if let Some(latest) = latest.get_mut(&class)
                 && rank(reading) > latest.0
             {

@@ -4,18 +4,24 @@
 //! with RETAIN 0, whatever its publisher set [MQTT311-3.3.1-9]. One that was
 //! there before comes, because it is retained, with RETAIN 1 [MQTT311-3.3.1-8];
 //! and only what was published with RETAIN 1 is retained [MQTT311-3.3.1-12].
+//!
+//! In MQTT 5.0 a subscriber may ask for the flag as it was published
+//! [MQTT5-3.3.1-13], and for no retained messages [MQTT5-3.3.1-11]; a group gets
+//! none, and its members what was there before they were.
 
 use super::case::Case;
-use super::history::{Content, Delivery, NEVER, Reading};
+use super::history::{Content, Delivery, NEVER, Reading, Subscription};
 use super::judgement::{Judgement, Violations, deliveries, of_deliveries};
 use super::slice::{clock, message_words};
 use crate::trace::TextId;
 use rustc_hash::FxHashMap;
+use squall_devices::RetainHandling;
 use squall_reports::{Violation, figures::count};
 
 const ESTABLISHED: &str = "MQTT311-3.3.1-9";
 const ANSWER: &str = "MQTT311-3.3.1-8";
 const NOT_RETAINED: &str = "MQTT311-3.3.1-12";
+const AS_PUBLISHED: &str = "MQTT5-3.3.1-13";
 
 pub(super) fn judge(case: &Case<'_>) -> Judgement {
     let history = case.history;
@@ -69,10 +75,24 @@ fn wrong(
     reading: &Reading,
 ) -> Option<(&'static str, &'static str)> {
     let session = case.history.session_of(delivery);
+    let as_published = |subscription: &Subscription| {
+        case.options(session, subscription.filter)
+            .retain_as_published
+    };
     if !delivery.retain {
         // It was taken in for good before there was a subscription.
-        let mut subscriptions = case.matching(session, reading.message.topic).peekable();
-        subscriptions.peek()?;
+        let matching = || case.matching(session, reading.message.topic);
+        matching().next()?;
+        if reading.message.retain && matching().all(as_published) {
+            return Some((
+                AS_PUBLISHED,
+                "it was published with RETAIN set, and the subscription is to tell",
+            ));
+        }
+        if case.in_a_group(session, reading.message.topic) {
+            return None;
+        }
+        let mut subscriptions = matching();
         let before =
             subscriptions.all(|subscription| subscription.possibly_from > reading.taken_in_by());
         return before.then_some((
@@ -84,9 +104,15 @@ fn wrong(
         return Some((NOT_RETAINED, "it was published without RETAIN"));
     }
     // It may answer a SUBSCRIBE that was not answered when it was sent.
+    let mut matching = case.matching(session, reading.message.topic);
+    if matching.any(as_published) {
+        return None;
+    }
     let mut requests = case.requests(session, reading.message.topic);
     let answers = requests.any(|request| {
         request.sent <= delivery.at
+            && !case.is_shared(request.filter)
+            && case.options(session, request.filter).retain_handling != RetainHandling::DoNotSend
             && (request.answered == NEVER || reading.first_sent <= request.answered)
     });
     (!answers).then_some((

@@ -18,7 +18,7 @@ use super::slice::clock;
 use crate::net::Nanos;
 use crate::trace::TextId;
 use rustc_hash::{FxHashMap, FxHashSet};
-use squall_devices::{DeviceId, Qos};
+use squall_devices::{DeviceId, Qos, RetainHandling};
 use squall_reports::{
     Violation,
     figures::{count, counted},
@@ -216,13 +216,14 @@ impl Registers {
         // At QoS 0 it may be lost; and its client has to be there for it.
         if request.granted.is_none_or(|qos| qos == Qos::AtMostOnce)
             || due > connection.ended.min(case.terms.ended)
+            || !brings_retained(case, request)
         {
             return Vec::new();
         }
         let topics = case.topics(request.filter).iter();
         let values = topics.filter_map(|topic| {
             let (_, value) = self.writes.get(topic)?.by(request.sent)?;
-            self.certainly_holds(case.reading(value), request)
+            self.certainly_holds(case, case.reading(value), request)
                 .then_some(value)
         });
         values.collect()
@@ -230,9 +231,13 @@ impl Registers {
 
     /// Whether a register, after this latest write, certainly held something
     /// until the SUBACK.
-    fn certainly_holds(&self, latest: &Reading, request: &Request) -> bool {
+    fn certainly_holds(&self, case: &Case<'_>, latest: &Reading, request: &Request) -> bool {
         let topic = latest.message.topic;
-        if !stays(latest) || latest.acknowledged().is_none() || self.unsure.contains(&topic) {
+        if !stays(latest)
+            || latest.acknowledged().is_none()
+            || self.unsure.contains(&topic)
+            || case.expires(latest) <= request.answered
+        {
             return false;
         }
         let Some(emptying) = self.emptying.get(&topic) else {
@@ -242,6 +247,24 @@ impl Registers {
         let until = begun.checked_sub(1).map_or(0, |last| emptying[last].1);
         until < latest.first_sent
     }
+}
+
+/// Whether a SUBSCRIBE certainly brings what is retained: not to a group
+/// [MQTT5-3.8.4-4], and otherwise as Retain Handling says.
+fn brings_retained(case: &Case<'_>, request: &Request) -> bool {
+    let session = case.history.connections[request.connection as usize].session;
+    let first = || {
+        let connections = case.connections_of(session).iter();
+        let mut requests = connections.flat_map(|one| case.history.requests_on(*one));
+        requests.all(|other| other.filter != request.filter || other.sent >= request.sent)
+    };
+    let handling = case.options(session, request.filter).retain_handling;
+    !case.is_shared(request.filter)
+        && match handling {
+            RetainHandling::Send => true,
+            RetainHandling::SendIfNew => first(),
+            RetainHandling::DoNotSend => false,
+        }
 }
 
 fn writer(reading: &Reading) -> Writer {

@@ -6,6 +6,9 @@
 //! can be none [MQTT311-3.2.2-3]: nobody asked for one that lasts. And none
 //! ever with clean session set [MQTT311-3.2.2-1]. An attempt whose CONNACK did
 //! not arrive leaves both open.
+//!
+//! In MQTT 5.0 a session may end by itself: it must not be found once it has
+//! expired [MQTT5-4.1.0-2], and need not be if it may have.
 
 use super::case::Case;
 use super::history::{Connection, NEVER};
@@ -57,6 +60,14 @@ pub(super) fn judge(case: &Case<'_>) -> Judgement {
                 accepted += 1;
                 resumed += u64::from(connection.session_present);
                 let then = before[index as usize];
+                // What may have expired is not certainly there.
+                let then = match connection.gap.expired {
+                    Some(_) => Stored {
+                        certainly: None,
+                        ..then
+                    },
+                    None => then,
+                };
                 if let Some(wrong) = wrong(connection, clean, then, *now) {
                     violations.find(|| violation(case, index, wrong));
                 }
@@ -107,6 +118,8 @@ enum Wrong {
     NotFound(u32),
     /// One was found where none can be.
     Found,
+    /// One was found that had expired at this time.
+    Expired(Nanos),
 }
 
 fn wrong(connection: &Connection, clean: bool, then: Stored, now: Stored) -> Option<Wrong> {
@@ -117,6 +130,7 @@ fn wrong(connection: &Connection, clean: bool, then: Stored, now: Stored) -> Opt
             let lasted = then.certainly.filter(|_| now.certainly.is_some());
             lasted.map(Wrong::NotFound)
         }
+        (false, true) if connection.gap.certain => connection.gap.expired.map(Wrong::Expired),
         (false, true) => {
             // Its own attempt, and no other's.
             let alone = then.attempts == 0 && now.attempts == 1 && then.cleared == now.cleared;
@@ -151,6 +165,14 @@ fn violation(case: &Case<'_>, index: u32, wrong: Wrong) -> Violation {
                 slice.connection(before),
             )
         }
+        Wrong::Expired(expired) => (
+            format!(
+                "{name} was told at {at} of a session that had expired at {}",
+                clock(expired)
+            ),
+            "MQTT5-4.1.0-2",
+            slice,
+        ),
         Wrong::Found => (
             format!("{name} was told at {at} of a session, and nobody had begun one"),
             "MQTT311-3.2.2-3",
@@ -198,6 +220,63 @@ mod tests {
     #[case::clean_each_time("1 gauge connects\n2 gauge lost\n3 gauge connects")]
     fn what_is_there_is_found(#[case] trace: &str) {
         holds(INVARIANT, &cast(), trace);
+    }
+
+    /// Its session outlives a connection by 10 s.
+    fn brief() -> [Actor; 1] {
+        [Actor {
+            session_expiry_s: Some(10),
+            ..actor("sensor")
+        }]
+    }
+
+    #[rstest]
+    #[case::found_in_time(
+        "1 broker accepts 1 sensor\n1 sensor connects
+         2 broker closed 1 peer\n2 sensor lost
+         8 broker accepts 2 sensor\n8 sensor connects present"
+    )]
+    #[case::not_found_later(
+        "1 broker accepts 1 sensor\n1 sensor connects
+         2 broker closed 1 peer\n2 sensor lost
+         20 broker accepts 2 sensor\n20 sensor connects"
+    )]
+    #[case::at_the_very_time(
+        "1 broker accepts 1 sensor\n1 sensor connects
+         2 broker closed 1 peer\n2 sensor lost
+         12 broker accepts 2 sensor\n12 sensor connects present"
+    )]
+    #[case::begun_anew_by_an_attempt_that_failed(
+        "1 broker accepts 1 sensor\n1 sensor connects
+         2 broker closed 1 peer\n2 sensor lost
+         20 sensor connecting\n20 broker accepts 2 sensor
+         21 broker closed 2 peer\n21 sensor failed
+         22 broker accepts 3 sensor\n22 sensor connects present"
+    )]
+    fn a_session_lasts_until_it_expires(#[case] trace: &str) {
+        holds(INVARIANT, &brief(), trace);
+    }
+
+    #[test]
+    fn a_session_that_expired_too_early_is_found() {
+        violated(
+            INVARIANT,
+            &brief(),
+            "1 broker accepts 1 sensor\n1 sensor connects
+             2 broker closed 1 peer\n2 sensor lost
+             8 broker accepts 2 sensor\n8 sensor connects",
+        );
+    }
+
+    #[test]
+    fn a_session_that_does_not_expire_is_found() {
+        insta::assert_snapshot!(violated(
+            INVARIANT,
+            &brief(),
+            "1 broker accepts 1 sensor\n1 sensor connects
+             2 broker closed 1 peer\n2 sensor lost
+             20 broker accepts 2 sensor\n20 sensor connects present",
+        ));
     }
 
     #[test]

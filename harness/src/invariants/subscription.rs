@@ -3,7 +3,8 @@
 //! A message that was first sent after the UNSUBACK had arrived must not come
 //! any more [MQTT311-3.10.4-2]; one that was under way before it may
 //! [MQTT311-3.10.4-3]. Its QoS is the lower of the published and a granted one
-//! [MQTT311-3.8.4-6].
+//! [MQTT311-3.8.4-6]. With No Local a client does not get its own
+//! [MQTT5-3.8.3-3].
 
 use super::case::Case;
 use super::history::{Content, Delivery, Reading};
@@ -57,6 +58,10 @@ fn entitled(case: &Case<'_>, delivery: &Delivery) -> Entitled {
     let mut right_but_for_qos = None;
     for subscription in case.matching(session, message.topic) {
         let gone = reading.is_some_and(|reading| subscription.possibly_until < reading.first_sent);
+        let own = reading.is_some_and(|reading| case.is_own(session, reading));
+        if own && case.options(session, subscription.filter).no_local {
+            continue;
+        }
         if gone && !delivery.retain || subscription.possibly_from > delivery.at {
             continue;
         }

@@ -13,14 +13,15 @@
 //!   (both at once), `unsubscribing FILTER`, `unsubscribed FILTER`
 //! - `published N TOPIC qosN [retain] [empty]`, `sent N [dup]`,
 //!   `publishes ...` (both at once), `acknowledged N`, `dropped N`, `forgotten N`
-//! - `received DEVICE.N qosN [dup] [retain] [corrupt] [elsewhere]`,
+//! - `received DEVICE.N qosN [dup] [retain] [corrupt] [elsewhere] [expiresSECONDS]`,
 //!   `received will DEVICE qosN [dup] [retain]`
 //!
 //! Events of `broker`, about the connection with a number:
 //!
 //! - `opened C`, `got C CONNECT DEVICE`, `got C PACKET`, `sent C CONNACK`,
 //!   `accepts C DEVICE` (all these), `closed C peer|keep-alive|takeover`
-//! - `sent C PUBREL P`, `sent C PUBLISH P DEVICE.N dup`
+//! - `sent C PUBREL P`, `sent C PUBLISH P DEVICE.N [dup]`,
+//!   `got C PUBLISH P DEVICE.N`, `got C PUBACK P`
 //! - `full DEVICE DEVICE.N`: the queue of the first had no room for this
 //!
 //! Of `weather`: `began KIND`, `ended KIND`.
@@ -47,6 +48,11 @@ pub(super) struct Actor {
     pub(super) clean: bool,
     pub(super) keep_alive_s: u64,
     pub(super) will: Option<(&'static str, Qos, bool)>,
+    pub(super) will_delay_s: u64,
+    pub(super) speaks_5_0: bool,
+    pub(super) session_expiry_s: Option<u64>,
+    pub(super) message_expiry_s: Option<u64>,
+    pub(super) receive_maximum: Option<u16>,
 }
 
 /// A device of this name, with a session that lasts.
@@ -57,6 +63,11 @@ pub(super) const fn actor(name: &'static str) -> Actor {
         clean: false,
         keep_alive_s: 0,
         will: None,
+        will_delay_s: 0,
+        speaks_5_0: false,
+        session_expiry_s: None,
+        message_expiry_s: None,
+        receive_maximum: None,
     }
 }
 
@@ -146,6 +157,10 @@ impl Story {
                 first_device: number,
                 clean_session: actor.clean,
                 keep_alive: actor.keep_alive_s * SECOND,
+                speaks_5_0: actor.speaks_5_0,
+                session_expiry: actor.session_expiry_s.map(|s| s * SECOND),
+                message_expiry: actor.message_expiry_s.map(|s| s * SECOND),
+                receive_maximum: actor.receive_maximum,
             });
             let will = actor.will.map(|(topic, qos, retain)| Will {
                 topic: texts.id(topic),
@@ -153,6 +168,8 @@ impl Story {
                 payload_hash: 0xDEAD,
                 qos,
                 retain,
+                delay: actor.will_delay_s * SECOND,
+                expires: false,
             });
             if let Some(will) = will {
                 let message = Message {
@@ -306,7 +323,9 @@ impl Story {
         ClientEvent::Delivered {
             id: id.filter(|_| message.payload_bytes > 0),
             dup: has("dup"),
-            message_expiry_s: None,
+            message_expiry_s: rest
+                .iter()
+                .find_map(|word| word.strip_prefix("expires")?.parse().ok()),
             message: Message {
                 topic,
                 qos: qos(rest),
@@ -359,16 +378,21 @@ impl Story {
                 },
             ],
             ("got", [_, "PUBCOMP", ..]) => vec![ServerEvent::Received(packet("PUBCOMP"))],
-            ("got", _) => vec![ServerEvent::Received(packet("PINGREQ"))],
+            ("got", [_, "PUBACK", ..]) => vec![ServerEvent::Received(packet("PUBACK"))],
             ("sent", [_, "PUBREL", _]) => vec![ServerEvent::Sent(packet("PUBREL"))],
-            ("sent", [_, "PUBLISH", _, reading, ..]) => {
+            (way, [_, "PUBLISH", _, reading, ..]) => {
                 let id = self.id(reading);
                 let message = self.published[&id.0];
-                vec![ServerEvent::Sent(Packet {
-                    publish: Some((Some(id), true, message)),
+                let publish = Packet {
+                    publish: Some((Some(id), rest.contains(&"dup"), message)),
                     ..packet("PUBLISH")
-                })]
+                };
+                match way {
+                    "got" => vec![ServerEvent::Received(publish)],
+                    _ => vec![ServerEvent::Sent(publish)],
+                }
             }
+            ("got", _) => vec![ServerEvent::Received(packet("PINGREQ"))],
             ("closed", [_, why]) => vec![ServerEvent::Closed {
                 kind: match *why {
                     "keep-alive" => ClosedBy::KeepAlive,

@@ -8,12 +8,17 @@
 //! must not have received a will more often than connections so ended by then,
 //! and one with a subscription certainly in force, at QoS 1 or 2, must receive
 //! it.
+//!
+//! In MQTT 5.0 a will may have to wait: it is due once its delay is over or its
+//! session, whichever comes first [MQTT5-3.1.2-8], and not at all if its client
+//! is back by then [MQTT5-3.1.3-9]. One that waits while the server crashes may
+//! or may not be published.
 
 use super::case::Case;
 use super::history::{Content, Delivery, NEVER, NONE, Will, WireConnection, WireEnd};
 use super::judgement::{Judgement, Violations};
 use super::slice::{Slice, clock};
-use crate::net::Nanos;
+use crate::net::{Nanos, SECOND};
 use crate::trace::{ClosedBy, TextId};
 use rustc_hash::FxHashMap;
 use squall_devices::Qos;
@@ -24,6 +29,11 @@ use squall_reports::{
 
 const DUE: &str = "MQTT311-3.1.2-8";
 const REMOVED: &str = "MQTT311-3.14.4-3";
+const DELAYED: &str = "MQTT5-3.1.2-8";
+const BACK: &str = "MQTT5-3.1.3-9";
+
+/// A server may look at its clocks once a second.
+const GRACE: Nanos = SECOND;
 
 /// A will's topic and payload, which is all that a delivery shows of it.
 type Key = (TextId, u32, u64);
@@ -32,13 +42,23 @@ type Key = (TextId, u32, u64);
 struct Kind {
     will: Will,
     clients: Vec<u32>,
-    /// When connections with it ended, by index, ordered by time.
-    ends: Vec<(Nanos, u32)>,
+    /// The ends of connections with it, ordered by the time it was due.
+    ends: Vec<End>,
     /// Whether several wills of different QoS look alike.
     mixed: bool,
     /// Whether one of its clients has other wills too, or none on some of its
     /// devices: nobody can tell which of them a connection had.
     contested: bool,
+}
+
+/// The end of a connection that had a will.
+#[derive(Debug, Clone, Copy)]
+struct End {
+    /// When its will was due; the earliest, if that is open.
+    due: Nanos,
+    fires: Fires,
+    /// Its index.
+    connection: u32,
 }
 
 pub(super) fn judge(case: &Case<'_>) -> Judgement {
@@ -61,9 +81,9 @@ pub(super) fn judge(case: &Case<'_>) -> Judgement {
         let came = came.get(key).map_or(&[][..], Vec::as_slice);
         let fresh = came.iter().filter(|index| !case.delivery(**index).retain);
         delivered += fresh.count() as u64;
-        for (_, index) in &kind.ends {
-            let connection = &history.wire.connections[*index as usize];
-            fired += u64::from(fires(connection) == Fires::Yes);
+        for end in &kind.ends {
+            let connection = &history.wire.connections[end.connection as usize];
+            fired += u64::from(end.fires == Fires::Yes);
             removed += u64::from(connection.end == WireEnd::Disconnect);
         }
         too_many(case, kind, came, &mut violations);
@@ -110,7 +130,10 @@ fn kinds(case: &Case<'_>) -> Vec<(Key, Kind)> {
             kinds.len() - 1
         });
         let kind = &mut kinds[place].1;
-        kind.mixed |= kind.will.qos != will.qos || kind.will.retain != will.retain;
+        kind.mixed |= kind.will.qos != will.qos
+            || kind.will.retain != will.retain
+            || kind.will.delay != will.delay
+            || will.expires;
         let client = history.roster.client_of(device);
         kind.clients.push(client);
         by_client.insert(client, place);
@@ -122,15 +145,21 @@ fn kinds(case: &Case<'_>) -> Vec<(Key, Kind)> {
         kind.contested =
             clients.any(|client| sharers(*client) > 1 && here(*client) != sharers(*client));
     }
+    let returns = returns(case);
     for (connection, index) in history.wire.connections.iter().zip(0u32..) {
         if connection.answered != NEVER
             && let Some(place) = by_client.get(&connection.client)
         {
-            kinds[*place].1.ends.push((connection.ended, index));
+            let kind = &mut kinds[*place].1;
+            let returns = returns
+                .get(&connection.client)
+                .map_or(&[][..], Vec::as_slice);
+            let end = end(case, connection, index, kind.will.delay, returns);
+            kind.ends.push(end);
         }
     }
     for (_, kind) in &mut kinds {
-        kind.ends.sort_unstable();
+        kind.ends.sort_by_key(|end| (end.due, end.connection));
     }
     kinds
 }
@@ -148,6 +177,68 @@ fn fires(connection: &WireConnection) -> Fires {
         WireEnd::Open | WireEnd::Disconnect => Fires::No,
         WireEnd::ServerStopped | WireEnd::Closed(ClosedBy::Refusal) => Fires::Maybe,
         WireEnd::Closed(_) => Fires::Yes,
+    }
+}
+
+/// When each client with a will connected, if any will has to wait.
+fn returns(case: &Case<'_>) -> FxHashMap<u32, Vec<Nanos>> {
+    let history = case.history;
+    let mut returns: FxHashMap<u32, Vec<Nanos>> = FxHashMap::default();
+    let wills = history.roster.wills();
+    if wills.iter().all(|(_, will)| will.delay == 0) {
+        return returns;
+    }
+    for connection in &history.wire.connections {
+        if connection.answered != NEVER {
+            let of_client = returns.entry(connection.client).or_default();
+            of_client.push(connection.connected);
+        }
+    }
+    returns.values_mut().for_each(|times| times.sort_unstable());
+    returns
+}
+
+/// When the will of a connection was due, if at all.
+fn end(
+    case: &Case<'_>,
+    connection: &WireConnection,
+    index: u32,
+    delay: Nanos,
+    returns: &[Nanos],
+) -> End {
+    let history = case.history;
+    let at_once = End {
+        due: connection.ended,
+        fires: fires(connection),
+        connection: index,
+    };
+    if delay == 0 || at_once.fires != Fires::Yes {
+        return at_once;
+    }
+    let due = connection.ended.saturating_add(delay);
+    let mut crashes = history.faults.iter();
+    if crashes.any(|fault| {
+        fault.kind == "server-crash" && (connection.ended..=due).contains(&fault.began)
+    }) {
+        let fires = Fires::Maybe;
+        return End { fires, ..at_once };
+    }
+    let back = returns.iter().find(|at| **at > connection.connected);
+    match back.copied() {
+        // A clean start ends the session that the will belongs to.
+        Some(back) if back < due && history.roster.asks_for_clean(connection.client) => End {
+            due: back,
+            ..at_once
+        },
+        Some(back) if back.saturating_add(GRACE) < due => {
+            let fires = Fires::No;
+            End { fires, ..at_once }
+        }
+        Some(back) if back < due.saturating_add(GRACE) => {
+            let fires = Fires::Maybe;
+            End { fires, ..at_once }
+        }
+        _ => End { due, ..at_once },
     }
 }
 
@@ -169,10 +260,10 @@ fn too_many(case: &Case<'_>, kind: &Kind, came: &[u32], violations: &mut Violati
             .map(|subscription| subscription.possibly_from)
             .min()
             .unwrap_or(NEVER);
-        let reasons = kind.ends.iter().filter(|(ended, end)| {
-            (since..=delivery.at).contains(ended)
-                && fires(&case.history.wire.connections[*end as usize]) != Fires::No
-        });
+        let reasons = kind
+            .ends
+            .iter()
+            .filter(|end| (since..=delivery.at).contains(&end.due) && end.fires != Fires::No);
         // Overlapping subscriptions may each have a copy (section 3.3.5).
         let allowed = reasons.count() * subscriptions().count().max(1) + *excess;
         if *count > allowed {
@@ -185,20 +276,34 @@ fn too_many(case: &Case<'_>, kind: &Kind, came: &[u32], violations: &mut Violati
 fn uncalled(case: &Case<'_>, kind: &Kind, delivery: &Delivery) -> Violation {
     let history = case.history;
     let receiver = history.roster.name(history.receiver(delivery));
-    let mut ends = kind.ends.iter().rev();
-    let removed = ends.find(|(ended, index)| {
-        *ended <= delivery.at
-            && history.wire.connections[*index as usize].end == WireEnd::Disconnect
-    });
+    let connection_of = |end: &End| &history.wire.connections[end.connection as usize];
+    let over = || {
+        let ends = kind.ends.iter().rev();
+        ends.filter(|end| connection_of(end).ended <= delivery.at)
+    };
+    let removed = over().find(|end| connection_of(end).end == WireEnd::Disconnect);
+    let waiting = over().find(|end| end.due > delivery.at);
+    let back =
+        over().find(|end| end.fires == Fires::No && connection_of(end).end != WireEnd::Disconnect);
     let client = client(case, kind);
     let mut text = vec![format!(
         "{receiver} received the will of {client} at {}",
         clock(delivery.at)
     )];
     let mut slice = case.slice().delivery(delivery);
-    let statement = match removed {
-        Some((_, index)) => {
-            let connection = &history.wire.connections[*index as usize];
+    let statement = match (removed, waiting, back) {
+        (_, Some(end), _) => {
+            text.push(format!("it was to wait until {}", clock(end.due)));
+            slice = slice_of(slice, case, connection_of(end));
+            DELAYED
+        }
+        (_, _, Some(end)) => {
+            text.push(format!("{client} was back before its delay was over"));
+            slice = slice_of(slice, case, connection_of(end));
+            BACK
+        }
+        (Some(end), ..) => {
+            let connection = connection_of(end);
             text.push(format!(
                 "the DISCONNECT of {client} had reached the server at {}",
                 clock(connection.last_received)
@@ -206,7 +311,7 @@ fn uncalled(case: &Case<'_>, kind: &Kind, delivery: &Delivery) -> Violation {
             slice = slice_of(slice, case, connection);
             REMOVED
         }
-        None => {
+        (None, None, None) => {
             text.push("no connection that had it had ended".to_owned());
             DUE
         }
@@ -239,13 +344,13 @@ fn too_few(case: &Case<'_>, kind: &Kind, came: &[u32], violations: &mut Violatio
             .filter(|delivery| history.session_of(delivery) == session)
             .map(|delivery| delivery.at)
             .peekable();
-        for (ended, index) in &kind.ends {
-            let connection = &history.wire.connections[*index as usize];
-            if fires(connection) != Fires::Yes || !entitled(case, kind, session, *ended) {
+        for end in &kind.ends {
+            let connection = &history.wire.connections[end.connection as usize];
+            if end.fires != Fires::Yes || !entitled(case, kind, session, end.due) {
                 continue;
             }
             owed += 1;
-            while arrived.next_if(|at| at < ended).is_some() {}
+            while arrived.next_if(|at| *at < end.due).is_some() {}
             if arrived.next().is_none() {
                 violations.find(|| missing(case, kind, session, connection));
             }
@@ -268,9 +373,9 @@ fn sessions(case: &Case<'_>, kind: &Kind) -> Vec<u32> {
 
 /// Whether a will of this time is certainly owed to a session: subscribed to
 /// from before until there was time enough to deliver it.
-fn entitled(case: &Case<'_>, kind: &Kind, session: u32, ended: Nanos) -> bool {
+fn entitled(case: &Case<'_>, kind: &Kind, session: u32, published: Nanos) -> bool {
     let history = case.history;
-    let from = ended.max(case.cleared);
+    let from = published.max(case.cleared);
     let mut connections = case.connections_of(session).iter();
     let due = connections.find_map(|index| {
         let connection = &history.connections[*index as usize];
@@ -282,7 +387,8 @@ fn entitled(case: &Case<'_>, kind: &Kind, session: u32, ended: Nanos) -> bool {
     let Some(due) = due else { return false };
     case.matching(session, kind.will.topic).any(|subscription| {
         subscription.granted.min(Some(kind.will.qos)) > Some(Qos::AtMostOnce)
-            && subscription.certainly_from <= ended
+            && !case.is_shared(subscription.filter)
+            && subscription.certainly_from <= published
             && subscription.certainly_until >= due
     })
 }
@@ -431,6 +537,46 @@ mod tests {
         let after = trace("5 broker closed 1 peer\n6 watcher received will twin qos1");
         let guarantee = judged(INVARIANT, &[sensor, watcher, twin], &after);
         assert_ne!(guarantee.verdict, Verdict::Violated, "{guarantee:#?}");
+    }
+
+    /// A will that waits for 10 s.
+    fn patient() -> [Actor; 2] {
+        let [sensor, watcher] = cast();
+        let sensor = Actor {
+            will_delay_s: 10,
+            ..sensor
+        };
+        [sensor, watcher]
+    }
+
+    #[rstest]
+    #[case::after_its_delay("5 broker closed 1 peer\n15 watcher received will sensor qos1")]
+    #[case::back_in_time("5 broker closed 1 peer\n8 broker accepts 2 sensor")]
+    #[case::crashed_meanwhile("5 broker closed 1 peer\n8 weather began server-crash")]
+    fn a_will_that_waited_holds(#[case] after: &str) {
+        let guarantee = judged(INVARIANT, &patient(), &trace(after));
+        assert_ne!(guarantee.verdict, Verdict::Violated, "{guarantee:#?}");
+    }
+
+    #[test]
+    fn a_will_that_did_not_wait_is_found() {
+        let early = trace("5 broker closed 1 peer\n6 watcher received will sensor qos1");
+        insta::assert_snapshot!(violated(INVARIANT, &patient(), &early));
+    }
+
+    #[test]
+    fn a_will_of_a_client_that_was_back_is_found() {
+        let back = trace(
+            "5 broker closed 1 peer
+             8 broker accepts 2 sensor
+             15 watcher received will sensor qos1",
+        );
+        insta::assert_snapshot!(violated(INVARIANT, &patient(), &back));
+    }
+
+    #[test]
+    fn a_will_that_never_comes_after_its_delay_is_found() {
+        violated(INVARIANT, &patient(), &trace("5 broker closed 1 peer"));
     }
 
     #[test]

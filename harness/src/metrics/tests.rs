@@ -7,6 +7,13 @@ const RECORDER: DeviceId = DeviceId(1);
 /// Has the recorder's client identifier.
 const TWIN: DeviceId = DeviceId(2);
 
+fn wanted(filter: &str) -> Wanted {
+    Wanted {
+        filter: filter.to_owned(),
+        no_local: false,
+    }
+}
+
 /// A sensor and a recorder of `t`; feeds events at one second each.
 struct Story {
     metrics: Metrics,
@@ -27,7 +34,7 @@ impl Story {
             fleet(
                 "recorder",
                 1,
-                vec![("recorder".to_owned(), vec!["t".to_owned()]); 2],
+                vec![("recorder".to_owned(), vec![wanted("t")]); 2],
             ),
         ];
         let metrics = Metrics::new(fleets, 60_000_000_000);
@@ -230,4 +237,87 @@ fn the_share_of_the_acknowledged_counts_whichever_came_first() {
         .deliver(2, false);
     let story = story.acknowledge(3);
     assert_eq!(story.metrics.acknowledged_share(), (2, 3));
+}
+
+#[test]
+fn a_group_is_owed_a_message_once() {
+    let shared = "$share/g/t";
+    let fleet = |name: &str, first_device, subscribers| FleetInfo {
+        name: name.to_owned(),
+        first_device,
+        clean_session: true,
+        subscribers,
+    };
+    let member = |name: &str| (name.to_owned(), vec![wanted(shared)]);
+    let fleets = vec![
+        fleet("sensor", 0, Vec::new()),
+        fleet("worker", 1, vec![member("worker-1"), member("worker-2")]),
+    ];
+    let mut story = Story {
+        metrics: Metrics::new(fleets, 60_000_000_000),
+        texts: Texts::default(),
+        now: 0,
+    };
+    let filter = story.texts.id(shared);
+    let subscribed = ClientEvent::Subscribed {
+        filter,
+        granted: Some(Qos::AtLeastOnce),
+    };
+    let message = story.message(false);
+    let delivered = ClientEvent::Delivered {
+        id: Some(MessageId::new(SENSOR, 1)),
+        dup: false,
+        message_expiry_s: None,
+        message,
+    };
+    let story = story
+        .then(RECORDER, subscribed)
+        .then(TWIN, subscribed)
+        .publish(1)
+        .publish(2)
+        .then(TWIN, delivered);
+    assert_eq!(story.total(), counts(2, 0, 2, 1));
+}
+
+#[test]
+fn what_expired_is_owed_no_more() {
+    let mut story = Story::new(false).subscribe().publish(1).acknowledge(1);
+    let client = story.texts.id("recorder");
+    let id = Some(MessageId::new(SENSOR, 1));
+    let cause = DropCause::Expired;
+    let event = Event::Session(client, SessionEvent::MessageDropped { id, cause });
+    let entry = Entry {
+        at: story.now,
+        host: 0,
+        event,
+    };
+    story.metrics.see(&entry, &story.texts);
+    assert_eq!(story.metrics.acknowledged_share(), (0, 0));
+    assert_eq!(story.total(), counts(1, 1, 0, 0));
+}
+
+#[test]
+fn its_own_messages_are_not_owed_to_who_does_not_want_them() {
+    let owed = |no_local| {
+        let talk = Wanted {
+            no_local,
+            ..wanted("t")
+        };
+        let peers = FleetInfo {
+            name: "peer".to_owned(),
+            first_device: 0,
+            clean_session: true,
+            subscribers: vec![("peer-1".to_owned(), vec![talk])],
+        };
+        let mut story = Story {
+            metrics: Metrics::new(vec![peers], 60_000_000_000),
+            texts: Texts::default(),
+            now: 0,
+        };
+        let filter = story.texts.id("t");
+        let granted = Some(Qos::AtLeastOnce);
+        let subscribed = ClientEvent::Subscribed { filter, granted };
+        story.then(SENSOR, subscribed).publish(1).total().owed
+    };
+    assert_eq!((owed(false), owed(true)), (1, 0));
 }

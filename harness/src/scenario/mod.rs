@@ -18,7 +18,7 @@ mod presets;
 mod resolve;
 mod settings;
 pub(crate) mod text;
-mod topic;
+pub(crate) mod topic;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -47,6 +47,16 @@ pub(crate) fn check_filter(filter: &str) -> Result<(), Complaint> {
     Ok(())
 }
 
+/// The group, if it is a shared one, and the topic filter of a subscription:
+/// `$share/group/filter` (MQTT 5.0, section 4.8.2).
+pub(crate) fn split_share(filter: &str) -> (Option<&str>, &str) {
+    let parts = filter.strip_prefix("$share/");
+    match parts.and_then(|rest| rest.split_once('/')) {
+        Some((group, filter)) => (Some(group), filter),
+        None => (None, filter),
+    }
+}
+
 /// Checks a client identifier.
 pub(crate) fn check_client_id(client_id: &str) -> Result<(), Complaint> {
     check_common(client_id, "client identifier", &PLACEHOLDERS)

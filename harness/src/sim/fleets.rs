@@ -1,10 +1,11 @@
 //! Who takes part: the scenario's fleets as devices, numbered through.
 
-use crate::invariants::history::{Role, Roster, Will};
-use crate::metrics::FleetInfo;
-use crate::net::{Map, Place, SECOND};
+use crate::invariants::history::{Options, Role, Roster, Will};
+use crate::metrics::{FleetInfo, Wanted};
+use crate::net::{Map, Nanos, Place, SECOND, nanos};
 use crate::scenario::{self, Scenario};
 use crate::trace::Texts;
+use squall_broker::Capabilities;
 use squall_devices as devices;
 use squall_devices::{DeviceId, FleetError};
 use std::sync::Arc;
@@ -19,6 +20,8 @@ pub(crate) struct Cast {
     /// Names of all hosts, servers first, as people know them.
     pub(crate) host_names: Vec<String>,
     pub(crate) map: Arc<Map>,
+    /// What the broker offers, whatever fleets ask for.
+    capabilities: Capabilities,
 }
 
 impl Cast {
@@ -57,6 +60,7 @@ impl Cast {
             fleets,
             host_names,
             map: Arc::new(map),
+            capabilities: scenario.broker.capabilities.clone(),
         })
     }
 
@@ -73,10 +77,19 @@ impl Cast {
     pub(crate) fn roster(&self, texts: &mut Texts) -> Roster {
         let mut roster = Roster::default();
         for fleet in &self.fleets {
+            let session_expiry = self.session_expiry(&fleet.mqtt);
             roster.fleet(Role {
                 first_device: fleet.first_device.0,
-                clean_session: fleet.mqtt.clean_session,
-                keep_alive: u64::from(fleet.mqtt.keep_alive_s) * SECOND,
+                speaks_5_0: fleet.mqtt.version == devices::Version::V5_0,
+                clean_session: ends_with_connection(&fleet.mqtt),
+                session_expiry,
+                receive_maximum: fleet.mqtt.receive_maximum,
+                message_expiry: fleet
+                    .publish
+                    .as_ref()
+                    .and_then(|publish| publish.message_expiry_s)
+                    .map(seconds),
+                keep_alive: self.keep_alive(&fleet.mqtt),
             });
             for index in 0..fleet.count {
                 let name = fleet.device_name(index);
@@ -88,20 +101,48 @@ impl Cast {
                         payload_hash: xxh3_64(payload.as_bytes()),
                         qos: will.qos,
                         retain: will.retain,
+                        delay: will_delay(&fleet.mqtt, will, session_expiry),
+                        expires: will.message_expiry_s.is_some(),
                     }
                 });
                 let client_id = texts.id(&fleet.client_id(index));
                 roster.device(name, client_id, will);
+                for subscribe in &fleet.subscribe {
+                    let options = Options {
+                        no_local: subscribe.no_local,
+                        retain_as_published: subscribe.retain_as_published,
+                        retain_handling: subscribe.retain_handling,
+                    };
+                    let filter = texts.id(&fleet.expand(&subscribe.filter, index));
+                    roster.subscribes(filter, options);
+                }
             }
         }
         roster
+    }
+
+    /// How long the broker keeps a session beyond its connection; for ever if
+    /// `None`.
+    fn session_expiry(&self, mqtt: &devices::MqttSettings) -> Option<Nanos> {
+        let asked = mqtt
+            .session_expiry_s
+            .filter(|expiry_s| *expiry_s != u32::MAX);
+        let most = self.capabilities.session_expiry_max.map(nanos);
+        [asked.map(seconds), most].into_iter().flatten().min()
+    }
+
+    /// The keep-alive time that the broker holds devices to [MQTT5-3.2.2-21].
+    fn keep_alive(&self, mqtt: &devices::MqttSettings) -> Nanos {
+        let ours = self.capabilities.server_keep_alive_s;
+        let ours = ours.filter(|_| mqtt.version == devices::Version::V5_0);
+        seconds(ours.unwrap_or(mqtt.keep_alive_s).into())
     }
 
     pub(crate) fn fleet_infos(&self) -> Vec<FleetInfo> {
         let info = |fleet: &Arc<devices::Fleet>| FleetInfo {
             name: fleet.name.clone(),
             first_device: fleet.first_device.0,
-            clean_session: fleet.mqtt.clean_session,
+            clean_session: ends_with_connection(&fleet.mqtt),
             subscribers: if fleet.subscribe.is_empty() {
                 Vec::new()
             } else {
@@ -114,11 +155,45 @@ impl Cast {
     }
 }
 
-fn filters(fleet: &devices::Fleet, index: u32) -> Vec<String> {
+/// Whether a session ends with its connection.
+fn ends_with_connection(mqtt: &devices::MqttSettings) -> bool {
+    match mqtt.session_expiry_s {
+        Some(0) => true,
+        // Nobody else may take up what a clean start begins.
+        _ => mqtt.clean_session,
+    }
+}
+
+fn seconds(seconds: u32) -> Nanos {
+    u64::from(seconds) * SECOND
+}
+
+/// How long a will waits: until the session ends, at most.
+fn will_delay(
+    mqtt: &devices::MqttSettings,
+    will: &devices::Will,
+    session_expiry: Option<Nanos>,
+) -> Nanos {
+    let delay = seconds(will.delay_s.unwrap_or(0));
+    let at_once = match mqtt.session_expiry_s {
+        Some(expiry_s) => expiry_s == 0,
+        None => mqtt.clean_session,
+    };
+    match session_expiry {
+        _ if at_once => 0,
+        Some(expiry) => delay.min(expiry),
+        None => delay,
+    }
+}
+
+fn filters(fleet: &devices::Fleet, index: u32) -> Vec<Wanted> {
     fleet
         .subscribe
         .iter()
-        .map(|subscribe| fleet.expand(&subscribe.filter, index))
+        .map(|subscribe| Wanted {
+            filter: fleet.expand(&subscribe.filter, index),
+            no_local: subscribe.no_local,
+        })
         .collect()
 }
 

@@ -15,13 +15,15 @@
 //! Facts are small, in vectors, and name each other by index; memory is linear
 //! in readings, deliveries and connections.
 
+mod expiry;
 mod roster;
 mod sessions;
 mod wire;
 
-pub(crate) use roster::{Role, Roster, Will};
+pub(crate) use expiry::{Expiring, SentLate, WrongInterval};
+pub(crate) use roster::{Options, Role, Roster, Will};
 pub(crate) use sessions::{End, Request, Session, Subscription};
-pub(crate) use wire::{Resent, Silence, WireConnection, WireEnd};
+pub(crate) use wire::{Excess, Gap, Resent, Silence, WireConnection, WireEnd};
 
 use crate::net::Nanos;
 use crate::trace::{ClientEvent, Entry, Event, FaultEvent, Message, SessionEvent, TextId};
@@ -141,6 +143,8 @@ pub(crate) struct Connection {
     pub(crate) ended: Nanos,
     pub(crate) session: u32,
     pub(crate) session_present: bool,
+    /// Whether its session may have expired before it.
+    pub(crate) gap: Gap,
     /// The latest of its [`History::requests`], which leads to the others.
     pub(crate) requests: u32,
 }
@@ -182,6 +186,7 @@ pub(crate) struct History {
     /// Clients whose device lost what it keeps in RAM, and when.
     pub(crate) forgot: Vec<(u32, Nanos)>,
     pub(crate) wire: Wire,
+    pub(crate) expiring: Expiring,
     pub(crate) faults: Vec<Fault>,
     /// Entries seen.
     pub(crate) entries: u64,
@@ -220,7 +225,10 @@ impl History {
         self.entries += 1;
         match &entry.event {
             Event::Client(device, event) => self.see_client(entry.at, *device, event),
-            Event::Server(serial, event) => self.wire.see(entry.at, *serial, event, &self.roster),
+            Event::Server(serial, event) => {
+                self.see_expiring(entry.at, *serial, event);
+                self.wire.see(entry.at, *serial, event, &self.roster);
+            }
             Event::Session(client_id, event) => self.see_session(*client_id, event),
             Event::Fault { fault, kind, event } => self.see_fault(entry.at, *fault, kind, event),
         }
@@ -283,9 +291,13 @@ impl History {
             ClientEvent::Acknowledged { id } => self.settled(at, id, Fate::Acknowledged),
             ClientEvent::Dropped { id, reason } => self.settled(at, id, Fate::Dropped(reason)),
             ClientEvent::Delivered {
-                id, dup, message, ..
+                id,
+                dup,
+                message,
+                message_expiry_s,
             } => {
                 self.delivered(at, device, id, dup, message);
+                self.delivered_expiring(device, message_expiry_s);
             }
             ClientEvent::Woke | ClientEvent::Slept { .. } => {}
         }

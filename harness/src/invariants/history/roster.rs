@@ -1,17 +1,27 @@
 //! Who takes part, as far as it is known before the run.
 
+use super::NEVER;
 use crate::net::Nanos;
 use crate::trace::TextId;
 use rustc_hash::FxHashMap;
-use squall_devices::{DeviceId, Qos};
+use squall_devices::{DeviceId, Qos, RetainHandling};
 
 /// What the guarantees need to know of a fleet.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Role {
     /// The number of its first device; the others follow it.
     pub(crate) first_device: u32,
-    /// The CONNECT's clean session flag.
+    /// Whether its devices speak MQTT 5.0.
+    pub(crate) speaks_5_0: bool,
+    /// Whether sessions end with their connections: the CONNECT's clean session
+    /// flag; in MQTT 5.0 a Session Expiry Interval of 0 too.
     pub(crate) clean_session: bool,
+    /// How long a session outlives its connection; for ever if `None`.
+    pub(crate) session_expiry: Option<Nanos>,
+    /// QoS 1 and 2 messages that a device takes unacknowledged, if limited.
+    pub(crate) receive_maximum: Option<u16>,
+    /// The lifetime of its readings; without end if `None`.
+    pub(crate) message_expiry: Option<Nanos>,
     /// Keep-alive interval; zero for none.
     pub(crate) keep_alive: Nanos,
 }
@@ -24,6 +34,19 @@ pub(crate) struct Will {
     pub(crate) payload_hash: u64,
     pub(crate) qos: Qos,
     pub(crate) retain: bool,
+    /// How long the server waits with it: the Will Delay Interval, or less if the
+    /// session ends before.
+    pub(crate) delay: Nanos,
+    /// Whether it has a lifetime once it is published.
+    pub(crate) expires: bool,
+}
+
+/// Subscription Options beside the QoS (MQTT 5.0, section 3.8.3.1).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Options {
+    pub(crate) no_local: bool,
+    pub(crate) retain_as_published: bool,
+    pub(crate) retain_handling: RetainHandling,
 }
 
 /// Everyone who takes part.
@@ -41,6 +64,12 @@ pub(crate) struct Roster {
     /// longest of their keep-alive times; zero if one has none.
     clean: Vec<bool>,
     keep_alive: Vec<Nanos>,
+    /// By client: the shortest time that its sessions outlive a connection, and
+    /// the fewest messages that it takes unacknowledged.
+    session_expiry: Vec<Nanos>,
+    receive_maximum: Vec<u16>,
+    /// By client and filter: options other than 3.1.1 has them.
+    options: FxHashMap<(u32, TextId), Options>,
     /// By client: how many devices share it.
     sharers: Vec<usize>,
     by_client: FxHashMap<TextId, u32>,
@@ -59,11 +88,17 @@ impl Roster {
             self.clients.push(client_id);
             self.clean.push(false);
             self.keep_alive.push(1);
+            self.session_expiry.push(NEVER);
+            self.receive_maximum.push(u16::MAX);
             self.sharers.push(0);
             self.clients.len() as u32 - 1
         });
         if let Some(role) = self.roles.last() {
             self.clean[client as usize] |= role.clean_session;
+            let shortest = &mut self.session_expiry[client as usize];
+            *shortest = role.session_expiry.unwrap_or(NEVER).min(*shortest);
+            let fewest = &mut self.receive_maximum[client as usize];
+            *fewest = role.receive_maximum.unwrap_or(u16::MAX).min(*fewest);
             let longest = &mut self.keep_alive[client as usize];
             *longest = match (*longest, role.keep_alive) {
                 (0, _) | (_, 0) => 0,
@@ -76,6 +111,38 @@ impl Roster {
         if let Some(will) = will {
             self.wills.insert(device, will);
         }
+    }
+
+    /// The latest device's options for a filter.
+    pub(crate) fn subscribes(&mut self, filter: TextId, options: Options) {
+        if let Some(client) = self.client_of.last()
+            && options != Options::default()
+        {
+            self.options.insert((*client, filter), options);
+        }
+    }
+
+    /// The options that a client's subscriptions to a filter have.
+    pub(crate) fn options(&self, client: u32, filter: TextId) -> Options {
+        let options = self.options.get(&(client, filter));
+        options.copied().unwrap_or_default()
+    }
+
+    /// How long a client's session outlives its connection; [`NEVER`] for ever.
+    pub(crate) fn session_expiry(&self, client: u32) -> Nanos {
+        let expiry = self.session_expiry.get(client as usize);
+        expiry.copied().unwrap_or(NEVER)
+    }
+
+    /// QoS 1 and 2 messages that a client takes unacknowledged, if limited.
+    pub(crate) fn receive_maximum(&self, client: u32) -> Option<u16> {
+        let most = self.receive_maximum.get(client as usize).copied();
+        most.filter(|most| *most < u16::MAX)
+    }
+
+    /// The lifetime of a device's readings, if they have one.
+    pub(crate) fn message_expiry(&self, device: DeviceId) -> Option<Nanos> {
+        self.role(device).message_expiry
     }
 
     pub(crate) fn devices(&self) -> usize {

@@ -4,7 +4,7 @@
 //! is one connection, without it all connections of a client identifier until
 //! the broker says that it has none, or a client asks for a clean one.
 
-use super::{Connection, History, NEVER, NONE};
+use super::{Connection, Gap, History, NEVER, NONE};
 use crate::net::Nanos;
 use crate::trace::TextId;
 use squall_devices::{DeviceId, Qos};
@@ -32,7 +32,8 @@ pub(crate) struct Session {
 pub(crate) enum End {
     /// It lasts.
     Open,
-    /// With its connection, or because a client asked for a clean one.
+    /// With its connection or some time after it, or because a client asked for a
+    /// clean one.
     Over,
     /// The broker says it has none, though nobody ended it.
     Lost,
@@ -89,6 +90,7 @@ impl History {
             ended: NEVER,
             session: NONE,
             session_present: false,
+            gap: Gap::default(),
             requests: NONE,
         });
         self.devices[device.0 as usize].connection = self.connections.len() as u32;
@@ -106,12 +108,19 @@ impl History {
             .connections
             .get(index as usize)
             .map_or(at, |one| one.began);
+        let gap = self.wire.take_gap(client);
         let state = &mut self.clients[client as usize];
         let before = state.session.checked_sub(1);
         let session = match before {
             Some(session)
-                if session_present && !clean && !self.sessions[session as usize].clean =>
+                if session_present
+                    && !clean
+                    && !gap.certain
+                    && !self.sessions[session as usize].clean =>
             {
+                if let Some(expired) = gap.expired {
+                    self.doubt_subscriptions(session, expired);
+                }
                 session
             }
             // Two of one identifier connected at once, and this is the answer
@@ -138,7 +147,7 @@ impl History {
                     subscriptions: NONE,
                 });
                 if let Some(before) = before {
-                    self.end_before(before, asked, at);
+                    self.end_before(before, asked.or(gap.expired), at);
                 }
                 number
             }
@@ -147,15 +156,27 @@ impl History {
         if let Some(connection) = self.connections.get_mut(index as usize) {
             connection.accepted = at;
             connection.session_present = session_present;
+            connection.gap = gap;
             connection.session = session;
         }
     }
 
-    /// A client has a new session, so the one before is over.
-    fn end_before(&mut self, before: u32, asked: Option<Nanos>, at: Nanos) {
+    /// A session may be another since then, of which nobody knows the
+    /// subscriptions.
+    fn doubt_subscriptions(&mut self, session: u32, since: Nanos) {
+        let mut next = self.sessions[session as usize].subscriptions;
+        while let Some(subscription) = self.subscriptions.get_mut(next as usize) {
+            subscription.certainly_until = subscription.certainly_until.min(since);
+            next = subscription.before;
+        }
+    }
+
+    /// A client has a new session, so the one before is over: rightly, if a
+    /// clean one was asked for or it may have expired by then.
+    fn end_before(&mut self, before: u32, rightly: Option<Nanos>, at: Nanos) {
         if self.sessions[before as usize].end == End::Open {
-            match asked {
-                Some(asked) => self.end_session(before, asked, End::Over),
+            match rightly {
+                Some(over) => self.end_session(before, over, End::Over),
                 None => self.end_session(before, at, End::Lost),
             }
         }

@@ -1,7 +1,7 @@
 //! What went over the wire at a server: evidence for what no client can see.
 
 use super::{NEVER, NONE, Roster};
-use crate::net::Nanos;
+use crate::net::{Nanos, SECOND};
 use crate::trace::{ClosedBy, Packet, ServerEvent};
 use rustc_hash::FxHashMap;
 use squall_devices::{MessageId, Qos};
@@ -58,6 +58,27 @@ pub(crate) struct Resent {
     pub(crate) reading: Option<MessageId>,
 }
 
+/// A PUBLISH beyond what a client takes unacknowledged.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Excess {
+    pub(crate) at: Nanos,
+    pub(crate) client: u32,
+    /// PUBLISHes at QoS 1 and 2 that awaited their end with it.
+    pub(crate) under_way: usize,
+}
+
+/// Whether a client's session expired before its latest CONNECT.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Gap {
+    /// Since when it may have, if it may.
+    pub(crate) expired: Option<Nanos>,
+    /// It certainly has, and nothing but this CONNECT came after.
+    pub(crate) certain: bool,
+}
+
+/// A session may expire so much before or after its time.
+const EXPIRY_GRACE: Nanos = SECOND;
+
 /// What the servers' wires showed.
 #[derive(Debug, Default)]
 pub(crate) struct Wire {
@@ -70,6 +91,16 @@ pub(crate) struct Wire {
     /// Packet identifiers of QoS 2 flows to each client between PUBREL and
     /// PUBCOMP.
     released: FxHashMap<u32, Vec<u16>>,
+    /// Of each connection of a client with a Receive Maximum, the packet
+    /// identifiers of its PUBLISHes under way, and the most there were.
+    under_way: FxHashMap<u32, Vec<u16>>,
+    pub(crate) most_under_way: FxHashMap<u32, usize>,
+    pub(crate) beyond_receive_maximum: Vec<Excess>,
+    /// When each client's latest connection ended, and whether that is certain.
+    last_end: FxHashMap<u32, (Nanos, bool)>,
+    /// Each client's latest connection with a CONNACK.
+    latest: FxHashMap<u32, u32>,
+    gaps: FxHashMap<u32, Gap>,
 }
 
 impl Wire {
@@ -102,7 +133,7 @@ impl Wire {
                 connection.heard(at);
                 self.received(*index, at, packet, roster);
             }
-            ServerEvent::Sent(packet) => self.sent(*index, at, packet),
+            ServerEvent::Sent(packet) => self.sent(*index, at, packet, roster),
             ServerEvent::Closed { kind, .. } => {
                 if connection.end == WireEnd::Open {
                     connection.end = WireEnd::Closed(*kind);
@@ -111,6 +142,10 @@ impl Wire {
                     connection.ended = at;
                     connection.heard_until(at);
                 }
+                if self.latest.get(&connection.client) == Some(index) {
+                    self.last_end.insert(connection.client, (at, true));
+                }
+                self.under_way.remove(index);
                 self.by_serial.remove(&serial);
             }
         }
@@ -124,6 +159,9 @@ impl Wire {
                 connection.end = WireEnd::ServerStopped;
             }
             connection.ended = connection.ended.min(at);
+            if self.latest.get(&connection.client) == Some(&index) {
+                self.last_end.insert(connection.client, (at, false));
+            }
         }
         self.last_serial = 0;
         // A PUBREL that it had ready may not have left any more.
@@ -141,11 +179,16 @@ impl Wire {
                 if roster.asks_for_clean(connection.client) {
                     self.released.remove(&connection.client);
                 }
+                let client = connection.client;
+                self.after_a_gap(at, client, roster);
             }
             "DISCONNECT" if connection.end == WireEnd::Open => {
                 connection.end = WireEnd::Disconnect;
             }
-            "PUBCOMP" => {
+            "PUBACK" | "PUBCOMP" => {
+                if let Some(under_way) = self.under_way.get_mut(&index) {
+                    under_way.retain(|under_way| Some(*under_way) != packet.packet_id);
+                }
                 if let Some(released) = self.released.get_mut(&connection.client) {
                     released.retain(|released| Some(*released) != packet.packet_id);
                 }
@@ -154,10 +197,22 @@ impl Wire {
         }
     }
 
-    fn sent(&mut self, index: u32, at: Nanos, packet: &Packet) {
+    fn sent(&mut self, index: u32, at: Nanos, packet: &Packet, roster: &Roster) {
+        let connection = &mut self.connections[index as usize];
+        let client = connection.client;
+        if packet.name == "PUBLISH"
+            && let Some(packet_id) = packet.packet_id
+            && let Some(most) = roster.receive_maximum(client)
+        {
+            self.takes_quota(index, at, client, packet_id, most);
+        }
         let connection = &mut self.connections[index as usize];
         match (packet.name, &packet.publish, packet.packet_id) {
-            ("CONNACK", ..) => connection.answered = connection.answered.min(at),
+            ("CONNACK", ..) => {
+                connection.answered = connection.answered.min(at);
+                self.latest.insert(client, index);
+                self.last_end.remove(&client);
+            }
             ("PUBREL", _, Some(packet_id)) => {
                 let released = self.released.entry(connection.client).or_default();
                 if !released.contains(&packet_id) {
@@ -179,6 +234,55 @@ impl Wire {
                 });
             }
             _ => {}
+        }
+    }
+}
+
+impl Wire {
+    /// The client of a server's open connection, by number in the roster.
+    pub(super) fn client_of(&self, serial: u64) -> Option<u32> {
+        let index = self.by_serial.get(&serial)?;
+        let client = self.connections[*index as usize].client;
+        (client != NONE).then_some(client)
+    }
+
+    /// Whether a client's session expired since this was last asked.
+    pub(super) fn take_gap(&mut self, client: u32) -> Gap {
+        self.gaps.remove(&client).unwrap_or_default()
+    }
+
+    /// A client is back: perhaps too late for its session.
+    fn after_a_gap(&mut self, at: Nanos, client: u32, roster: &Roster) {
+        let expiry = roster.session_expiry(client);
+        let Some((ended, sure)) = self.last_end.get(&client).copied() else {
+            return;
+        };
+        if expiry == NEVER {
+            return;
+        }
+        let expires = ended.saturating_add(expiry);
+        let gap = self.gaps.entry(client).or_default();
+        if at >= expires.saturating_sub(EXPIRY_GRACE) {
+            gap.expired.get_or_insert(expires);
+        }
+        gap.certain = sure && at > expires + EXPIRY_GRACE && roster.sharers(client) == 1;
+    }
+
+    /// A PUBLISH takes its place among those that a client has to acknowledge.
+    fn takes_quota(&mut self, index: u32, at: Nanos, client: u32, packet_id: u16, most: u16) {
+        let under_way = self.under_way.entry(index).or_default();
+        if !under_way.contains(&packet_id) {
+            under_way.push(packet_id);
+        }
+        let count = under_way.len();
+        let highest = self.most_under_way.entry(client).or_default();
+        *highest = count.max(*highest);
+        if count > usize::from(most) {
+            self.beyond_receive_maximum.push(Excess {
+                at,
+                client,
+                under_way: count,
+            });
         }
     }
 }

@@ -6,7 +6,7 @@ use super::super::super::document::scalar::TopicFilter;
 use super::super::super::document::value::At;
 use super::super::super::fleet::{MqttVersion, Qos, RetainHandling, Subscription};
 use super::super::super::text::Complaint;
-use super::super::super::topic::check_filter;
+use super::super::super::topic::{check_filter, split_share};
 use super::super::Resolver;
 
 impl Resolver<'_> {
@@ -74,14 +74,13 @@ impl Resolver<'_> {
         given: &At<TopicFilter>,
         version: MqttVersion,
     ) -> Result<Option<(String, String)>, ScenarioError> {
-        let Some(rest) = given.value.0.strip_prefix("$share/") else {
+        if !given.value.0.starts_with("$share/") {
             return Ok(None);
-        };
+        }
         self.only_in_5_0(version, "$share", Some(given))?;
+        let (share, filter) = split_share(&given.value.0);
         // [MQTT5-4.8.2-1], [MQTT5-4.8.2-2]
-        let parts = rest.split_once('/');
-        let Some((share, filter)) =
-            parts.filter(|(share, _)| !share.is_empty() && !share.contains(['+', '#']))
+        let Some(share) = share.filter(|share| !share.is_empty() && !share.contains(['+', '#']))
         else {
             return Err(self.error(
                 &given.span,

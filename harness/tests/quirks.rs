@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=20;
 
 /// Which guarantee catches which defect, and in which scenario.
-const KILLS: [(Quirk, Invariant, &str); 12] = [
+const KILLS: [(Quirk, Invariant, &str); 21] = [
     (
         Quirk::ForgetsInflightQos1,
         Invariant::Qos1AtLeastOnce,
@@ -76,13 +76,58 @@ const KILLS: [(Quirk, Invariant, &str); 12] = [
         Invariant::RetainedLatest,
         "retained/broker-restart",
     ),
+    (
+        Quirk::NeverExpiresSessions,
+        Invariant::Session,
+        "sessions/session-expiry",
+    ),
+    (
+        Quirk::IgnoresMessageExpiry,
+        Invariant::MessageExpiry,
+        "qos/message-expiry",
+    ),
+    (
+        Quirk::ForwardsWholeExpiry,
+        Invariant::MessageExpiry,
+        "qos/message-expiry",
+    ),
+    (
+        Quirk::IgnoresWillDelay,
+        Invariant::Will,
+        "sessions/will-delay",
+    ),
+    (
+        Quirk::IgnoresReturnInWillDelay,
+        Invariant::Will,
+        "sessions/will-delay",
+    ),
+    (
+        Quirk::PassesOnSharedQos2,
+        Invariant::SharedSubscription,
+        "qos/shared-workers",
+    ),
+    (
+        Quirk::IgnoresReceiveMaximum,
+        Invariant::ReceiveMaximum,
+        "qos/receive-maximum",
+    ),
+    (
+        Quirk::IgnoresRetainHandling2,
+        Invariant::RetainFlag,
+        "retained/options",
+    ),
+    (
+        Quirk::IgnoresNoLocal,
+        Invariant::Subscription,
+        "retained/options",
+    ),
 ];
 
 /// What a scenario shows that a run can be asked: a sentence, its scenario, and
 /// what its report must say.
 type Claim = (&'static str, &'static str, fn(&Report) -> bool);
 
-const CLAIMS: [Claim; 22] = [
+const CLAIMS: [Claim; 24] = [
     (
         "QoS 0 alone arrives on a good link",
         "smoke/qos0",
@@ -207,6 +252,22 @@ const CLAIMS: [Claim; 22] = [
         },
     ),
     (
+        "topic aliases save a long topic's bytes",
+        "qos/topic-alias",
+        |report| {
+            report.bytes_per_reading().is_some_and(|bytes| bytes < 320)
+                && report.arrived.total.lost == 0
+        },
+    ),
+    (
+        "no restart makes the broker forget anything of MQTT 5.0",
+        "faults/restart-mid-everything",
+        |report| {
+            let judged = ["message-expiry", "shared-subscription", "receive-maximum"];
+            report.weather.faults.len() >= 6 && judged.iter().all(|id| held(report, id))
+        },
+    ),
+    (
         "commands wait for sleepers",
         "sessions/sleeping-devices",
         |report| {
@@ -296,7 +357,16 @@ fn is_caught_by_the_guarantee_it_breaks(
         Quirk::RepublishesAfterPubrec,
         Quirk::ForwardsAfterUnsubscribe,
         Quirk::AcknowledgesBeforeDurable,
-        Quirk::StaleRetainedAfterRestart
+        Quirk::StaleRetainedAfterRestart,
+        Quirk::NeverExpiresSessions,
+        Quirk::IgnoresMessageExpiry,
+        Quirk::ForwardsWholeExpiry,
+        Quirk::IgnoresWillDelay,
+        Quirk::IgnoresReturnInWillDelay,
+        Quirk::PassesOnSharedQos2,
+        Quirk::IgnoresReceiveMaximum,
+        Quirk::IgnoresRetainHandling2,
+        Quirk::IgnoresNoLocal
     )]
     quirk: Quirk,
 ) {

@@ -230,6 +230,7 @@ async fn qos_2_losses(bench: Bench) -> Outcome {
 async fn qos_2_repeats(bench: Bench) -> Outcome {
     for step in [Step::Publish, Step::Pubrel] {
         let mut scene = Scene::new(&bench, Qos::ExactlyOnce, &format!("{step:?}")).await?;
+        bench.deciding(&["MQTT311-4.3.3-2", "MQTT5-4.3.3-10"]);
         let publish = scene.message("m", 9);
         scene.sends(&publish).await?;
         scene.publisher.pubrec(9).await?;
@@ -240,6 +241,7 @@ async fn qos_2_repeats(bench: Bench) -> Outcome {
                 scene.publisher.pubrec(9).await?;
             }
         }
+        bench.deciding(&["MQTT311-4.3.3-2", "MQTT5-4.3.3-11"]);
         scene.releases(9).await?;
         if matches!(step, Step::Pubrel) {
             scene = scene.breaks().await?;
@@ -247,6 +249,7 @@ async fn qos_2_repeats(bench: Bench) -> Outcome {
                 scene.releases(9).await?;
             }
         }
+        bench.deciding(&["MQTT311-4.3.3-2", "MQTT5-4.3.3-10"]);
         let what = format!("{step:?} repeated");
         scene.delivers(&what, &["m"]).await?;
     }

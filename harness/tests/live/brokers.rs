@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rstest::rstest;
-use squall::conform::{Live, Setup, Simulated, every_check, live, mark_known, simulated};
+use squall::conform::{Live, Setup, Simulated, every_check, known, live, simulated};
 use squall::targets::Transport;
 use squall_reports::conformance::{Case, Conclusion, Protocol};
 use tokio::sync::Notify;
@@ -53,10 +53,14 @@ async fn mosquitto_fails_what_its_file_says_and_nothing_else() {
         return;
     };
     let mut run = every(&broker, Transport::Tcp, Duration::from_secs(10)).await;
-    let known = broker.expected.clone();
+    let list = broker.expected.clone();
     broker.stop().await;
-    let fixed = mark_known(&mut run.cases, &known, Some(Transport::Tcp));
-    assert_eq!(fixed, []);
+    let over = Some(Transport::Tcp);
+    for case in &mut run.cases {
+        known::mark(case, &list, over);
+    }
+    let gone = known::gone(&run.cases, &list, over);
+    assert!(gone.is_empty(), "{gone:?}");
     let news = run.cases.iter().filter(|case| {
         let verdict = &case.verdict;
         let failed = matches!(verdict, Conclusion::Fail { .. } | Conclusion::Error { .. });

@@ -3,9 +3,9 @@
 //!
 //! What was acknowledged at QoS 1 or 2 is owed to a group if all its members
 //! were there from before it was sent until long enough after: a member that is
-//! away may have been given it. And no two members get it, unless the first was
-//! gone before the second got it at QoS 1; at QoS 2 not even then
-//! [MQTT5-4.8.2-5].
+//! away may have been given it. And no two members get it, unless the server had
+//! closed the connection of one of them meanwhile, at QoS 1; at QoS 2 not even
+//! then [MQTT5-4.8.2-5].
 //!
 //! Members that are subscribed to a topic in another way too are not judged for
 //! it: nobody can tell which subscription brought a message.
@@ -73,7 +73,7 @@ pub(super) fn judge(case: &Case<'_>) -> Judgement {
         }
         if repeated > 0 {
             text.push_str(&format!(
-                "; {} passed on to another member",
+                "; {} to a second one too, as may be",
                 count(repeated)
             ));
         }
@@ -87,12 +87,14 @@ struct Member<'a> {
     /// Until when the server may take it for one: it does not see at once that a
     /// client is gone.
     until: Nanos,
+    /// Its client's connections as the server saw them, from CONNECT to end.
+    connections: Vec<(Nanos, Nanos)>,
 }
 
 /// The members of a group, past ones too.
 fn of<'a>(case: &Case<'a>, filter: TextId) -> Vec<Member<'a>> {
     let history = case.history;
-    let until = |subscription: &Subscription| {
+    let member = |subscription: &'a Subscription| {
         let session = &history.sessions[subscription.session as usize];
         let stays = match session.clean {
             true => 0,
@@ -100,17 +102,19 @@ fn of<'a>(case: &Case<'a>, filter: TextId) -> Vec<Member<'a>> {
         };
         let gone = subscription.possibly_until;
         let connections = history.wire.connections.iter();
-        let connections = connections
+        let connections: Vec<(Nanos, Nanos)> = connections
             .filter(|one| one.client == session.client && one.connected <= gone)
-            .map(|one| one.ended.saturating_add(stays));
-        connections.fold(gone, Nanos::max)
-    };
-    case.subscriptions_to(filter)
-        .map(|subscription| Member {
+            .map(|one| (one.connected, one.ended))
+            .collect();
+        let ends = connections.iter();
+        let ends = ends.map(|(_, ended)| ended.saturating_add(stays));
+        Member {
             subscription,
-            until: until(subscription),
-        })
-        .collect()
+            until: ends.fold(gone, Nanos::max),
+            connections,
+        }
+    };
+    case.subscriptions_to(filter).map(member).collect()
 }
 
 /// The deliveries of a reading to members of a group that have no other
@@ -160,16 +164,20 @@ impl Found {
     }
 }
 
-/// Whether a member may have got what another had got before: the server had
-/// closed that one's connection meanwhile, and its acknowledgement may have been
-/// lost with it.
+/// Whether two members may have got a message at QoS 1: its publisher sent it
+/// twice; or the server had closed the connection of one of them meanwhile, and
+/// with it an acknowledgement was lost. Who got it last may have been given it
+/// first, and the network been slow.
 fn passed_on(case: &Case<'_>, reading: &Reading, from: u32, delivery: u32) -> bool {
+    let members = [from, case.session(delivery)];
+    let clients = members.map(|session| case.history.sessions[session as usize].client);
     let delivery = case.delivery(delivery);
-    let client = case.history.sessions[from as usize].client;
     let meanwhile = reading.first_sent..=delivery.at;
     let mut connections = case.history.wire.connections.iter();
     reading.message.qos.min(delivery.qos) == Qos::AtLeastOnce
-        && connections.any(|one| one.client == client && meanwhile.contains(&one.ended))
+        && (reading.sends > 1
+            || connections
+                .any(|one| clients.contains(&one.client) && meanwhile.contains(&one.ended)))
 }
 
 /// When a group was to have a reading at the latest, if it certainly was.
@@ -193,7 +201,7 @@ fn due(case: &Case<'_>, reading: &Reading, members: &[Member<'_>]) -> Option<Nan
         }
         let mut matching = case.matching(subscription.session, topic);
         // One that comes meanwhile may get it, too.
-        if !was_there(case, subscription, reading.first_sent, due)
+        if !was_there(case, member, reading.first_sent, due)
             || matching.any(|other| other.filter != subscription.filter)
         {
             return None;
@@ -203,13 +211,17 @@ fn due(case: &Case<'_>, reading: &Reading, members: &[Member<'_>]) -> Option<Nan
     (there > 0).then_some(due)
 }
 
-/// Whether a member was subscribed and connected for all of a time, at a QoS at
-/// which nothing is lost.
-fn was_there(case: &Case<'_>, subscription: &Subscription, from: Nanos, until: Nanos) -> bool {
+/// Whether a member was subscribed and connected for all of a time, as both it
+/// and the server saw it, at a QoS at which nothing is lost.
+fn was_there(case: &Case<'_>, member: &Member<'_>, from: Nanos, until: Nanos) -> bool {
+    let subscription = member.subscription;
+    let served = member.connections.iter();
+    let mut served = served.filter(|(connected, ended)| *connected <= from && *ended >= until);
     let mut connections = case.connections_of(subscription.session).iter();
     subscription.certainly_from <= from
         && subscription.certainly_until >= until
         && subscription.granted > Some(Qos::AtMostOnce)
+        && served.next().is_some()
         && connections.any(|index| {
             let connection = &case.history.connections[*index as usize];
             connection.accepted <= from && connection.ended >= until
@@ -274,8 +286,10 @@ mod tests {
 
     const MEMBERS: &str = "
         1 sensor connects
+        1 broker accepts 1 left
         1 left connects
         1 left subscribes $share/g/a/# qos2
+        1 broker accepts 2 right
         1 right connects
         1 right subscribes $share/g/a/# qos2";
 
@@ -293,8 +307,20 @@ mod tests {
         "1 message certainly owed to a group, each to one member"
     )]
     #[case::passed_on(
-        "1 broker accepts 1 left\n4 left received sensor.1 qos1\n5 broker closed 1 peer\n5 left lost\n6 right received sensor.1 qos1",
-        "0 messages certainly owed to a group, each to one member; 1 open; 1 passed on to another member"
+        "4 left received sensor.1 qos1\n5 broker closed 1 peer\n5 left lost\n6 right received sensor.1 qos1",
+        "0 messages certainly owed to a group, each to one member; 1 open; 1 to a second one too, as may be"
+    )]
+    #[case::passed_on_by_one_whose_own_was_under_way(
+        "3 broker closed 2 keep-alive\n4 left received sensor.1 qos1\n5 right received sensor.1 qos1\n5.1 right lost",
+        "0 messages certainly owed to a group, each to one member; 1 open; 1 to a second one too, as may be"
+    )]
+    #[case::sent_twice_by_its_publisher(
+        "2.5 sensor sent 1 dup\n4 left received sensor.1 qos1\n5 right received sensor.1 qos1",
+        "1 message certainly owed to a group, each to one member; 1 to a second one too, as may be"
+    )]
+    #[case::with_one_whom_the_server_had_lost(
+        "1.9 broker closed 2 keep-alive",
+        "0 messages certainly owed to a group, each to one member; 1 open"
     )]
     #[case::with_one_who_was_away(
         "4 left lost",
@@ -326,8 +352,7 @@ mod tests {
         let cast = [actor("sensor"), clean("left"), actor("right")];
         let gone = |closed: u32| {
             format!(
-                "1 broker accepts 1 left
-                 {MEMBERS}
+                "{MEMBERS}
                  1.5 left vanished
                  {closed} broker closed 1 keep-alive
                  30 sensor publishes 1 a/x qos1

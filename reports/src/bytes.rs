@@ -23,17 +23,32 @@ use serde::{
 /// well: [`LayerBytes`] is indexed by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Layer {
-    /// The application's own bytes: the payload of PUBLISH packets.
+    /// The application's own bytes: the payload of PUBLISH packets, readings in
+    /// a WebSocket's messages, readings in HTTP's bodies.
     Payload,
     /// PUBLISH without its payload (fixed header, topic, packet identifier,
     /// properties), SUBSCRIBE and UNSUBSCRIBE.
     Mqtt,
-    /// PUBACK, PUBREC, PUBREL, PUBCOMP, SUBACK and UNSUBACK.
+    /// Headers and masks of a WebSocket's data frames, and what the hub's own
+    /// protocol writes before a reading.
+    WebSocket,
+    /// HTTP's request and status lines and headers, the framing of chunked
+    /// bodies, and what a body holds besides readings.
+    Http,
+    /// PUBACK, PUBREC, PUBREL, PUBCOMP, SUBACK and UNSUBACK; the messages with
+    /// which the hub and its clients acknowledge.
     Acknowledgements,
-    /// CONNECT, CONNACK, AUTH and DISCONNECT.
+    /// CONNECT, CONNACK, AUTH and DISCONNECT; a WebSocket's opening handshake and
+    /// its Close frames.
     Connecting,
-    /// PINGREQ and PINGRESP.
+    /// PINGREQ and PINGRESP; a WebSocket's Ping and Pong frames.
     KeepAlive,
+    /// TLS records that carry no application data: the handshake, session
+    /// tickets and alerts.
+    TlsHandshake,
+    /// What TLS adds to application data: record headers, content types and
+    /// authentication tags.
+    Tls,
     /// TCP and IP headers of packets with SYN, FIN or RST set. Data such a
     /// packet carries counts where that data belongs.
     TcpHandshake,
@@ -51,15 +66,19 @@ pub enum Layer {
 
 impl Layer {
     /// How many layers there are.
-    pub const COUNT: usize = 10;
+    pub const COUNT: usize = 14;
 
     /// All layers, in the order of reports.
     pub const ALL: [Self; Self::COUNT] = [
         Self::Payload,
         Self::Mqtt,
+        Self::WebSocket,
+        Self::Http,
         Self::Acknowledgements,
         Self::Connecting,
         Self::KeepAlive,
+        Self::TlsHandshake,
+        Self::Tls,
         Self::TcpHandshake,
         Self::TcpIp,
         Self::PureAck,
@@ -73,9 +92,13 @@ impl Layer {
         match self {
             Self::Payload => "payload",
             Self::Mqtt => "mqtt",
+            Self::WebSocket => "websocket",
+            Self::Http => "http",
             Self::Acknowledgements => "acknowledgements",
             Self::Connecting => "connecting",
             Self::KeepAlive => "keep_alive",
+            Self::TlsHandshake => "tls_handshake",
+            Self::Tls => "tls",
             Self::TcpHandshake => "tcp_handshake",
             Self::TcpIp => "tcp_ip",
             Self::PureAck => "pure_ack",
@@ -90,9 +113,13 @@ impl Layer {
         match self {
             Self::Payload => "payload",
             Self::Mqtt => "MQTT",
+            Self::WebSocket => "WebSocket",
+            Self::Http => "HTTP",
             Self::Acknowledgements => "acknowledgements",
             Self::Connecting => "connecting",
             Self::KeepAlive => "keep-alive",
+            Self::TlsHandshake => "TLS handshake",
+            Self::Tls => "TLS",
             Self::TcpHandshake => "TCP handshake",
             Self::TcpIp => "TCP/IP",
             Self::PureAck => "TCP ACK",
@@ -107,9 +134,15 @@ impl Layer {
         match self {
             Self::Payload => "the application's own bytes",
             Self::Mqtt => "PUBLISH without its payload, SUBSCRIBE, UNSUBSCRIBE",
-            Self::Acknowledgements => "PUBACK, PUBREC, PUBREL, PUBCOMP, SUBACK, UNSUBACK",
-            Self::Connecting => "CONNECT, CONNACK, AUTH, DISCONNECT",
-            Self::KeepAlive => "PINGREQ, PINGRESP",
+            Self::WebSocket => "headers and masks of data frames, and the hub's own protocol",
+            Self::Http => "request and status lines, headers, what frames a body",
+            Self::Acknowledgements => {
+                "PUBACK, PUBREC, PUBREL, PUBCOMP, SUBACK, UNSUBACK, the hub's"
+            }
+            Self::Connecting => "CONNECT, CONNACK, AUTH, DISCONNECT, WebSocket's handshakes",
+            Self::KeepAlive => "PINGREQ, PINGRESP, Ping and Pong frames",
+            Self::TlsHandshake => "TLS records without application data",
+            Self::Tls => "headers and tags of TLS records with application data",
             Self::TcpHandshake => "TCP/IP headers of packets with SYN, FIN or RST",
             Self::TcpIp => "TCP/IP headers of packets that carry data",
             Self::PureAck => "packets with nothing but a TCP acknowledgement",

@@ -282,7 +282,7 @@ fn bytes(report: &Report) -> Vec<String> {
             Cell::plain(count(bytes.both(layer))),
             Cell::plain(per_reading),
             Cell::plain(percent(bytes.both(layer), bytes.on_wire())),
-            Cell::plain(layer.explanation()),
+            Cell::plain(words::layer_explanation(report, layer)),
         ]);
     }
     let per_reading = report.bytes_per_reading();

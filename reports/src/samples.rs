@@ -371,11 +371,19 @@ fn latency_over_time() -> LatencyOverTime {
 }
 
 fn bytes() -> Bytes {
-    let each = [
-        96_000, 124_000, 32_000, 264_000, 1_200, 180_000, 416_000, 90_000, 56_400, 0,
+    let spent = [
+        (Layer::Payload, 96_000),
+        (Layer::Mqtt, 124_000),
+        (Layer::Acknowledgements, 32_000),
+        (Layer::Connecting, 264_000),
+        (Layer::KeepAlive, 1_200),
+        (Layer::TcpHandshake, 180_000),
+        (Layer::TcpIp, 416_000),
+        (Layer::PureAck, 90_000),
+        (Layer::Retransmitted, 56_400),
     ];
     let mut up = LayerBytes::default();
-    for (layer, bytes) in Layer::ALL.into_iter().zip(each) {
+    for (layer, bytes) in spent {
         up[layer] = bytes;
     }
     let mut down = up;

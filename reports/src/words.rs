@@ -358,6 +358,20 @@ pub(crate) fn layers(report: &Report) -> impl Iterator<Item = Layer> {
         .filter(|&layer| report.bytes.both(layer) > 0)
 }
 
+/// What `layer` counts, in a phrase: of MQTT's packets alone where a run had no
+/// WebSocket.
+pub(crate) fn layer_explanation(report: &Report, layer: Layer) -> &'static str {
+    if report.bytes.both(Layer::WebSocket) > 0 {
+        return layer.explanation();
+    }
+    match layer {
+        Layer::Acknowledgements => "PUBACK, PUBREC, PUBREL, PUBCOMP, SUBACK, UNSUBACK",
+        Layer::Connecting => "CONNECT, CONNACK, AUTH, DISCONNECT",
+        Layer::KeepAlive => "PINGREQ, PINGRESP",
+        _ => layer.explanation(),
+    }
+}
+
 /// Bytes of `layer` per delivered reading; of the whole run if none was delivered.
 pub(crate) fn layer_cost(report: &Report, layer: Layer) -> String {
     let spent = report.bytes.both(layer);

@@ -10,11 +10,69 @@ use std::net::Ipv4Addr;
 /// The port an MQTT server listens on (IANA: `mqtt`, 1883/tcp).
 pub const MQTT_PORT: u16 = 1883;
 
+/// The port it listens on for TLS (IANA: `secure-mqtt`, 8883/tcp).
+pub const MQTT_TLS_PORT: u16 = 8883;
+
 /// The port it listens on for WebSocket, where it does.
 pub const WEBSOCKET_PORT: u16 = 8083;
 
+/// The port it listens on for WebSocket in TLS, where it does.
+pub const WEBSOCKET_TLS_PORT: u16 = 8443;
+
 /// The port the hub listens on, where there is one.
 pub const HUB_PORT: u16 = 9001;
+
+/// The port the hub listens on for TLS, where there is one.
+pub const HUB_TLS_PORT: u16 = 9443;
+
+/// The port the REST server listens on, where there is one (IANA: `http`,
+/// 80/tcp).
+pub const HTTP_PORT: u16 = 80;
+
+/// The port the REST server listens on for TLS, where there is one (IANA:
+/// `https`, 443/tcp).
+pub const HTTP_TLS_PORT: u16 = 443;
+
+/// What a server offers, each at a port of its own, and at another in TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// MQTT on TCP.
+    Mqtt,
+    /// MQTT in the frames of a WebSocket.
+    MqttWebSocket,
+    /// The plain WebSocket hub.
+    Hub,
+    /// The REST server.
+    Http,
+}
+
+impl Service {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Mqtt, Self::MqttWebSocket, Self::Hub, Self::Http];
+
+    /// The port it is at, in TLS or without.
+    #[must_use]
+    pub const fn port(self, tls: bool) -> u16 {
+        match (self, tls) {
+            (Self::Mqtt, false) => MQTT_PORT,
+            (Self::Mqtt, true) => MQTT_TLS_PORT,
+            (Self::MqttWebSocket, false) => WEBSOCKET_PORT,
+            (Self::MqttWebSocket, true) => WEBSOCKET_TLS_PORT,
+            (Self::Hub, false) => HUB_PORT,
+            (Self::Hub, true) => HUB_TLS_PORT,
+            (Self::Http, false) => HTTP_PORT,
+            (Self::Http, true) => HTTP_TLS_PORT,
+        }
+    }
+
+    /// What is at a port, and whether in TLS, if anything can be.
+    #[must_use]
+    pub fn at(port: u16) -> Option<(Self, bool)> {
+        let of = |tls| Self::ALL.into_iter().zip(std::iter::repeat(tls));
+        let mut all = of(false).chain(of(true));
+        all.find(|(service, tls)| service.port(*tls) == port)
+    }
+}
 
 /// First port of the dynamic range a device dials from (RFC 6335, section 6).
 pub(crate) const EPHEMERAL_PORT_FIRST: u16 = 49_152;
@@ -76,6 +134,16 @@ mod tests {
             assert_eq!(server_of(of_server(server)), Some(server));
             assert_eq!(device_of(of_server(server)), None);
         }
+    }
+
+    #[test]
+    fn each_service_has_two_ports_of_its_own() {
+        for service in Service::ALL {
+            for tls in [false, true] {
+                assert_eq!(Service::at(service.port(tls)), Some((service, tls)));
+            }
+        }
+        assert_eq!(Service::at(EPHEMERAL_PORT_FIRST), None);
     }
 
     #[test]

@@ -46,7 +46,10 @@ pub(crate) use power::{Life, Power};
 pub(crate) use tap::{PacketKey, Tallies, Tally, Tap, Way};
 pub(crate) use time::MILLISECOND;
 
-pub use address::{HUB_PORT, MQTT_PORT, WEBSOCKET_PORT};
+pub use address::{
+    HTTP_PORT, HTTP_TLS_PORT, HUB_PORT, HUB_TLS_PORT, MQTT_PORT, MQTT_TLS_PORT, Service,
+    WEBSOCKET_PORT, WEBSOCKET_TLS_PORT,
+};
 pub use nic::Nic;
 pub use stream::{TcpListener, TcpStream};
 pub(crate) use time::SECOND;

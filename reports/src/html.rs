@@ -1,4 +1,4 @@
-//! Conformance runs as web pages: one file each, with nothing to fetch.
+//! Conformance runs, and the ledger of claims, as web pages: one file each, with nothing to fetch.
 //!
 //! A page is readable without its script, which only filters. The templates are
 //! in `html/`; what they are filled with is escaped by the template engine.
@@ -12,14 +12,17 @@ use crate::{
     words::conformance as words,
 };
 
+mod claims;
 mod conformance;
 mod matrix;
 
+pub use claims::render_claims;
 pub use conformance::render_conformance;
 pub use matrix::render_matrix;
 
 /// The templates and what they include, by name.
-const TEMPLATES: [(&str, &str); 5] = [
+const TEMPLATES: [(&str, &str); 6] = [
+    ("claims.html", include_str!("html/claims.html")),
     ("conformance.html", include_str!("html/conformance.html")),
     ("matrix.html", include_str!("html/matrix.html")),
     ("evidence.html", include_str!("html/evidence.html")),

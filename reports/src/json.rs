@@ -1,6 +1,7 @@
 #![doc = include_str!("../FORMAT.md")]
 
 use crate::{
+    claims::Ledger,
     conformance::{CONFORMANCE_FORMAT, Conformance, Matrix},
     model::{FORMAT, Report},
     summary::Summary,
@@ -30,6 +31,12 @@ pub fn render_conformance(run: &Conformance) -> String {
 #[must_use]
 pub fn render_matrix(matrix: &Matrix) -> String {
     pretty(matrix)
+}
+
+/// The ledger of claims as JSON, indented, ending in a newline.
+#[must_use]
+pub fn render_claims(ledger: &Ledger) -> String {
+    pretty(ledger)
 }
 
 /// Reads the report of one run back.

@@ -8,6 +8,7 @@
 //!
 
 mod bytes;
+pub mod claims;
 pub mod conformance;
 mod escape;
 pub mod figures;
@@ -28,7 +29,7 @@ mod words;
 
 pub use bytes::{Bytes, BytesMismatch, Layer, LayerBytes};
 pub use model::{
-    Arrived, Connections, Counts, Expectation, FORMAT, FaultSpan, Flow, Guarantee, Latency,
+    Arrived, Connections, Counts, Expectation, FORMAT, FaultSpan, FleetBytes, Flow, Guarantee, Latency,
     LatencyBucket, LatencyOverTime, PacketCounts, Receiver, Report, Setting, SiteWeather, Verdict,
     Violation, Weather,
 };

@@ -14,10 +14,12 @@ use crate::{
     words,
 };
 
+mod claims;
 mod conformance;
 mod matrix;
 mod summary;
 
+pub use claims::render_claims;
 pub use conformance::render_conformance;
 pub use matrix::render_matrix;
 pub use summary::render_summary;

@@ -60,6 +60,10 @@ pub struct Report {
     pub latency_over_time: LatencyOverTime,
     /// What it cost on the wire.
     pub bytes: Bytes,
+    /// What each fleet's connections cost, in the scenario's order; they add up
+    /// to `bytes`.
+    #[serde(default)]
+    pub fleets: Vec<FleetBytes>,
     /// How connecting went.
     pub connections: Connections,
     /// What the reader must know to judge the figures, a sentence each.
@@ -105,6 +109,15 @@ impl Report {
             self.arrived.total.delivered,
         )
     }
+}
+
+/// What the connections of one fleet cost on the wire.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FleetBytes {
+    /// The fleet.
+    pub fleet: String,
+    /// Its bytes and packets.
+    pub bytes: Bytes,
 }
 
 /// One setting of the simulation, already in the reader's words and units.

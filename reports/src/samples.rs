@@ -37,6 +37,7 @@ pub(crate) fn empty() -> Report {
         arrived: Arrived::default(),
         latency_over_time: LatencyOverTime::default(),
         bytes: Bytes::default(),
+        fleets: Vec::new(),
         connections: Connections::default(),
         notes: Vec::new(),
         command: "squall run scenarios/smoke/nothing.toml --seed 0".to_owned(),
@@ -106,6 +107,7 @@ pub(crate) fn green() -> Report {
         },
         latency_over_time: latency_over_time(),
         bytes: bytes(),
+        fleets: Vec::new(),
         connections: Connections {
             attempts: 4_120,
             established: 4_001,

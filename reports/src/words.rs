@@ -13,6 +13,7 @@ use crate::{
     table::{Cell, Column, Table},
 };
 
+pub(crate) mod claims;
 pub(crate) mod conformance;
 
 /// How many devices at how many sites, and how many servers.

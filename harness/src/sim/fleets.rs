@@ -239,6 +239,7 @@ fn device_fleet(
                 delay_s: will.delay_s,
                 message_expiry_s: will.message_expiry_s,
             }),
+            packet_size_max: packet_size_max(scenario),
             connect_timeout: fleet.reconnect.timeout,
             in_flight_max: mqtt.inflight,
             backoff: devices::Backoff {
@@ -247,7 +248,6 @@ fn device_fleet(
                 max: fleet.reconnect.max,
                 jitter: fleet.reconnect.jitter,
             },
-            ..devices::MqttSettings::default()
         },
         publish: fleet.publish.as_ref().map(|publish| devices::Publish {
             topic: publish.topic.clone(),
@@ -268,6 +268,13 @@ fn device_fleet(
         subscribe: fleet.subscribe.iter().map(subscribe).collect(),
         quiet_after: Some(scenario.duration.saturating_sub(scenario.drain)),
     }
+}
+
+/// A device takes what its broker takes, where that is more than is usual.
+fn packet_size_max(scenario: &Scenario) -> usize {
+    let usual = devices::MqttSettings::default().packet_size_max;
+    let most = scenario.broker.packet_bytes_max;
+    most.map_or(usual, |most| usual.max(most as usize))
 }
 
 fn subscribe(subscription: &scenario::Subscription) -> devices::Subscribe {

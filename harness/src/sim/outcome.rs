@@ -5,7 +5,7 @@ use crate::invariants::Terms;
 use crate::metrics::Metrics;
 use crate::net::{Nanos, Tap, nanos};
 use crate::scenario::{self, CongestionControl, Metric, Scenario, Unit, When, Whole};
-use squall_reports::{Arrived, Expectation, FORMAT, Report, Setting, SiteWeather, Weather};
+use squall_reports::{Arrived, Expectation, FORMAT, FleetBytes, Report, Setting, SiteWeather, Weather};
 use squall_reports::{Bytes, Layer, figures};
 use std::collections::BTreeSet;
 
@@ -37,6 +37,7 @@ pub(super) fn report(
         arrived: metrics.arrived(),
         latency_over_time: metrics.latency_over_time(),
         bytes: bytes(scenario, tap),
+        fleets: fleets(scenario, tap),
         connections: metrics.connections(),
         notes: notes(scenario, ended),
         command: command(scenario, options),
@@ -164,6 +165,16 @@ fn bytes(scenario: &Scenario, tap: &Tap) -> Bytes {
         total.packets_down += bytes.packets_down;
     }
     total
+}
+
+/// What each fleet's connections cost.
+fn fleets(scenario: &Scenario, tap: &Tap) -> Vec<FleetBytes> {
+    let fleets = scenario.fleets.iter().enumerate();
+    let fleet = |(index, fleet): (usize, &scenario::Fleet)| FleetBytes {
+        fleet: fleet.name.clone(),
+        bytes: *tap.fleet_bytes(index),
+    };
+    fleets.map(fleet).collect()
 }
 
 /// The faults that waited for a packet which never came, a sentence each;

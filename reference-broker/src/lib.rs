@@ -8,8 +8,8 @@
 //! - [`Server`]: a thin shim that serves any `AsyncRead + AsyncWrite` stream,
 //!   and [`MqttWebSocket`], which makes such a stream of a WebSocket.
 //!
-//! Beside them stands [`Hub`], the plain WebSocket server that fleets are
-//! compared on.
+//! Beside them stand [`Hub`], the plain WebSocket server, and [`HttpServer`], the
+//! REST server, that fleets are compared on.
 //!
 //! Statements are cited as `[MQTT311-3.1.2-3]` or `[MQTT5-3.1.2-3]`: the number in
 //! Appendix B of the OASIS standard of 29 October 2014 or of 7 March 2019, behind
@@ -24,6 +24,7 @@ mod deadlines;
 mod effects;
 mod entropy;
 mod entry;
+mod http;
 mod inflight;
 mod journal;
 mod limits;
@@ -31,8 +32,10 @@ mod message;
 mod observer;
 mod queue;
 mod quirks;
+mod refusal;
 mod retained;
 mod scram;
+mod sensors;
 mod serve;
 mod session;
 mod shares;
@@ -48,6 +51,7 @@ pub use broker::{Broker, Config, Input, Transmit};
 pub use capabilities::Capabilities;
 pub use connection::ConnId;
 pub use entropy::Entropy;
+pub use http::{HttpConfig, HttpCounts, HttpLimits, HttpServer};
 pub use limits::{Limits, QueueFull};
 pub use message::{Expiry, Message};
 pub use observer::{CloseReason, DropCause, Observer, SessionEvent};

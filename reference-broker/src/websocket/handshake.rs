@@ -11,13 +11,12 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
 use tokio_tungstenite::tungstenite::handshake::machine::TryParse as _;
-use tokio_tungstenite::tungstenite::handshake::server::{
-    Request, Response, create_response, write_response,
-};
+use tokio_tungstenite::tungstenite::handshake::server::{Request, create_response};
+use tokio_tungstenite::tungstenite::http::StatusCode;
 use tokio_tungstenite::tungstenite::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use tokio_tungstenite::tungstenite::http::{StatusCode, Version};
 
 use crate::quirks::{Quirk, Quirks};
+use crate::refusal::{Refusal, serialized};
 
 /// The longest request for an upgrade, in bytes: room for a browser's cookies.
 const REQUEST_BYTES_MAX: usize = 16 * 1024;
@@ -112,61 +111,6 @@ where
             Err(refusal.into())
         }
     }
-}
-
-/// A request that does not become a WebSocket, and its answer.
-#[derive(Debug)]
-pub(super) struct Refusal {
-    status: StatusCode,
-    /// What the client may do instead.
-    headers: &'static [(HeaderName, &'static str)],
-    reason: &'static str,
-}
-
-impl Refusal {
-    pub(super) const BAD: StatusCode = StatusCode::BAD_REQUEST;
-
-    pub(super) const fn new(status: StatusCode, reason: &'static str) -> Self {
-        Self {
-            status,
-            headers: &[],
-            reason,
-        }
-    }
-
-    /// Answers with it, and ends the stream.
-    pub(super) async fn send<S>(&self, stream: &mut S) -> io::Result<()>
-    where
-        S: AsyncWrite + Unpin,
-    {
-        stream.write_all(&self.response()).await?;
-        stream.shutdown().await
-    }
-
-    /// The whole answer, in bytes.
-    fn response(&self) -> Vec<u8> {
-        let body = format!("{}\n", self.reason);
-        let mut response = Response::new(());
-        *response.status_mut() = self.status;
-        *response.version_mut() = Version::HTTP_11;
-        let headers = response.headers_mut();
-        for (name, value) in self.headers {
-            headers.insert(name, HeaderValue::from_static(value));
-        }
-        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
-        let content_type = HeaderValue::from_static("text/plain; charset=utf-8");
-        headers.insert(header::CONTENT_TYPE, content_type);
-        serialized(&response, &body)
-    }
-}
-
-fn serialized(response: &Response, body: &str) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    // Fails only for header values that are not text, and ours are.
-    let _ = write_response(&mut bytes, response);
-    bytes.extend_from_slice(body.as_bytes());
-    bytes
 }
 
 impl From<Refusal> for UpgradeError {
@@ -408,7 +352,7 @@ mod tests {
         let request = REQUEST.replacen(right, wrong, 1);
         let refusal = answer(request.as_bytes(), &upgrade()).expect_err("refused");
         assert_eq!(refusal.status.as_u16(), status, "{refusal:?}");
-        let response = String::from_utf8(refusal.response()).expect("text");
+        let response = String::from_utf8(refusal.last_response()).expect("text");
         assert!(response.starts_with(&format!("HTTP/1.1 {status} ")));
         assert!(response.ends_with(&format!("\r\n\r\n{}\n", refusal.reason)));
         let names_version = response.contains("sec-websocket-version: 13\r\n");

@@ -53,8 +53,9 @@ use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::http::StatusCode;
 
 use super::frames;
-use super::handshake::{self, Endpoint, Refusal, UpgradeError};
+use super::handshake::{self, Endpoint, UpgradeError};
 use crate::quirks::{Quirk, Quirks};
+use crate::refusal::Refusal;
 use path::Path;
 use state::State;
 

@@ -18,9 +18,10 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message};
 
 use super::distorted::Below;
-use super::handshake::{self, Endpoint, Refusal, UpgradeError};
+use super::handshake::{self, Endpoint, UpgradeError};
 use super::{close_code, frames, io_error};
 use crate::quirks::{Quirk, Quirks};
+use crate::refusal::Refusal;
 
 /// The name of MQTT among WebSocket's subprotocols `[MQTT-6.0.0-3]`.
 const SUBPROTOCOL: &str = "mqtt";

@@ -14,9 +14,10 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message};
 
 use super::super::close_code;
 use super::super::distorted::Below;
-use super::path::{Name, Path};
+use super::path::Path;
 use super::state::Visit;
 use super::{Place, Shared};
+use crate::sensors::{Name, number};
 
 /// How many readings are handed to a connection at once.
 const BATCH: usize = 64;
@@ -190,7 +191,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> HubConnection<S> {
             (Path::Sensor { group, sensor }, _) => self.reading(&group, &sensor, &message).await,
             (Path::Listener { .. }, Some(listening)) if self.acknowledged => {
                 let text = message.to_text().ok();
-                let sequence = text.and_then(sequence).ok_or_else(not_a_sequence)?;
+                let sequence = text.and_then(number).ok_or_else(not_a_sequence)?;
                 let mut state = listening.shared.lock();
                 state.acknowledge(listening.visit, sequence);
                 Ok(())
@@ -284,26 +285,20 @@ fn not_a_sequence() -> End {
     End::Failed(CloseCode::Policy, "not a sequence number".to_owned())
 }
 
-/// A number without a sign, and nothing else.
-fn sequence(text: &str) -> Option<u64> {
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| text.parse().ok()).flatten()
-}
-
 /// A reading's number, from 1 upwards, and the reading.
 fn split(message: &Message) -> Option<(u64, Message)> {
-    let (number, payload) = match message {
+    let (sequence, payload) = match message {
         Message::Text(text) => {
-            let (number, payload) = text.split_once(' ')?;
-            (sequence(number)?, Message::text(payload))
+            let (sequence, payload) = text.split_once(' ')?;
+            (number(sequence)?, Message::text(payload))
         }
         Message::Binary(bytes) => {
             let space = bytes.iter().position(|byte| *byte == b' ')?;
-            let number = std::str::from_utf8(&bytes[..space]).ok()?;
+            let sequence = std::str::from_utf8(&bytes[..space]).ok()?;
             let payload = Message::Binary(bytes.slice(space + 1..));
-            (sequence(number)?, payload)
+            (number(sequence)?, payload)
         }
         _ => return None,
     };
-    (number > 0).then_some((number, payload))
+    (sequence > 0).then_some((sequence, payload))
 }

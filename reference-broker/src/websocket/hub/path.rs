@@ -1,12 +1,6 @@
 //! What a client of the hub asks for, by the path of its URL.
 
-use std::sync::Arc;
-
-/// The longest name of a group, a sensor or a listener, in bytes.
-const NAME_BYTES_MAX: usize = 64;
-
-/// The name of a group, a sensor or a listener.
-pub(super) type Name = Arc<str>;
+use crate::sensors::{Name, name};
 
 /// What a client is.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -41,12 +35,6 @@ impl Path {
         };
         parts.next().is_none().then_some(path)
     }
-}
-
-fn name(text: &str) -> Option<Name> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    let right = (1..=NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(allowed);
-    right.then(|| text.into())
 }
 
 #[cfg(test)]

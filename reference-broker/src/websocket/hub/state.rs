@@ -10,8 +10,8 @@ use slab::Slab;
 use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite::protocol::Message;
 
-use super::path::Name;
 use super::{HubCounts, HubLimits};
+use crate::sensors::Name;
 
 /// Everything the hub knows.
 #[derive(Debug)]

@@ -4,7 +4,7 @@
 //! [`Listening::serve`] serves what connects until it is told to stop. MQTT runs
 //! over TCP and over WebSocket, each with or without TLS; protocol, sessions and
 //! limits are those of [`squall_broker`]. Beside it, plain WebSocket is served by
-//! a [`Hub`].
+//! a [`Hub`], and HTTP by an [`HttpServer`].
 //!
 //! ```
 //! use squall::serve::{Endpoint, Listening, Settings, Transport};
@@ -39,7 +39,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use squall_broker::{Config, Entropy, Hub, HubConfig, Server, Upgrade};
+use squall_broker::{Config, Entropy, HttpConfig, HttpServer, Hub, HubConfig, Server, Upgrade};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
@@ -85,6 +85,11 @@ pub struct Settings {
     pub hubs: Vec<String>,
     /// The hub.
     pub hub: HubConfig,
+    /// Where to listen for the clients of the REST server: host and port, as in
+    /// an [`Endpoint`].
+    pub http: Vec<String>,
+    /// The REST server. Its first position is the time, whatever is said here.
+    pub http_server: HttpConfig,
     /// The broker. Its entropy is the system's, whatever is said here.
     pub broker: Config,
     /// The passwords of users whose password is
@@ -112,6 +117,11 @@ impl Default for Settings {
             ],
             hubs: Vec::new(),
             hub: HubConfig::default(),
+            http: Vec::new(),
+            http_server: HttpConfig {
+                date: true,
+                ..HttpConfig::default()
+            },
             broker: Config::default(),
             passwords: BTreeMap::new(),
             upgrade: Upgrade::default(),
@@ -157,7 +167,7 @@ pub enum ServeError {
 /// What was served.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Served {
-    /// Connections that reached the broker or the hub.
+    /// Connections that reached the broker, the hub or the REST server.
     pub connections: u64,
 }
 
@@ -188,8 +198,9 @@ impl Listening {
         let endpoints = settings.endpoints.iter();
         let endpoints = endpoints.map(|one| (Serves::Mqtt(one.transport), &one.address));
         let hubs = settings.hubs.iter().map(|address| (Serves::Hub, address));
-        let mut listeners = Vec::with_capacity(settings.endpoints.len() + settings.hubs.len());
-        for (serves, address) in endpoints.chain(hubs) {
+        let http = settings.http.iter().map(|address| (Serves::Http, address));
+        let mut listeners = Vec::new();
+        for (serves, address) in endpoints.chain(hubs).chain(http) {
             let bound = async {
                 let listener = TcpListener::bind(address).await?;
                 let address = listener.local_addr()?;
@@ -210,7 +221,8 @@ impl Listening {
     }
 
     /// Where it listens, in the order of the endpoints, then of the hubs, whose
-    /// clients add [their paths](Hub).
+    /// clients add [their paths](Hub), then of the REST servers, whose clients
+    /// add [theirs](HttpServer).
     #[must_use]
     pub fn urls(&self) -> Vec<String> {
         let path = self.settings.upgrade.path.as_deref().unwrap_or("/");
@@ -218,7 +230,7 @@ impl Listening {
             let path = match serves {
                 Serves::Mqtt(Transport::WebSocket | Transport::SecureWebSocket) => path,
                 Serves::Mqtt(Transport::Tcp | Transport::Tls) => "",
-                Serves::Hub => "/",
+                Serves::Hub | Serves::Http => "/",
             };
             format!("{}://{address}{path}", serves.scheme())
         };
@@ -277,6 +289,10 @@ impl Listening {
                 quirks,
                 ..settings.hub
             }),
+            http: HttpServer::new(HttpConfig {
+                first_position: u64::try_from(since_1970().as_micros()).unwrap_or(u64::MAX),
+                ..settings.http_server
+            }),
             upgrade: Upgrade {
                 quirks,
                 ..settings.upgrade
@@ -312,6 +328,7 @@ impl Listening {
         }
         service.server.close_all();
         service.hub.close_all();
+        service.http.close_all();
         // Each connection has a place until its socket is closed.
         let all = async {
             for _ in 0..sockets {
@@ -346,7 +363,8 @@ fn entropy() -> Result<Entropy, ServeError> {
     Ok(Entropy::new(secret))
 }
 
-/// The time on the clock by which what is stored expires.
+/// The time on the clock: what is stored expires by it, and the positions of one
+/// REST server begin beyond those of the one before it.
 fn since_1970() -> Duration {
     #[expect(
         clippy::disallowed_methods,

@@ -29,9 +29,9 @@ mod words;
 
 pub use bytes::{Bytes, BytesMismatch, Layer, LayerBytes};
 pub use model::{
-    Arrived, Connections, Counts, Expectation, FORMAT, FaultSpan, FleetBytes, Flow, Guarantee, Latency,
-    LatencyBucket, LatencyOverTime, PacketCounts, Receiver, Report, Setting, SiteWeather, Verdict,
-    Violation, Weather,
+    Arrived, Connections, Counts, Expectation, FORMAT, FaultSpan, FleetBytes, Flow, Guarantee,
+    Latency, LatencyBucket, LatencyOverTime, PacketCounts, Receiver, Report, Setting, SiteWeather,
+    Verdict, Violation, Weather,
 };
 pub use style::Style;
 pub use summary::{Check, CheckKind, Group, Outcome, Run, Summary};

@@ -1,4 +1,5 @@
-//! `squall serve`: the reference broker on real sockets, and the hub.
+//! `squall serve`: the reference broker on real sockets, the hub and the REST
+//! server.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ Examples:
   squall serve --tcp [::]:1883 --ws 0.0.0.0:8083  for everybody who can reach this machine
   squall serve --wss 127.0.0.1:8084               with a certificate made at start
   squall serve --hub 127.0.0.1:9001               no MQTT: readings over plain WebSocket
+  squall serve --http 127.0.0.1:8080              no MQTT: readings over HTTP
   squall serve --quirk keeps-cleared-retained     a broker with a defect; `squall quirks` lists them
   squall serve --data broker                      what it acknowledges survives a crash
   squall serve --config broker.toml               users, topics, limits, certificates
@@ -46,6 +48,9 @@ pub(crate) struct Arguments {
     /// /groups/GROUP and /echo.
     #[arg(long, value_name = "ADDR")]
     hub: Vec<String>,
+    /// Listen here for readings over HTTP, on the paths /sensor/GROUP.SENSOR and /sensors/GROUP.
+    #[arg(long, value_name = "ADDR")]
+    http: Vec<String>,
     /// Keep sessions and messages in this directory; without it, they are lost when it ends.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -87,8 +92,9 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Failur
         None => Settings::default(),
     };
     let endpoints = arguments.endpoints();
-    if !(endpoints.is_empty() && arguments.hub.is_empty()) {
-        (settings.endpoints, settings.hubs) = (endpoints, arguments.hub.clone());
+    if !(endpoints.is_empty() && arguments.hub.is_empty() && arguments.http.is_empty()) {
+        settings.endpoints = endpoints;
+        (settings.hubs, settings.http) = (arguments.hub.clone(), arguments.http.clone());
     }
     settings.data = arguments.data.clone().or(settings.data);
     let quirks = arguments.quirks.iter().copied().flatten();

@@ -89,6 +89,8 @@ struct ListenTable {
     wss: Option<OneOrMore<String>>,
     /// Plain WebSocket, served by the hub.
     hub: Option<OneOrMore<String>>,
+    /// Plain HTTP, served by the REST server.
+    http: Option<OneOrMore<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -185,10 +187,29 @@ impl Resolver<'_> {
 
     fn settings(&self, table: ServeTable) -> Result<Settings, ScenarioError> {
         let mut settings = Settings::default();
-        let hubs = table.listen.hub.as_ref().map(|some| some.0.clone());
-        let (endpoints, hubs) = (endpoints(table.listen), hubs.unwrap_or_default());
-        if !(endpoints.is_empty() && hubs.is_empty()) {
-            (settings.endpoints, settings.hubs) = (endpoints, hubs);
+        let ListenTable {
+            tcp,
+            tls,
+            ws,
+            wss,
+            hub,
+            http,
+        } = table.listen;
+        let endpoints: Vec<_> = [
+            (Transport::Tcp, tcp),
+            (Transport::Tls, tls),
+            (Transport::WebSocket, ws),
+            (Transport::SecureWebSocket, wss),
+        ]
+        .into_iter()
+        .flat_map(|(transport, some)| {
+            let endpoint = move |address| Endpoint::new(transport, address);
+            addresses(some).into_iter().map(endpoint)
+        })
+        .collect();
+        let (hubs, http) = (addresses(hub), addresses(http));
+        if !(endpoints.is_empty() && hubs.is_empty() && http.is_empty()) {
+            (settings.endpoints, settings.hubs, settings.http) = (endpoints, hubs, http);
         }
         set(
             &mut settings.sockets,
@@ -352,21 +373,8 @@ impl Resolver<'_> {
     }
 }
 
-fn endpoints(table: ListenTable) -> Vec<Endpoint> {
-    [
-        (Transport::Tcp, table.tcp),
-        (Transport::Tls, table.tls),
-        (Transport::WebSocket, table.ws),
-        (Transport::SecureWebSocket, table.wss),
-    ]
-    .into_iter()
-    .flat_map(|(transport, addresses)| {
-        let addresses = addresses.map(|some| some.0).unwrap_or_default();
-        addresses
-            .into_iter()
-            .map(move |address| Endpoint::new(transport, address))
-    })
-    .collect()
+fn addresses(some: Option<OneOrMore<String>>) -> Vec<String> {
+    some.map(|some| some.0).unwrap_or_default()
 }
 
 fn set<T>(target: &mut T, value: Option<T>) {

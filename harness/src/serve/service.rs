@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use squall_broker::{Hub, MqttWebSocket, Quirk, Server, Upgrade, UpgradeError};
+use squall_broker::{HttpServer, Hub, MqttWebSocket, Quirk, Server, Upgrade, UpgradeError};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
@@ -26,6 +26,7 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 pub(super) struct Service {
     pub(super) server: Server,
     pub(super) hub: Hub,
+    pub(super) http: HttpServer,
     pub(super) upgrade: Upgrade,
     pub(super) passwords: BTreeMap<String, PasswordHash>,
     pub(super) tls: Option<Tls>,
@@ -45,6 +46,8 @@ pub(super) enum Serves {
     Mqtt(Transport),
     /// Readings over plain WebSocket, by the hub.
     Hub,
+    /// Readings over HTTP, by the REST server.
+    Http,
 }
 
 impl Serves {
@@ -53,6 +56,7 @@ impl Serves {
         match self {
             Self::Mqtt(transport) => transport.scheme(),
             Self::Hub => Transport::WebSocket.scheme(),
+            Self::Http => "http",
         }
     }
 }
@@ -105,6 +109,7 @@ impl Service {
             Serves::Mqtt(Transport::SecureWebSocket) if plain => Transport::WebSocket,
             Serves::Mqtt(transport) => transport,
             Serves::Hub => return Box::pin(self.hub(stream, peer)).await,
+            Serves::Http => return Box::pin(self.http(stream, peer)).await,
         };
         // What is more than plain TCP is on the heap: else every connection would
         // have the size of the largest, which is a TLS handshake's.
@@ -143,6 +148,12 @@ impl Service {
             tracing::debug!(%peer, "opened at the hub");
             connection.serve().await;
         }
+    }
+
+    async fn http(&self, stream: Socket, peer: SocketAddr) {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+        tracing::debug!(%peer, "opened at the REST server");
+        self.http.serve(stream).await;
     }
 
     /// The stream that handshakes below MQTT lead to, if they do in time.

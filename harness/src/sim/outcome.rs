@@ -5,7 +5,9 @@ use crate::invariants::Terms;
 use crate::metrics::Metrics;
 use crate::net::{Nanos, Tap, nanos};
 use crate::scenario::{self, CongestionControl, Metric, Scenario, Unit, When, Whole};
-use squall_reports::{Arrived, Expectation, FORMAT, FleetBytes, Report, Setting, SiteWeather, Weather};
+use squall_reports::{
+    Arrived, Expectation, FORMAT, FleetBytes, Report, Setting, SiteWeather, Weather,
+};
 use squall_reports::{Bytes, Layer, figures};
 use std::collections::BTreeSet;
 

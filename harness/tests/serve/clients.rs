@@ -7,6 +7,7 @@
 //! - `mosquitto_pub` and `mosquitto_sub` on the path (Debian's
 //!   mosquitto-clients), which speak no WebSocket,
 //! - paho-mqtt for the Python named by `SQUALL_TEST_PAHO`, `python3` unless given,
+//! - `curl` on the path, which posts to the REST server instead and polls it,
 //! - MQTT.js in the `node_modules` of the directory named by
 //!   `SQUALL_TEST_MQTTJS`, for the `node` on the path.
 //!
@@ -161,6 +162,37 @@ fn of_mosquitto(#[case] version: &str) {
     broker.signal("TERM");
     let (_, log) = broker.wait();
     assert!(!log.contains(" WARN "), "{log}");
+}
+
+#[test]
+fn of_curl() {
+    if !installed("curl", Command::new("curl").arg("--version")) {
+        return;
+    }
+    let broker = Broker::start(&["--http", "127.0.0.1:0"], 1);
+    let url = |path: &str| format!("{}{path}", broker.url("http"));
+    let reading = "x".repeat(60_000);
+    let mut command = Command::new("curl");
+    command
+        .args(["-sS", "--http1.1", "-w", "%{http_code}\n", "--data-binary"])
+        .args([&reading, &url("sensor/valley.t-1?n=1")])
+        .args(["--next", "-sS", "-w", "\n%{http_code} %{num_connects}\n"])
+        .arg(url("sensor/valley.t-1"))
+        .args(["--next", "-sS", "-w", "%{http_code}\n"])
+        .arg(url("sensors/valley?after=18446744073709551615&wait=1"))
+        .args(["--next", "-sS", "-w", "%{http_code}\n"])
+        .arg(url("sensors/hill?wait=1"));
+    let received = run(&mut command, broker);
+    let (taken, rest) = received.split_once('\n').expect("lines");
+    assert_eq!(taken, "204");
+    let (latest, rest) = rest.split_once('\n').expect("lines");
+    assert_eq!(latest, reading);
+    // The second request came on the connection of the first.
+    let (status, rest) = rest.split_once('\n').expect("lines");
+    assert_eq!(status, "200 0");
+    let (feed, waited) = rest.split_once('\n').expect("lines");
+    assert!(feed.ends_with(" t-1 60000"), "{feed}");
+    assert_eq!(waited, format!("{reading}200\n204"));
 }
 
 /// The exchange of a client of the rumqttc family, of whichever version: the

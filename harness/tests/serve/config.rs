@@ -20,6 +20,7 @@ tls = "127.0.0.1:8883"
 ws  = ["127.0.0.1:8085", "[::1]:8085"]
 wss = "127.0.0.1:8086"
 hub = "127.0.0.1:9001"
+http = "127.0.0.1:8080"
 
 [websocket]
 path          = "/broker"
@@ -93,6 +94,7 @@ fn a_file_says_everything() {
     ];
     assert_eq!(settings.endpoints, endpoints);
     assert_eq!(settings.hubs, ["127.0.0.1:9001"]);
+    assert_eq!(settings.http, ["127.0.0.1:8080"]);
     assert_eq!(settings.upgrade.path.as_deref(), Some("/broker"));
     let origins = vec!["https://dashboard.example".to_owned()];
     assert_eq!(settings.upgrade.origins.as_ref(), Some(&origins));

@@ -13,6 +13,7 @@ mod clients;
 mod command;
 mod config;
 mod crash;
+mod http;
 mod hub;
 mod limits;
 mod process;

@@ -6,6 +6,7 @@
 //! and shows how.
 
 pub mod conform;
+pub mod demo;
 mod faults;
 pub mod invariants;
 mod metrics;

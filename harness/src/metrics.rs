@@ -6,13 +6,15 @@
 //! session) or the server says that it has no session (otherwise). Of a shared
 //! subscription it is owed once to all of its members. It is no longer owed once
 //! the server says that it has expired. Arrivals that nobody was owed, such as a
-//! retained value at subscribing, count as received and nowhere else.
+//! retained value at subscribing, count as received and nowhere else; but they
+//! are what a subscriber may see last of a topic.
 //!
 //! Memory is linear in what was published and owed.
 
 mod distribution;
 mod filter;
 mod group;
+mod last_value;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +25,7 @@ use crate::trace::{
 use distribution::Distribution;
 use filter::filter_matches;
 use group::Groups;
+use last_value::LastValues;
 use rustc_hash::FxHashMap;
 use squall_broker::DropCause;
 use squall_devices::{DeviceId, MessageId, Qos};
@@ -76,6 +79,7 @@ pub(crate) struct Metrics {
     connect_failures: u64,
     acknowledged_owed: u64,
     acknowledged_delivered: u64,
+    last_values: LastValues,
 }
 
 /// A client that subscribes: a device, or several of one client identifier,
@@ -87,6 +91,8 @@ struct Subscriber {
     /// Which filters the server has granted and, as far as the device knows,
     /// still holds.
     granted: Vec<bool>,
+    /// Which filters its device has unsubscribed from.
+    left: Vec<bool>,
 }
 
 struct FlowCount {
@@ -103,6 +109,7 @@ struct Reading {
     delivered: u32,
     flow: u16,
     acknowledged: bool,
+    topic: TextId,
 }
 
 /// Adds the filters that a subscriber has not.
@@ -111,6 +118,7 @@ fn add_filters(subscriber: &mut Subscriber, filters: &[Wanted]) {
         if !subscriber.filters.contains(filter) {
             subscriber.filters.push(filter.clone());
             subscriber.granted.push(false);
+            subscriber.left.push(false);
         }
     }
 }
@@ -136,11 +144,11 @@ impl Metrics {
                     add_filters(&mut subscribers[place], filters);
                     continue;
                 }
-                let (filters, granted) = (filters.clone(), vec![false; filters.len()]);
                 subscribers.push(Subscriber {
                     device,
-                    filters,
-                    granted,
+                    filters: filters.clone(),
+                    granted: vec![false; filters.len()],
+                    left: vec![false; filters.len()],
                 });
             }
         }
@@ -173,6 +181,7 @@ impl Metrics {
             connect_failures: 0,
             acknowledged_owed: 0,
             acknowledged_delivered: 0,
+            last_values: LastValues::default(),
         }
     }
 
@@ -185,6 +194,11 @@ impl Metrics {
                 ClosedBy::KeepAlive => self.connections.closed_by_keep_alive += 1,
                 _ => {}
             },
+            Event::Server(_, ServerEvent::Received(packet)) => {
+                if let Some((id, dup, message)) = packet.publish {
+                    self.reached_server(id, dup, message);
+                }
+            }
             Event::Session(
                 client,
                 SessionEvent::MessageDropped {
@@ -220,10 +234,10 @@ impl Metrics {
             | ClientEvent::DisconnectedReset => self.disconnected(device),
             // From here on the server may or may not still deliver.
             ClientEvent::Unsubscribing { filter } => {
-                self.subscribed(device, texts.text(filter), false);
+                self.subscribed(device, texts.text(filter), false, true);
             }
             ClientEvent::Subscribed { filter, granted } => {
-                self.subscribed(device, texts.text(filter), granted.is_some());
+                self.subscribed(device, texts.text(filter), granted.is_some(), false);
             }
             ClientEvent::Published { id, message } => {
                 self.published(at, device, id, &message, texts);
@@ -271,12 +285,13 @@ impl Metrics {
         }
     }
 
-    fn subscribed(&mut self, device: DeviceId, filter: &str, granted: bool) {
+    fn subscribed(&mut self, device: DeviceId, filter: &str, granted: bool, left: bool) {
         if let Some(index) = self.by_device.get(&device.0) {
             let subscriber = &mut self.subscribers[*index];
-            for (known, state) in subscriber.filters.iter().zip(&mut subscriber.granted) {
+            for (place, known) in subscriber.filters.iter().enumerate() {
                 if known.filter == filter {
-                    *state = granted;
+                    subscriber.granted[place] = granted;
+                    subscriber.left[place] = left;
                 }
             }
         }
@@ -333,6 +348,7 @@ impl Metrics {
             owed,
             delivered: 0,
             acknowledged: false,
+            topic: message.topic,
         };
         let place = device.0 as usize;
         if self.readings.len() <= place {
@@ -377,7 +393,11 @@ impl Metrics {
         let receiver = &mut self.received[fleet];
         receiver.received += 1;
         receiver.retained += u64::from(message.retain);
-        let (Some(id), Some(subscriber)) = (id, self.by_device.get(&device.0)) else {
+        let Some(subscriber) = self.by_device.get(&device.0) else {
+            return;
+        };
+        self.last_values.delivered(*subscriber, id, message);
+        let Some(id) = id else {
             return;
         };
         let owed = self.owed_to(id, *subscriber);

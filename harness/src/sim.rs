@@ -204,7 +204,8 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Result<Report, Error> {
             source,
         })?;
     }
-    let mut report = outcome::report(scenario, options, ended, &tap, &mut metrics);
+    let texts = &recorder.lock().texts;
+    let mut report = outcome::report(scenario, options, ended, &tap, &mut metrics, texts);
     if let Some(log) = &log {
         report.weather.faults = log.spans(&tap.tallies);
         report
@@ -213,7 +214,7 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Result<Report, Error> {
     }
     if let Some(history) = history {
         let terms = outcome::terms(scenario, options, &report);
-        report.guarantees = invariants::judge(&history, &recorder.lock().texts, &terms);
+        report.guarantees = invariants::judge(&history, texts, &terms);
     }
     report.bytes.check()?;
     Ok(report)

@@ -40,6 +40,7 @@ pub use address::{Address, AddressError, Transport};
 pub use dial::{DialError, Trust, TrustError, dial};
 pub use installed::WhyNot;
 pub use instance::{Instance, StartError, StartOptions};
+pub(crate) use ports::Port;
 pub use private_network::{PrivateNetworkError, enter_private_network, in_private_network};
 pub use process::{How, tail};
 pub use serving::{NotServing, serves};

@@ -127,7 +127,7 @@ const KILLS: [(Quirk, Invariant, &str); 21] = [
 /// what its report must say.
 type Claim = (&'static str, &'static str, fn(&Report) -> bool);
 
-const CLAIMS: [Claim; 24] = [
+const CLAIMS: [Claim; 25] = [
     (
         "QoS 0 alone arrives on a good link",
         "smoke/qos0",
@@ -268,6 +268,11 @@ const CLAIMS: [Claim; 24] = [
         },
     ),
     (
+        "every lamp ends at the last value set",
+        "stories/light-control",
+        ends_at_the_last_value,
+    ),
+    (
         "commands wait for sleepers",
         "sessions/sleeping-devices",
         |report| {
@@ -305,6 +310,12 @@ fn lossy(report: &Report) -> u64 {
 
 fn within(value: u64, range: std::ops::RangeInclusive<u64>) -> bool {
     range.contains(&value)
+}
+
+fn ends_at_the_last_value(report: &Report) -> bool {
+    let mut bounds = report.expectations.iter();
+    let bound = bounds.find(|bound| bound.name == "last_value");
+    bound.expect("it is bounded").held
 }
 
 fn held(report: &Report, id: &str) -> bool {
@@ -382,6 +393,17 @@ fn is_caught_by_the_guarantee_it_breaks(
     let seed = seed.unwrap_or_else(|| panic!("{quirk} hides from {} in {name}", invariant.id()));
     let honest = run(&load(name, &[]), seed);
     squall::testing::assert_held(&honest);
+}
+
+/// What no guarantee of MQTT says of several publishers, a bound does.
+#[test]
+fn lamps_that_go_back_to_an_older_value_are_caught() {
+    let quirk = Quirk::StaleRetainedAfterRestart;
+    let defective = load(
+        "stories/light-control",
+        &[format!("broker.quirks=[\"{quirk}\"]")],
+    );
+    assert!(!ends_at_the_last_value(&run(&defective, 1)));
 }
 
 #[rstest]

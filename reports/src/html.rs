@@ -20,13 +20,16 @@ pub use claims::render_claims;
 pub use conformance::render_conformance;
 pub use matrix::render_matrix;
 
+/// How every page looks: colours in both themes, type, tables.
+pub const STYLE: &str = include_str!("html/style.css");
+
 /// The templates and what they include, by name.
 const TEMPLATES: [(&str, &str); 6] = [
     ("claims.html", include_str!("html/claims.html")),
     ("conformance.html", include_str!("html/conformance.html")),
     ("matrix.html", include_str!("html/matrix.html")),
     ("evidence.html", include_str!("html/evidence.html")),
-    ("style.css", include_str!("html/style.css")),
+    ("style.css", STYLE),
     ("filter.js", include_str!("html/filter.js")),
 ];
 

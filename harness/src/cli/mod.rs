@@ -2,6 +2,7 @@
 
 mod conform;
 mod coverage;
+mod demo;
 mod exit;
 mod explain;
 mod files;
@@ -54,6 +55,8 @@ enum Verb {
     Coverage(coverage::Arguments),
     /// Serve the reference broker on TCP, TLS and WebSocket.
     Serve(serve::Arguments),
+    /// Touch a scenario: a page for the browser, with devices and a broker behind it.
+    Demo(demo::Arguments),
     /// List the brokers that can be tested here, or start one of them.
     Targets(targets::Arguments),
     /// List what the broker can be made to do wrong, with the statement it breaks.
@@ -100,6 +103,7 @@ fn dispatch(verb: Verb) -> Exit {
         Verb::Explain(arguments) => explain::run(&arguments, &output),
         Verb::Coverage(arguments) => coverage::run(&arguments, &output),
         Verb::Serve(arguments) => serve::run(&arguments, &output),
+        Verb::Demo(arguments) => demo::run(&arguments, &output),
         Verb::Targets(arguments) => targets::run(&arguments, &output),
         Verb::Quirks => quirks::run(&output),
         Verb::Password(arguments) => password::run(&arguments, &output),
@@ -124,7 +128,7 @@ fn dispatch(verb: Verb) -> Exit {
 fn log_to_stderr(verb: &Verb) {
     use tracing_subscriber::EnvFilter;
 
-    let serves = matches!(verb, Verb::Serve(_));
+    let serves = matches!(verb, Verb::Serve(_) | Verb::Demo(_));
     let filter = match EnvFilter::try_from_env("SQUALL_LOG") {
         Ok(filter) => filter,
         Err(_) if serves => EnvFilter::new("warn"),

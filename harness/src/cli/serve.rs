@@ -141,7 +141,8 @@ fn sockets_max() -> usize {
     usize::try_from(descriptors.saturating_sub(REST)).unwrap_or(usize::MAX)
 }
 
-fn refusal(error: &ServeError) -> Failure {
+/// Why nothing can be served, for a person.
+pub(super) fn refusal(error: &ServeError) -> Failure {
     match error {
         ServeError::Listen {
             address, source, ..

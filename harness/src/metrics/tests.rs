@@ -1,6 +1,8 @@
 //! Small stories, and what is counted of them.
 
 use super::*;
+use crate::trace::Packet;
+use rstest::rstest;
 
 const SENSOR: DeviceId = DeviceId(0);
 const RECORDER: DeviceId = DeviceId(1);
@@ -320,4 +322,100 @@ fn its_own_messages_are_not_owed_to_who_does_not_want_them() {
         story.then(SENSOR, subscribed).publish(1).total().owed
     };
     assert_eq!((owed(false), owed(true)), (1, 0));
+}
+
+/// A PUBLISH with this payload reaches the server.
+fn reached(mut story: Story, id: Option<MessageId>, dup: bool, message: Message) -> Story {
+    let packet = Packet {
+        name: "PUBLISH",
+        packet_id: Some(1),
+        publish: Some((id, dup, message)),
+        client: None,
+    };
+    let entry = Entry {
+        at: story.now,
+        host: 0,
+        event: Event::Server(0, ServerEvent::Received(packet)),
+    };
+    story.metrics.see(&entry, &story.texts);
+    story
+}
+
+/// A message reaches the recorder, whatever it carries.
+fn seen(story: Story, id: Option<MessageId>, message: Message) -> Story {
+    let delivered = ClientEvent::Delivered {
+        id,
+        dup: false,
+        message_expiry_s: None,
+        message,
+    };
+    story.then(RECORDER, delivered)
+}
+
+/// Values of one topic: what reaches the server, then what reaches the
+/// recorder, each a number that stands for a payload; 0 for none.
+#[rstest]
+#[case::the_last_arrives(&[1, 2], &[1, 2], true)]
+#[case::the_last_is_lost(&[1, 2], &[1], false)]
+#[case::an_older_one_comes_back(&[1, 2], &[1, 2, 1], false)]
+#[case::nothing_arrives(&[1], &[], false)]
+#[case::it_is_cleared_before_anybody_comes(&[1, 0], &[], true)]
+#[case::it_is_cleared_and_that_arrives(&[1, 0], &[1, 0], true)]
+#[case::it_is_cleared_and_that_is_lost(&[1, 0], &[1], false)]
+fn ends_at_the_last_value(#[case] set: &[u64], #[case] came: &[u64], #[case] ended_there: bool) {
+    let mut story = Story::new(true).subscribe();
+    let template = story.message(true);
+    let message = |payload: u64| Message {
+        payload_bytes: u32::from(payload > 0),
+        payload_hash: payload,
+        ..template
+    };
+    let id = |payload: u64| (payload > 0).then(|| MessageId::new(SENSOR, payload as u32));
+    for payload in set {
+        story = reached(story, id(*payload), false, message(*payload));
+    }
+    for payload in came {
+        story = seen(story, id(*payload), message(*payload));
+    }
+    let share = story.metrics.last_value_share(&story.texts);
+    assert_eq!(share, (u64::from(ended_there), 1));
+}
+
+#[test]
+fn the_last_value_is_what_was_set_and_no_repeat_or_will() {
+    let id = |sequence| Some(MessageId::new(SENSOR, sequence));
+    let mut story = Story::new(true).subscribe();
+    let template = story.message(true);
+    let message = |payload_hash| Message {
+        qos: Qos::ExactlyOnce,
+        payload_hash,
+        ..template
+    };
+    let story = reached(story, id(1), false, message(1));
+    let story = reached(story, id(2), false, message(2));
+    let story = reached(story, id(1), true, message(1));
+    let story = seen(seen(story, id(2), message(2)), None, message(3));
+    assert_eq!(story.metrics.last_value_share(&story.texts), (1, 1));
+}
+
+#[test]
+fn a_topic_alias_stands_for_the_topic_published_to() {
+    let mut story = Story::new(true).subscribe().publish(1);
+    let message = story.message(false);
+    let topic = story.texts.id("");
+    let aliased = Message { topic, ..message };
+    let story = reached(story, Some(MessageId::new(SENSOR, 1)), false, aliased);
+    let story = story.deliver(1, false);
+    assert_eq!(story.metrics.last_value_share(&story.texts), (1, 1));
+}
+
+#[test]
+fn who_has_unsubscribed_is_to_have_no_last_value() {
+    let mut story = Story::new(true).subscribe();
+    let (filter, message) = (story.texts.id("t"), story.message(true));
+    let story = reached(story, None, false, message);
+    let story = story.then(RECORDER, ClientEvent::Unsubscribing { filter });
+    assert_eq!(story.metrics.last_value_share(&story.texts), (0, 0));
+    let story = story.subscribe();
+    assert_eq!(story.metrics.last_value_share(&story.texts), (0, 1));
 }

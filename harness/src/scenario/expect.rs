@@ -53,6 +53,9 @@ pub enum Metric {
     Acknowledged,
     /// Share of deliveries that were repeats.
     Duplicated,
+    /// Share of subscribers, topic by topic, that ended with the value that the
+    /// server took in last.
+    LastValue,
     /// Publishes of all fleets.
     Published,
     /// Median time from publish to delivery.
@@ -75,10 +78,11 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric, in the order reports show them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Delivered,
         Self::Acknowledged,
         Self::Duplicated,
+        Self::LastValue,
         Self::Published,
         Self::LatencyP50,
         Self::LatencyP95,
@@ -97,6 +101,7 @@ impl Metric {
             Self::Delivered => "delivered",
             Self::Acknowledged => "acknowledged",
             Self::Duplicated => "duplicated",
+            Self::LastValue => "last_value",
             Self::Published => "published",
             Self::LatencyP50 => "latency_p50",
             Self::LatencyP95 => "latency_p95",
@@ -113,7 +118,9 @@ impl Metric {
     #[must_use]
     pub fn unit(self) -> Unit {
         match self {
-            Self::Delivered | Self::Acknowledged | Self::Duplicated => Unit::Share,
+            Self::Delivered | Self::Acknowledged | Self::Duplicated | Self::LastValue => {
+                Unit::Share
+            }
             Self::Published | Self::Connects | Self::ConnectFailures => Unit::Count,
             Self::LatencyP50 | Self::LatencyP95 | Self::LatencyP99 | Self::LatencyMax => {
                 Unit::Nanoseconds

@@ -5,6 +5,7 @@ use crate::invariants::Terms;
 use crate::metrics::Metrics;
 use crate::net::{Nanos, Tap, nanos};
 use crate::scenario::{self, CongestionControl, Metric, Scenario, Unit, When, Whole};
+use crate::trace::Texts;
 use squall_reports::{
     Arrived, Expectation, FORMAT, FleetBytes, Report, Setting, SiteWeather, Weather,
 };
@@ -18,6 +19,7 @@ pub(super) fn report(
     ended: Nanos,
     tap: &Tap,
     metrics: &mut Metrics,
+    texts: &Texts,
 ) -> Report {
     let duration = nanos(scenario.duration);
     let mut report = Report {
@@ -48,7 +50,7 @@ pub(super) fn report(
         .expect
         .bounds
         .iter()
-        .map(|bound| judge(bound, &report, metrics));
+        .map(|bound| judge(bound, &report, metrics, texts));
     report.expectations = judged.collect();
     report
 }
@@ -241,8 +243,13 @@ fn notes(scenario: &Scenario, ended: Nanos) -> Vec<String> {
 }
 
 /// A bound, and what was measured.
-fn judge(bound: &scenario::Expectation, report: &Report, metrics: &Metrics) -> Expectation {
-    let actual = measured(bound, report, metrics);
+fn judge(
+    bound: &scenario::Expectation,
+    report: &Report,
+    metrics: &Metrics,
+    texts: &Texts,
+) -> Expectation {
+    let actual = measured(bound, report, metrics, texts);
     Expectation {
         name: bound.metric.key().to_owned(),
         bound: bound.text.clone(),
@@ -262,7 +269,12 @@ struct Measured {
     text: String,
 }
 
-fn measured(bound: &scenario::Expectation, report: &Report, metrics: &Metrics) -> Option<Measured> {
+fn measured(
+    bound: &scenario::Expectation,
+    report: &Report,
+    metrics: &Metrics,
+    texts: &Texts,
+) -> Option<Measured> {
     let Arrived { total, latency, .. } = &report.arrived;
     let connections = &report.connections;
     match bound.metric {
@@ -275,6 +287,10 @@ fn measured(bound: &scenario::Expectation, report: &Report, metrics: &Metrics) -
         },
         Metric::Acknowledged => share(total.acknowledged, metrics.published_for_acknowledgement()),
         Metric::Duplicated => share(total.duplicated, total.delivered + total.duplicated),
+        Metric::LastValue => {
+            let (ended_there, all) = metrics.last_value_share(texts);
+            share(ended_there, all)
+        }
         Metric::Published => Some(integer(total.published, Unit::Count)),
         Metric::LatencyP50 => {
             latency.map(|latency| integer(latency.latency_ns_p50, Unit::Nanoseconds))

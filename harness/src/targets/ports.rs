@@ -15,8 +15,8 @@ use tokio::time::{Instant, sleep, timeout_at};
 /// instances of Squall it is kept by a UDP socket at the same number, which is in
 /// nobody's way and gone with its process.
 #[derive(Debug)]
-pub(super) struct Port {
-    pub(super) number: u16,
+pub(crate) struct Port {
+    pub(crate) number: u16,
     _kept: UdpSocket,
 }
 
@@ -25,7 +25,7 @@ impl Port {
     ///
     /// # Errors
     /// When none is.
-    pub(super) fn free() -> io::Result<Self> {
+    pub(crate) fn free() -> io::Result<Self> {
         static NEXT: AtomicU16 = AtomicU16::new(0);
         let range = range();
         let size = range.end - range.start;

@@ -1,5 +1,6 @@
 //! The reference broker on real sockets: `squall serve` in a process of its own,
-//! and `squall::serve` in this one.
+//! and `squall::serve` in this one; and the house of `squall demo light`, which is
+//! built on it.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -9,10 +10,14 @@ use squall::serve::{Listening, Served, Settings};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
+#[path = "../support/browser.rs"]
+mod browser;
 mod clients;
 mod command;
 mod config;
 mod crash;
+mod demo;
+mod demo_page;
 mod http;
 mod hub;
 mod limits;

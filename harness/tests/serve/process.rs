@@ -1,11 +1,12 @@
-//! `squall serve` in a process of its own, ended when the test is.
+//! `squall serve`, or what else serves, in a process of its own, ended when the
+//! test is.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
 
-/// A running `squall serve`.
+/// A running `squall serve`, or a demo.
 pub(crate) struct Broker {
     child: Child,
     urls: Vec<String>,
@@ -13,10 +14,15 @@ pub(crate) struct Broker {
 }
 
 impl Broker {
-    /// Starts it and waits until it listens at as many endpoints.
+    /// Starts `squall serve` and waits until it listens at as many endpoints.
     pub(crate) fn start(arguments: &[&str], endpoints: usize) -> Self {
+        Self::start_as(&["serve"], arguments, endpoints)
+    }
+
+    /// Starts what this verb serves.
+    pub(crate) fn start_as(verb: &[&str], arguments: &[&str], endpoints: usize) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_squall"))
-            .arg("serve")
+            .args(verb)
             .args(arguments)
             .env("SQUALL_LOG", "squall=debug")
             .env("NO_COLOR", "1")

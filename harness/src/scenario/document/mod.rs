@@ -176,6 +176,9 @@ pub(crate) struct ExpectTable {
     pub(crate) acknowledged: Option<Bound<OfShare>>,
     /// Share of deliveries that were repeats.
     pub(crate) duplicated: Option<Bound<OfShare>>,
+    /// Share of subscribers, topic by topic, that ended with the value that
+    /// reached the server last, be it a reading or what was retained.
+    pub(crate) last_value: Option<Bound<OfShare>>,
     /// Publishes of all fleets.
     pub(crate) published: Option<Bound<OfThings>>,
     /// Median time from publish to delivery.

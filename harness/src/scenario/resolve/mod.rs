@@ -435,6 +435,7 @@ fn bounds(table: ExpectTable) -> Vec<Expectation> {
             .acknowledged
             .map(|bound| bound.on(Metric::Acknowledged)),
         table.duplicated.map(|bound| bound.on(Metric::Duplicated)),
+        table.last_value.map(|bound| bound.on(Metric::LastValue)),
         table.published.map(|bound| bound.on(Metric::Published)),
         table.latency_p50.map(|bound| bound.on(Metric::LatencyP50)),
         table.latency_p95.map(|bound| bound.on(Metric::LatencyP95)),

@@ -5,6 +5,7 @@
 //! what it found is a [`reports::Report`]. [`testing`] makes test cases of them,
 //! and shows how.
 
+pub mod compare;
 pub mod conform;
 pub mod demo;
 mod faults;
@@ -14,6 +15,7 @@ pub mod net;
 mod random;
 pub mod scenario;
 pub mod serve;
+pub mod shell;
 pub mod sim;
 pub mod targets;
 pub mod testing;

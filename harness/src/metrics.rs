@@ -13,6 +13,7 @@
 
 mod distribution;
 mod filter;
+mod first_reading;
 mod group;
 mod last_value;
 #[cfg(test)]
@@ -24,13 +25,15 @@ use crate::trace::{
 };
 use distribution::Distribution;
 use filter::filter_matches;
+use first_reading::{FirstReadings, Stage};
 use group::Groups;
 use last_value::LastValues;
 use rustc_hash::FxHashMap;
 use squall_broker::DropCause;
 use squall_devices::{DeviceId, MessageId, Qos};
 use squall_reports::{
-    Arrived, Connections, Counts, Flow, LatencyBucket, LatencyOverTime, Receiver,
+    Arrived, Connections, Counts, FirstReading, Flow, LatencyBucket, LatencyOverTime, LatencyPoint,
+    Receiver,
 };
 
 /// Stretches of the run that latency is shown for.
@@ -73,6 +76,7 @@ pub(crate) struct Metrics {
     owed: FxHashMap<(u64, u32), bool>,
     received: Vec<Receiver>,
     latency: Distribution,
+    first_readings: FirstReadings,
     over_time: Vec<Distribution>,
     bucket: Nanos,
     connections: Connections,
@@ -175,6 +179,7 @@ impl Metrics {
             owed: FxHashMap::default(),
             received,
             latency: Distribution::new(),
+            first_readings: FirstReadings::new(),
             over_time: Vec::new(),
             bucket,
             connections: Connections::default(),
@@ -212,7 +217,10 @@ impl Metrics {
 
     fn see_client(&mut self, at: Nanos, device: DeviceId, event: &ClientEvent, texts: &Texts) {
         match *event {
-            ClientEvent::Connecting { .. } => self.connections.attempts += 1,
+            ClientEvent::Connecting { .. } => {
+                self.connections.attempts += 1;
+                self.first_readings.connecting(at, device);
+            }
             ClientEvent::Connected { session_present } => {
                 self.connections.established += 1;
                 self.connections.sessions_resumed += u64::from(session_present);
@@ -242,13 +250,19 @@ impl Metrics {
             ClientEvent::Published { id, message } => {
                 self.published(at, device, id, &message, texts);
             }
-            ClientEvent::Acknowledged { id } => self.acknowledged(id),
+            ClientEvent::Sent { id, .. } => {
+                self.first_readings.reached(at, id.device(), Stage::Sent);
+            }
+            ClientEvent::Acknowledged { id } => {
+                self.first_readings
+                    .reached(at, id.device(), Stage::Acknowledged);
+                self.acknowledged(id);
+            }
             ClientEvent::Delivered { id, message, .. } => self.delivered(at, device, id, &message),
             ClientEvent::Woke
             | ClientEvent::Subscribing { .. }
             | ClientEvent::Unsubscribed { .. }
             | ClientEvent::Forgot
-            | ClientEvent::Sent { .. }
             | ClientEvent::Dropped { .. }
             | ClientEvent::Slept { .. } => {}
         }
@@ -423,6 +437,8 @@ impl Metrics {
         let latency = at.saturating_sub(reading.at);
         flow.latency.record(latency);
         self.latency.record(latency);
+        self.first_readings
+            .reached(at, id.device(), Stage::Delivered);
         let bucket = (reading.at / self.bucket) as usize;
         if self.over_time.len() <= bucket {
             self.over_time.resize_with(bucket + 1, Distribution::coarse);
@@ -502,6 +518,16 @@ impl Metrics {
             latency: self.latency.summary(),
             receivers: receivers.map(|(_, receiver)| receiver.clone()).collect(),
         }
+    }
+
+    /// How the latencies of all deliveries are distributed.
+    pub(crate) fn latency_curve(&self) -> Vec<LatencyPoint> {
+        self.latency.curve()
+    }
+
+    /// How long devices took to their first reading.
+    pub(crate) fn first_reading(&self) -> FirstReading {
+        self.first_readings.summary()
     }
 
     /// How latency went over the run.

@@ -2,7 +2,9 @@
 
 use crate::{
     claims::Ledger,
+    comparison::{COMPARISON_FORMAT, Comparison},
     conformance::{CONFORMANCE_FORMAT, Conformance, Matrix},
+    diff::Document,
     model::{FORMAT, Report},
     summary::Summary,
 };
@@ -39,6 +41,12 @@ pub fn render_claims(ledger: &Ledger) -> String {
     pretty(ledger)
 }
 
+/// A comparison as JSON, indented, ending in a newline.
+#[must_use]
+pub fn render_comparison(comparison: &Comparison) -> String {
+    pretty(comparison)
+}
+
 /// Reads the report of one run back.
 ///
 /// # Errors
@@ -71,12 +79,45 @@ pub fn parse_matrix(text: &str) -> Result<Matrix, ParseError> {
     checked(text, CONFORMANCE_FORMAT)
 }
 
+/// Reads a comparison back.
+///
+/// # Errors
+/// The text is not JSON, not a comparison, or of another version of the format.
+pub fn parse_comparison(text: &str) -> Result<Comparison, ParseError> {
+    checked(text, COMPARISON_FORMAT)
+}
+
+/// Reads a report of one run or a comparison back, whichever it is.
+///
+/// # Errors
+/// The text is neither, or of another version of the format.
+pub fn parse_document(text: &str) -> Result<Document, ParseError> {
+    let Kind { cells, arrived } = serde_json::from_str(text)?;
+    match (cells, arrived) {
+        (Some(_), _) => {
+            parse_comparison(text).map(|document| Document::Comparison(Box::new(document)))
+        }
+        (None, Some(_)) => parse(text).map(|document| Document::Report(Box::new(document))),
+        (None, None) => Err(ParseError::WithoutFigures),
+    }
+}
+
+/// What only one kind of document has. Of another version nothing else is known.
+#[derive(serde::Deserialize)]
+struct Kind {
+    cells: Option<serde::de::IgnoredAny>,
+    arrived: Option<serde::de::IgnoredAny>,
+}
+
 /// Why a text is no report.
 #[derive(Debug, thiserror::Error)]
 pub enum ParseError {
     /// It is not JSON, or lacks a field, or a field has the wrong type.
     #[error("not a report of Squall: {0}")]
     Malformed(#[from] serde_json::Error),
+    /// It is neither the report of one run nor a comparison.
+    #[error("neither the report of one run nor a comparison")]
+    WithoutFigures,
     /// It is of a version of the format that this version of Squall cannot read.
     #[error("the report has format version {found}; this version of Squall reads {read}")]
     Version {
@@ -123,7 +164,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::{conformance, samples};
+    use crate::{comparison, conformance, samples};
 
     #[rstest]
     #[case::empty("empty", samples::empty())]
@@ -160,6 +201,14 @@ mod tests {
         assert_eq!(parse_matrix(&render_matrix(&matrix)).unwrap(), matrix);
     }
 
+    #[test]
+    fn a_comparison() {
+        let comparison = comparison::samples::grid();
+        let text = render_comparison(&comparison);
+        assert_eq!(parse_comparison(&text).unwrap(), comparison);
+        insta::assert_snapshot!("json_comparison", text);
+    }
+
     #[rstest]
     #[case(
         "",
@@ -179,6 +228,21 @@ mod tests {
     )]
     fn what_is_no_report_is_refused(#[case] text: &str, #[case] error: &str) {
         assert_eq!(parse(text).unwrap_err().to_string(), error);
+    }
+
+    #[test]
+    fn a_document_is_read_as_what_it_is() {
+        let report = render(&samples::green());
+        assert!(matches!(parse_document(&report), Ok(Document::Report(_))));
+        let comparison = render_comparison(&comparison::samples::grid());
+        assert!(matches!(
+            parse_document(&comparison),
+            Ok(Document::Comparison(_))
+        ));
+        let summary = render_summary(&samples::summary());
+        let error = parse_document(&summary).unwrap_err().to_string();
+        assert_eq!(error, "neither the report of one run nor a comparison");
+        assert!(parse_document("[]").is_err());
     }
 
     /// A layer that was dropped in silence would leave the sum short.
@@ -215,6 +279,7 @@ mod tests {
     #[case::report(render(&samples::red()))]
     #[case::summary(render_summary(&samples::summary()))]
     #[case::matrix(render_matrix(&conformance::samples::matrix()))]
+    #[case::comparison(render_comparison(&comparison::samples::sweep()))]
     fn every_field_is_documented(#[case] text: String) {
         let mut found = BTreeSet::new();
         fields(&serde_json::from_str(&text).unwrap(), &mut found);

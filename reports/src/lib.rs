@@ -1,7 +1,8 @@
 //! What a run of Squall found, as data, and what a person or a program reads of it.
 //!
-//! [`Report`] is one run: a scenario and a seed. [`Summary`] is many of them.
-//! Both are plain data with public fields, filled by whoever ran the scenario;
+//! [`Report`] is one run: a scenario and a seed. [`Summary`] is many of them, and
+//! [`comparison::Comparison`] many of one scenario over several protocols.
+//! All are plain data with public fields, filled by whoever ran the scenario;
 //! nothing here does I/O, knows a clock, or speaks MQTT. Each renderer is a
 //! function from the model to a `String`, and the same model always gives the
 //! same text:
@@ -9,7 +10,9 @@
 
 mod bytes;
 pub mod claims;
+pub mod comparison;
 pub mod conformance;
+pub mod diff;
 mod escape;
 pub mod figures;
 pub mod html;
@@ -29,9 +32,9 @@ mod words;
 
 pub use bytes::{Bytes, BytesMismatch, Layer, LayerBytes};
 pub use model::{
-    Arrived, Connections, Counts, Expectation, FORMAT, FaultSpan, FleetBytes, Flow, Guarantee,
-    Latency, LatencyBucket, LatencyOverTime, PacketCounts, Receiver, Report, Setting, SiteWeather,
-    Verdict, Violation, Weather,
+    Arrived, Connections, Counts, Expectation, FORMAT, FaultSpan, FirstReading, FleetBytes, Flow,
+    Guarantee, Latency, LatencyBucket, LatencyOverTime, LatencyPoint, PacketCounts, Receiver,
+    Report, Setting, SiteWeather, Verdict, Violation, Weather,
 };
 pub use style::Style;
 pub use summary::{Check, CheckKind, Group, Outcome, Run, Summary};

@@ -15,12 +15,16 @@ use crate::{
 };
 
 mod claims;
+mod comparison;
 mod conformance;
+mod diff;
 mod matrix;
 mod summary;
 
 pub use claims::render_claims;
+pub use comparison::render_comparison;
 pub use conformance::render_conformance;
+pub use diff::render_diff;
 pub use matrix::render_matrix;
 pub use summary::render_summary;
 
@@ -323,7 +327,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::samples;
+    use crate::{comparison, diff, samples};
 
     #[rstest]
     #[case::empty("empty", samples::empty())]
@@ -336,8 +340,23 @@ mod tests {
     }
 
     #[test]
+    fn a_diff() {
+        let text = render_diff(&diff::tests::sample());
+        insta::assert_snapshot!("markdown_diff", text);
+    }
+
+    #[test]
     fn a_summary() {
         let text = render_summary(&samples::summary());
         insta::assert_snapshot!("markdown_summary", text);
+    }
+
+    #[rstest]
+    #[case::sweep("sweep", comparison::samples::sweep())]
+    #[case::grid("grid", comparison::samples::grid())]
+    #[case::hostile("hostile", comparison::samples::hostile())]
+    fn a_comparison(#[case] name: &str, #[case] comparison: comparison::Comparison) {
+        let text = render_comparison(&comparison);
+        insta::assert_snapshot!(format!("markdown_comparison_{name}"), text);
     }
 }

@@ -58,6 +58,13 @@ pub struct Report {
     pub arrived: Arrived,
     /// How latency went over the run.
     pub latency_over_time: LatencyOverTime,
+    /// How the latencies are distributed, by share ascending; empty without
+    /// deliveries.
+    #[serde(default)]
+    pub latency_curve: Vec<LatencyPoint>,
+    /// How long devices took to their first reading.
+    #[serde(default)]
+    pub first_reading: FirstReading,
     /// What it cost on the wire.
     pub bytes: Bytes,
     /// What each fleet's connections cost, in the scenario's order; they add up
@@ -304,11 +311,11 @@ impl std::ops::AddAssign for Counts {
     }
 }
 
-/// Latency of deliveries, from the device's publish to the first arrival at
-/// the subscriber, in virtual nanoseconds.
+/// How long something took, many times over: of deliveries, from the device's
+/// publish to the first arrival at the subscriber, in virtual nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Latency {
-    /// Deliveries measured; at least 1.
+    /// How many were measured; at least 1.
     pub count: u64,
     /// The lowest.
     pub latency_ns_min: u64,
@@ -320,6 +327,28 @@ pub struct Latency {
     pub latency_ns_p99: u64,
     /// The highest.
     pub latency_ns_max: u64,
+}
+
+/// A point of the distribution of latencies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LatencyPoint {
+    /// Of 1,000 deliveries, this many were no slower; from 0, the fastest, to
+    /// 1,000, the slowest.
+    pub per_mille: u64,
+    /// Than this, in virtual nanoseconds.
+    pub latency_ns: u64,
+}
+
+/// How long devices took from their first attempt to connect, in virtual
+/// nanoseconds: one measurement for each device that got so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirstReading {
+    /// Until a reading first left the device.
+    pub sent: Option<Latency>,
+    /// Until a reading was first acknowledged to the device.
+    pub acknowledged: Option<Latency>,
+    /// Until a reading of the device first reached a subscriber.
+    pub delivered: Option<Latency>,
 }
 
 /// What one subscribing fleet received, owed or not.

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use crate::{
     bytes::{Bytes, Layer, LayerBytes},
     model::{
-        Arrived, Connections, Counts, Expectation, FORMAT, FaultSpan, Flow, Guarantee, Latency,
-        LatencyBucket, LatencyOverTime, PacketCounts, Receiver, Report, Setting, SiteWeather,
-        Verdict, Violation, Weather,
+        Arrived, Connections, Counts, Expectation, FORMAT, FaultSpan, FirstReading, Flow,
+        Guarantee, Latency, LatencyBucket, LatencyOverTime, LatencyPoint, PacketCounts, Receiver,
+        Report, Setting, SiteWeather, Verdict, Violation, Weather,
     },
     summary::{Run, Summary},
 };
@@ -36,6 +36,8 @@ pub(crate) fn empty() -> Report {
         expectations: Vec::new(),
         arrived: Arrived::default(),
         latency_over_time: LatencyOverTime::default(),
+        latency_curve: Vec::new(),
+        first_reading: FirstReading::default(),
         bytes: Bytes::default(),
         fleets: Vec::new(),
         connections: Connections::default(),
@@ -54,6 +56,7 @@ pub(crate) fn green() -> Report {
         lost: 0,
         duplicated: 12,
     };
+    let first = latency(1_000, [360, 1_800, 4_000, 6_100, 12_000]);
     let latency = latency(8_000, [120, 612, 1_900, 3_804, 9_412]);
     Report {
         title: "Lossy cell".to_owned(),
@@ -106,6 +109,12 @@ pub(crate) fn green() -> Report {
             }],
         },
         latency_over_time: latency_over_time(),
+        latency_curve: latency_curve(),
+        first_reading: FirstReading {
+            sent: Some(first),
+            acknowledged: Some(first),
+            delivered: Some(first),
+        },
         bytes: bytes(),
         fleets: Vec::new(),
         connections: Connections {
@@ -222,6 +231,8 @@ pub(crate) fn partial() -> Report {
     report.arrived.latency = None;
     report.arrived.receivers.clear();
     report.latency_over_time = LatencyOverTime::default();
+    report.latency_curve.clear();
+    report.first_reading = FirstReading::default();
     report.guarantees.clear();
     report.expectations = vec![expectation("delivered", "100%", "0 %", false)];
     report
@@ -351,6 +362,23 @@ fn latency(count: u64, [min, p50, p95, p99, max]: [u64; 5]) -> Latency {
         latency_ns_p99: p99 * MS,
         latency_ns_max: max * MS,
     }
+}
+
+fn latency_curve() -> Vec<LatencyPoint> {
+    let points = [
+        (0, 120),
+        (250, 410),
+        (500, 612),
+        (750, 900),
+        (950, 1_900),
+        (990, 3_804),
+        (1_000, 9_412),
+    ];
+    let point = |(per_mille, ms): (u64, u64)| LatencyPoint {
+        per_mille,
+        latency_ns: ms * MS,
+    };
+    points.map(point).to_vec()
 }
 
 fn latency_over_time() -> LatencyOverTime {

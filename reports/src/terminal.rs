@@ -24,13 +24,17 @@ use crate::{
 };
 
 mod checks;
+mod comparison;
 pub mod conformance;
+mod diff;
 mod explained;
 mod matrix;
 mod summary;
 mod weather;
 
+pub use comparison::render_comparison;
 pub use conformance::render_conformance;
+pub use diff::render_diff;
 pub use explained::{Explained, Named, render_explained};
 pub use matrix::render_matrix;
 pub use summary::render_summary;
@@ -309,7 +313,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::samples;
+    use crate::{comparison, diff, samples};
 
     const WALL: Timing = Timing {
         wall: Duration::from_millis(1_437),
@@ -341,6 +345,21 @@ mod tests {
     fn a_summary() {
         let text = render_summary(&samples::summary(), Style::PLAIN, Some(WALL));
         insta::assert_snapshot!("terminal_summary", text);
+    }
+
+    #[rstest]
+    #[case::sweep("sweep", comparison::samples::sweep())]
+    #[case::grid("grid", comparison::samples::grid())]
+    #[case::hostile("hostile", comparison::samples::hostile())]
+    fn a_comparison(#[case] name: &str, #[case] comparison: comparison::Comparison) {
+        let text = render_comparison(&comparison, Style::PLAIN, Some(WALL));
+        insta::assert_snapshot!(format!("terminal_comparison_{name}"), text);
+    }
+
+    #[test]
+    fn a_diff() {
+        let text = render_diff(&diff::tests::sample(), Style::PLAIN);
+        insta::assert_snapshot!("terminal_diff", text);
     }
 
     fn colored(columns: usize) -> Style {
@@ -400,9 +419,11 @@ mod tests {
             width: columns,
         };
         let summary = render_summary(&samples::summary(), style, Some(WALL));
+        let comparison = render_comparison(&comparison::samples::grid(), style, Some(WALL));
         for line in render(&report, style, Some(WALL))
             .lines()
             .chain(summary.lines())
+            .chain(comparison.lines())
         {
             assert!(width(line) <= style.columns(), "too wide: {line}");
             assert_eq!(line, line.trim_end());

@@ -14,7 +14,9 @@ use crate::{
 };
 
 pub(crate) mod claims;
+pub(crate) mod comparison;
 pub(crate) mod conformance;
+pub(crate) mod diff;
 
 /// How many devices at how many sites, and how many servers.
 pub(crate) fn size(report: &Report) -> String {

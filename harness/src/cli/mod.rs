@@ -1,8 +1,10 @@
 //! The `squall` command: one file for each verb.
 
+mod compare;
 mod conform;
 mod coverage;
 mod demo;
+mod diff;
 mod exit;
 mod explain;
 mod files;
@@ -47,6 +49,10 @@ struct Arguments {
 enum Verb {
     /// Run scenarios, and report on each.
     Run(run::Arguments),
+    /// Run a scenario over several protocols, and report what each costs.
+    Compare(compare::Arguments),
+    /// Tell what has changed from one JSON report to another, and what is worse.
+    Diff(diff::Arguments),
     /// Put the statements of the specifications to a broker.
     Conform(conform::Arguments),
     /// Tell what a statement asks for, and all that is known of it.
@@ -99,6 +105,8 @@ fn dispatch(verb: Verb) -> Exit {
     let mut output = Output::new();
     let result = match verb {
         Verb::Run(arguments) => run::run(&arguments, &mut output),
+        Verb::Compare(arguments) => compare::run(&arguments, &mut output),
+        Verb::Diff(arguments) => diff::run(&arguments, &output),
         Verb::Conform(arguments) => conform::run(&arguments, &mut output),
         Verb::Explain(arguments) => explain::run(&arguments, &output),
         Verb::Coverage(arguments) => coverage::run(&arguments, &output),

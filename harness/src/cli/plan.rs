@@ -1,10 +1,12 @@
 //! What a command line asks to run: scenarios times seeds, all of it checked
 //! before anything starts.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use squall::scenario::{Scenario, memory};
+use squall::scenario::{Over, Scenario, memory};
+use squall::shell::quoted;
 
 use super::exit::Failure;
 use super::files;
@@ -33,6 +35,8 @@ pub(crate) struct Plan {
     pub(crate) parallel: usize,
     /// The seeds in words.
     pub(crate) seeds: String,
+    /// What was left out of the scenarios to carry them over, a sentence each.
+    pub(crate) dropped: Vec<String>,
 }
 
 impl Plan {
@@ -47,9 +51,19 @@ impl Plan {
             }
         }
         let changes = changes(arguments);
-        let scenarios = paths
-            .iter()
-            .map(|path| Scenario::load(path, &changes).map(Arc::new))
+        let over = arguments.over.as_deref().map(Over::parse).transpose()?;
+        let mut dropped = Vec::new();
+        let load = |path: &PathBuf| match over {
+            None => Scenario::load(path, &changes),
+            Some(over) => {
+                let (scenario, left_out) = Scenario::load_over(path, &changes, over)?;
+                dropped.extend(left_out);
+                Ok(scenario)
+            }
+        };
+        let scenarios = paths.iter().map(load);
+        let scenarios = scenarios
+            .map(|scenario| scenario.map(Arc::new))
             .collect::<Result<Vec<_>, _>>()?;
         let seeds = match (&arguments.seeds, arguments.seed) {
             (Some(range), _) => range.0.clone(),
@@ -87,7 +101,7 @@ impl Plan {
                 })
             })
             .collect();
-        let parallel = parallel(arguments, jobs.len());
+        let parallel = parallel(arguments.jobs, jobs.len());
         if let Some(available) = available_bytes() {
             for scenario in &scenarios {
                 memory::check(scenario, parallel as u64, available)?;
@@ -98,6 +112,7 @@ impl Plan {
             jobs,
             parallel,
             seeds: words,
+            dropped,
         })
     }
 }
@@ -110,17 +125,14 @@ fn changes(arguments: &Arguments) -> Vec<String> {
     version.chain(arguments.set.iter().cloned()).collect()
 }
 
-/// How many runs go at once: as many as there are cores, unless said.
-fn parallel(arguments: &Arguments, jobs: usize) -> usize {
+/// How many of `runs` go at once: as many as there are cores, unless said.
+pub(super) fn parallel(jobs: Option<NonZeroUsize>, runs: usize) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    arguments
-        .jobs
-        .map_or(cores, usize::from)
-        .clamp(1, jobs.max(1))
+    jobs.map_or(cores, usize::from).clamp(1, runs.max(1))
 }
 
 /// What the machine has, or what a test says it has.
-fn available_bytes() -> Option<u64> {
+pub(super) fn available_bytes() -> Option<u64> {
     match std::env::var("SQUALL_MEMORY_AVAILABLE_BYTES") {
         Ok(bytes) => bytes.parse().ok(),
         Err(_) => memory::available_bytes(),
@@ -137,35 +149,13 @@ fn command(scenario: &Scenario, seed: u64, arguments: &Arguments) -> String {
         command.push_str(" --mqtt ");
         command.push_str(version);
     }
+    if let Some(over) = &arguments.over {
+        command.push_str(" --over ");
+        command.push_str(&quoted(over));
+    }
     for set in &arguments.set {
         command.push_str(" --set ");
         command.push_str(&quoted(set));
     }
     command
-}
-
-/// A word as a POSIX shell reads it back.
-pub(super) fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+%@".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use rstest::rstest;
-
-    #[rstest]
-    #[case("scenarios/a.toml", "scenarios/a.toml")]
-    #[case("fleet.x.count=10", "fleet.x.count=10")]
-    #[case("link.rate=20 kbit/s", "'link.rate=20 kbit/s'")]
-    #[case("it's", r"'it'\''s'")]
-    #[case("", "''")]
-    fn words_are_quoted_where_a_shell_needs_it(#[case] word: &str, #[case] expected: &str) {
-        assert_eq!(quoted(word), expected);
-    }
 }

@@ -20,7 +20,7 @@ use super::plan::{Job, Plan, SEED_DEFAULT};
 use super::seeds::SeedRange;
 use pool::Watched;
 
-pub(super) use pool::guarded;
+pub(super) use pool::{guarded, many as runs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -51,6 +51,10 @@ pub(crate) struct Arguments {
     /// 3.1.1 or 5.0.
     #[arg(long, value_name = "VERSION", value_parser = ["3.1.1", "5.0"], hide_possible_values = true)]
     pub(crate) mqtt: Option<String>,
+    /// Carry the scenario over to another protocol, as `squall compare` does:
+    /// mqtt5, or one of the names that it lists.
+    #[arg(long, value_name = "PROTOCOL", conflicts_with = "mqtt")]
+    pub(crate) over: Option<String>,
     /// Change a value of the scenario: duration=5m, fleet.NAME.count=10; faults
     /// count from 0: fault.0.for=90s; all fleets: fleet.*.window=4KiB.
     #[arg(long, value_name = "KEY=VALUE")]
@@ -137,6 +141,9 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Fa
     }
     let plan = Plan::new(arguments)?;
     output.note(&plan.seeds);
+    for left_out in &plan.dropped {
+        output.note(left_out);
+    }
     if arguments.dry_run {
         for scenario in &plan.scenarios {
             let mut jobs = plan.jobs.iter();

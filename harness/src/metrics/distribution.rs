@@ -2,7 +2,12 @@
 
 use crate::net::Nanos;
 use hdrhistogram::Histogram;
-use squall_reports::Latency;
+use squall_reports::{Latency, LatencyPoint};
+
+/// Where a curve has its points: in thousandths of what was measured.
+const CURVE: [u32; 15] = [
+    0, 10, 50, 100, 200, 300, 400, 500, 600, 700, 800, 900, 950, 990, 1_000,
+];
 
 /// Latencies: exact at both ends, to three figures (or two) in between.
 pub(super) struct Distribution {
@@ -47,8 +52,7 @@ impl Distribution {
         if self.count == 0 {
             return None;
         }
-        let quantile =
-            |share| (self.histogram.value_at_quantile(share) * 1_000).clamp(self.min, self.max);
+        let quantile = |share| self.quantile(share);
         Some(Latency {
             count: self.count,
             latency_ns_min: self.min,
@@ -57,6 +61,27 @@ impl Distribution {
             latency_ns_p99: quantile(0.99),
             latency_ns_max: self.max,
         })
+    }
+
+    /// How slow the slowest of this share of them is.
+    fn quantile(&self, share: f64) -> Nanos {
+        (self.histogram.value_at_quantile(share) * 1_000).clamp(self.min, self.max)
+    }
+
+    /// The distribution, point by point; empty if nothing was measured.
+    pub(super) fn curve(&self) -> Vec<LatencyPoint> {
+        if self.count == 0 {
+            return Vec::new();
+        }
+        let point = |per_mille: u32| LatencyPoint {
+            per_mille: per_mille.into(),
+            latency_ns: match per_mille {
+                0 => self.min,
+                1_000 => self.max,
+                _ => self.quantile(f64::from(per_mille) / 1_000.0),
+            },
+        };
+        CURVE.map(point).to_vec()
     }
 }
 
@@ -75,5 +100,27 @@ mod tests {
             |figure: u64, seconds: u64| figure.abs_diff(seconds * 1_000_000_000) < 100_000_000;
         assert!(near(latency.latency_ns_p50, 50), "{latency:?}");
         assert!(near(latency.latency_ns_p99, 99), "{latency:?}");
+    }
+
+    #[test]
+    fn a_curve_rises_from_the_fastest_to_the_slowest() {
+        let mut distribution = Distribution::new();
+        assert_eq!(distribution.curve(), []);
+        for second in 1..=100 {
+            distribution.record(second * 1_000_000_000);
+        }
+        let curve = distribution.curve();
+        let at = |index: usize| (curve[index].per_mille, curve[index].latency_ns);
+        assert_eq!(at(0), (0, 1_000_000_000));
+        assert_eq!(at(curve.len() - 1), (1_000, 100_000_000_000));
+        assert!(
+            curve.is_sorted_by_key(|point| point.latency_ns),
+            "{curve:?}"
+        );
+        let summary = distribution.summary().expect("a hundred");
+        assert!(curve.contains(&LatencyPoint {
+            per_mille: 950,
+            latency_ns: summary.latency_ns_p95,
+        }));
     }
 }

@@ -42,6 +42,23 @@ impl ScenarioError {
         }))
     }
 
+    /// A mistake in `text`, which goes by `name`, at these bytes of it.
+    pub(crate) fn in_text(
+        name: &str,
+        text: &str,
+        span: Range<usize>,
+        complaint: Complaint,
+    ) -> Self {
+        let span = caret(text, span.start, span.end);
+        Self(Box::new(Details {
+            message: complaint.what,
+            label: complaint.label,
+            help: Some(complaint.help).filter(|help| !help.is_empty()),
+            source_code: Some(NamedSource::new(name, text.to_owned())),
+            span: Some(SourceSpan::new(span.start.into(), span.len())),
+        }))
+    }
+
     /// As a person reads it, on a terminal or in a log. Ends with a newline.
     #[must_use]
     pub fn render(&self, color: bool, width: usize) -> String {
@@ -118,14 +135,8 @@ impl Sources {
             Some((begin, text)) => ("--set", text, *begin),
             None => (self.file.0.as_str(), &self.file.1, 0),
         };
-        let span = caret(text, span.start - begin, span.end.saturating_sub(begin));
-        ScenarioError(Box::new(Details {
-            message: complaint.what,
-            label: complaint.label,
-            help: Some(complaint.help).filter(|help| !help.is_empty()),
-            source_code: Some(NamedSource::new(name, text.clone())),
-            span: Some(SourceSpan::new(span.start.into(), span.len())),
-        }))
+        let span = span.start - begin..span.end.saturating_sub(begin);
+        ScenarioError::in_text(name, text, span, complaint)
     }
 
     /// An error of the TOML parser or of serde, in our words.

@@ -103,6 +103,20 @@ fn wake_ups(fleet: &Fleet, time: Duration) -> u64 {
     }
 }
 
+/// Readings that all devices take in a run, and deliveries of them to
+/// subscribers, at most.
+pub(crate) fn readings_and_deliveries(scenario: &Scenario) -> (u64, u64) {
+    let kept = Kept::of(scenario);
+    (kept.readings, kept.deliveries)
+}
+
+/// Connections that all devices make in a run if nothing goes wrong, at most.
+pub(crate) fn connections(scenario: &Scenario) -> u64 {
+    let of =
+        |fleet: &Fleet| wake_ups(fleet, scenario.duration).saturating_mul(u64::from(fleet.count));
+    scenario.fleets.iter().map(of).fold(0, u64::saturating_add)
+}
+
 /// What the metrics keep to the end of a run.
 struct Kept {
     readings: u64,

@@ -13,6 +13,7 @@ mod fleet;
 mod kind;
 mod link;
 pub mod memory;
+mod over;
 mod overrides;
 mod presets;
 mod resolve;
@@ -39,6 +40,7 @@ pub use fleet::{
     RetainHandling, Span, Start, Subscription, Will,
 };
 pub use link::{Direction, GilbertElliott, Latency, LinkSpec, Reorder};
+pub use over::Over;
 pub use presets::PRESETS;
 pub use settings::{BrokerSettings, CongestionControl, NetworkSettings};
 
@@ -99,13 +101,21 @@ impl Scenario {
     /// One that names the file when it cannot be read, and otherwise shows the
     /// first mistake where it stands.
     pub fn load(path: &Path, overrides: &[String]) -> Result<Self, ScenarioError> {
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            ScenarioError::new(
-                format!("cannot read {}: {error}", path.display()),
-                Some("give the path of a scenario (a TOML file), or of a directory of them".into()),
-            )
-        })?;
-        Self::parse(path, &text, overrides)
+        Self::parse(path, &read(path)?, overrides)
+    }
+
+    /// Reads the scenario in a file as [`load`](Self::load) does, carried over to
+    /// a protocol; and says what had to be left out for that, a sentence each.
+    ///
+    /// # Errors
+    /// As of [`load`](Self::load), and when what remains makes no sense in the
+    /// protocol.
+    pub fn load_over(
+        path: &Path,
+        overrides: &[String],
+        over: Over,
+    ) -> Result<(Self, Vec<String>), ScenarioError> {
+        Self::parse_over(path, &read(path)?, overrides, Some(over))
     }
 
     /// Reads a scenario from its text; `path` is what errors call it, and what
@@ -114,6 +124,16 @@ impl Scenario {
     /// # Errors
     /// One that shows the first mistake where it stands.
     pub fn parse(path: &Path, text: &str, overrides: &[String]) -> Result<Self, ScenarioError> {
+        let (scenario, _) = Self::parse_over(path, text, overrides, None)?;
+        Ok(scenario)
+    }
+
+    fn parse_over(
+        path: &Path,
+        text: &str,
+        overrides: &[String],
+        over: Option<Over>,
+    ) -> Result<(Self, Vec<String>), ScenarioError> {
         let sources = Sources::new(path, text, overrides);
         if text.trim().is_empty() {
             let complaint = text::Complaint::new(
@@ -126,10 +146,12 @@ impl Scenario {
         let mut document =
             toml::de::DeTable::parse(text).map_err(|error| sources.toml_error(&error))?;
         overrides::apply(document.get_mut(), &sources)?;
+        let dropped = over.map_or_else(Vec::new, |over| over.carry(document.get_mut()));
         kind::unfold(document.get_mut(), &sources)?;
         let table = ScenarioTable::deserialize(toml::de::Deserializer::from(document))
             .map_err(|error| sources.toml_error(&error))?;
-        resolve::resolve(table, path, &sources)
+        let scenario = resolve::resolve(table, path, &sources)?;
+        Ok((scenario, dropped))
     }
 
     /// Devices of all fleets.
@@ -137,6 +159,15 @@ impl Scenario {
     pub fn device_count(&self) -> u64 {
         self.fleets.iter().map(|fleet| u64::from(fleet.count)).sum()
     }
+}
+
+fn read(path: &Path) -> Result<String, ScenarioError> {
+    std::fs::read_to_string(path).map_err(|error| {
+        ScenarioError::new(
+            format!("cannot read {}: {error}", path.display()),
+            Some("give the path of a scenario (a TOML file), or of a directory of them".into()),
+        )
+    })
 }
 
 /// A place; each of its devices has a link of its own, like its neighbours'.

@@ -40,6 +40,8 @@ pub(super) fn report(
         expectations: Vec::new(),
         arrived: metrics.arrived(),
         latency_over_time: metrics.latency_over_time(),
+        latency_curve: metrics.latency_curve(),
+        first_reading: metrics.first_reading(),
         bytes: bytes(scenario, tap),
         fleets: fleets(scenario, tap),
         connections: metrics.connections(),

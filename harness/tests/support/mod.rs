@@ -33,6 +33,7 @@ pub(crate) fn stdout(output: &Output) -> &str {
 }
 
 /// A scenario's path as given on the command line.
+#[allow(dead_code, reason = "not every test looks for its scenarios")]
 pub(crate) fn relative(scenario: &Path) -> String {
     let root = root().canonicalize().expect("the root exists");
     let scenario = scenario.canonicalize().expect("the scenario exists");

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{ArgGroup, ValueEnum};
 use squall::conform::{Framing, Selected, Serves, Setup, Simulated, Tested, known, select};
+use squall::shell::quoted;
 use squall::targets::{Address, Expected, Target, Transport};
 use squall_broker::Quirk;
 use squall_reports::conformance::{Conformance, Matrix, Protocol};
@@ -15,7 +16,7 @@ use squall_reports::{Style, html, json, junit, markdown, terminal};
 use super::super::exit::Failure;
 use super::super::files;
 use super::super::output::Output;
-use super::super::plan::{SEED_DEFAULT, quoted};
+use super::super::plan::SEED_DEFAULT;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -66,7 +66,7 @@ pub(super) fn one(job: &Job, watched: Watched<'_>, drawn: bool) -> Result<Report
 /// Does many runs, `parallel` at once, and hands over each as it ends, by its
 /// index in `jobs`. Once `stop` is set, those under way end early and no other
 /// begins.
-pub(super) fn many(
+pub(crate) fn many(
     jobs: &[Job],
     parallel: usize,
     stop: &Arc<AtomicBool>,

@@ -6,11 +6,15 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
 
+use tempfile::TempDir;
+
 /// A running `squall serve`, or a demo.
 pub(crate) struct Broker {
     child: Child,
     urls: Vec<String>,
     stderr: Option<JoinHandle<String>>,
+    /// For what it keeps while it runs, and cannot clear up when it is killed.
+    _scratch: TempDir,
 }
 
 impl Broker {
@@ -21,11 +25,13 @@ impl Broker {
 
     /// Starts what this verb serves.
     pub(crate) fn start_as(verb: &[&str], arguments: &[&str], endpoints: usize) -> Self {
+        let scratch = tempfile::tempdir().expect("a directory");
         let mut child = Command::new(env!("CARGO_BIN_EXE_squall"))
             .args(verb)
             .args(arguments)
             .env("SQUALL_LOG", "squall=debug")
             .env("NO_COLOR", "1")
+            .env("TMPDIR", scratch.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -44,6 +50,7 @@ impl Broker {
             child,
             urls,
             stderr: Some(stderr),
+            _scratch: scratch,
         };
         if broker.urls.len() < endpoints {
             panic!("it did not start: {}", broker.wait().1);

@@ -9,7 +9,7 @@
 
 use squall_devices::{
     BoxFuture, DeviceId, DeviceMemory, Dial, Ending, Event, Fleet, Lifecycle, MqttSettings,
-    Observer, Payload, Publish, Qos, Spread, Stream, run,
+    Observer, Payload, Protocol, Publish, Qos, Spread, Stream, run,
 };
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -82,6 +82,7 @@ fn fleet(count: u32) -> Fleet {
             down: Spread::Fixed(Duration::from_secs(36_000)),
             ending: Ending::Clean,
         },
+        protocol: Protocol::Mqtt,
         mqtt: MqttSettings {
             keep_alive_s: 3_600,
             ..MqttSettings::default()

@@ -1,15 +1,18 @@
 //! One time awake: connect, stay connected, reconnect, until the duty is done
 //! or a strike ends it.
 
+use crate::connection::Outcome;
 use crate::device::Device;
 use crate::duty::Duty;
 use crate::event::Event;
 use crate::lifecycle::{Ending, next_wake};
-use crate::mqtt::{self, Outcome};
+use crate::mqtt;
 use crate::names::Names;
+use crate::protocol::Protocol;
 use crate::random::{Draw, Purpose};
 use crate::run::World;
 use crate::strike::{Blow, Dark, Inbox, Strike, prepare};
+use crate::websocket;
 use std::sync::Arc;
 use tokio::time::{Instant, sleep_until};
 
@@ -33,7 +36,8 @@ pub(crate) async fn awake(
                 attempt: failures + 1,
             },
         );
-        let mut outcome = mqtt::connect(&world, &mut device, &mut duty, &names, &inbox).await;
+        let mut outcome = connect(&world, &mut device, &mut duty, &names, &inbox).await;
+        device.connects += 1;
         device.outbox.connection_ended();
         if matches!(outcome, Outcome::Failed | Outcome::Lost) {
             failures = match outcome {
@@ -70,6 +74,28 @@ pub(crate) async fn awake(
     };
     world.record(&device, Event::Slept { until });
     (device, until)
+}
+
+/// Connects, and serves the connection until it ends.
+async fn connect(
+    world: &World,
+    device: &mut Device,
+    duty: &mut Duty,
+    names: &Names,
+    inbox: &Arc<Inbox>,
+) -> Outcome {
+    // Boxed but for MQTT, which most devices speak: all have room for it.
+    match &world.fleet.protocol {
+        Protocol::Mqtt => mqtt::connect(world, device, duty, names, inbox).await,
+        Protocol::WebSocket(settings) => {
+            Box::pin(websocket::connect(
+                world, device, duty, names, inbox, settings,
+            ))
+            .await
+        }
+        // `Fleet::check` refuses it.
+        Protocol::Http(_) => Outcome::Failed,
+    }
 }
 
 /// Waits before the next attempt, and takes the readings that fall due. Ends as
@@ -150,8 +176,10 @@ mod tests {
     use crate::fleet::Fleet;
     use crate::id::DeviceId;
     use crate::network::{BoxFuture, Dial, Stream};
+    use crate::protocol::WebSocketSettings;
     use crate::strike::Armed;
     use std::io;
+    use std::time::Duration;
 
     struct Nowhere;
 
@@ -165,25 +193,48 @@ mod tests {
         fn record(&self, _: DeviceId, _: Event<'_>) {}
     }
 
+    fn world() -> World {
+        World {
+            fleet: Arc::new(Fleet::sample()),
+            network: Arc::new(Nowhere),
+            observer: Arc::new(Nowhere),
+            epoch: Instant::now(),
+        }
+    }
+
     /// Tens of thousands of these are alive at once. Of a device awake, 3.1 KB
     /// are rumqttc's event loop and its pending poll, in a build where nothing
     /// asks for more of its features than a device needs.
     #[tokio::test]
     async fn a_device_is_small() {
-        let world = World {
-            fleet: Arc::new(Fleet::sample()),
-            network: Arc::new(Nowhere),
-            observer: Arc::new(Nowhere),
-            epoch: Instant::now(),
-        };
         let asleep = size_of::<Device>();
         let task = awake(
-            Arc::new(world),
+            Arc::new(world()),
             Device::new(0),
             Inbox::new(Armed::default()),
         );
         let task = size_of_val(&task);
         assert!(asleep <= 160, "{asleep} bytes asleep");
         assert!(task <= 4_000, "{task} bytes awake");
+    }
+
+    /// What it has beside its task, but for the buffers of tungstenite: a few
+    /// kilobytes less than those of rumqttc.
+    #[tokio::test]
+    async fn a_connection_to_a_hub_is_small() {
+        let (world, mut device) = (world(), Device::new(0));
+        let names = Names::new(&world.fleet, 0);
+        let mut duty = Duty::new(&world, &mut device, Instant::now());
+        let inbox = Inbox::new(Armed::default());
+        let settings = WebSocketSettings {
+            authority: "hub".to_owned(),
+            acknowledged: true,
+            text: false,
+            keep_alive: Duration::ZERO,
+        };
+        let connection =
+            websocket::connect(&world, &mut device, &mut duty, &names, &inbox, &settings);
+        let connection = size_of_val(&connection);
+        assert!(connection <= 3_000, "{connection} bytes");
     }
 }

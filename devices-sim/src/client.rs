@@ -114,7 +114,7 @@ fn connector(
     let inbox = Arc::clone(inbox);
     move || {
         let (network, inbox) = (Arc::clone(&network), Arc::clone(&inbox));
-        Box::pin(async move { Ok(Fused::new(network.dial(id).await?, inbox)) })
+        Box::pin(async move { Ok(Fused::of_mqtt(network.dial(id).await?, inbox)) })
     }
 }
 

@@ -22,6 +22,8 @@ pub(crate) struct Device {
     pub(crate) slot: u32,
     /// How often it waited to reconnect.
     pub(crate) waits: u32,
+    /// How often it tried to connect.
+    pub(crate) connects: u32,
     /// The broker's session has its subscriptions.
     pub(crate) subscribed: bool,
     /// It has no power, or was sent to sleep by a strike: nothing but the end
@@ -61,6 +63,7 @@ impl Device {
             wakes: 0,
             slot: 0,
             waits: 0,
+            connects: 0,
             subscribed: false,
             dark: false,
             figure: 0.0,

@@ -28,9 +28,10 @@ pub enum Event<'a> {
         /// Attempts made since it woke or was last connected, from 1.
         attempt: u32,
     },
-    /// A CONNACK accepted it.
+    /// A CONNACK, or the answer to its request for an upgrade, accepted it.
     Connected {
-        /// The CONNACK's session present flag.
+        /// The CONNACK's session present flag; over a WebSocket, whether it is a
+        /// listener that the hub knows by name from an earlier connection.
         session_present: bool,
     },
     /// No connection, or no accepting CONNACK, came of the attempt.
@@ -38,7 +39,9 @@ pub enum Event<'a> {
         /// Why, in words.
         reason: &'a str,
     },
-    /// A SUBSCRIBE with this filter was handed to the client for writing.
+    /// A SUBSCRIBE with this filter was handed to the client for writing; or a
+    /// hub sends it the filter's group from here on, as the SUBACK that follows
+    /// at once says.
     Subscribing {
         /// The topic filter.
         filter: &'a str,
@@ -85,7 +88,7 @@ pub enum Event<'a> {
         dup: bool,
     },
     /// The broker took the reading over: its PUBACK (QoS 1) or PUBCOMP (QoS 2)
-    /// arrived. Never at QoS 0.
+    /// arrived; or a hub's acknowledgement. Never at QoS 0.
     Acknowledged {
         /// The reading.
         id: MessageId,
@@ -152,7 +155,8 @@ pub enum DropReason {
 /// How an accepted connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DisconnectReason<'a> {
-    /// The device sent DISCONNECT and closed the connection.
+    /// The device sent DISCONNECT, or a hub answered its Close frame, and it
+    /// closed the connection.
     Clean,
     /// The device lost its power, and the connection went silent.
     Vanished,

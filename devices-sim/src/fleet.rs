@@ -4,6 +4,7 @@ use crate::backoff::Backoff;
 use crate::id::DeviceId;
 use crate::lifecycle::Lifecycle;
 use crate::payload::{FIXED_SIZE_MIN, Payload, Signal};
+use crate::protocol::Protocol;
 use crate::random::Spread;
 use std::time::Duration;
 
@@ -30,7 +31,10 @@ pub struct Fleet {
     pub device_memory: DeviceMemory,
     /// When its devices are awake.
     pub lifecycle: Lifecycle,
-    /// How they speak MQTT.
+    /// What they speak.
+    pub protocol: Protocol,
+    /// How they speak MQTT. Its time to connect, its back-off and its limit of
+    /// what is in flight hold whatever they speak.
     pub mqtt: MqttSettings,
     /// What they publish, if anything.
     pub publish: Option<Publish>,
@@ -97,8 +101,8 @@ pub struct MqttSettings {
     pub password: Option<Vec<u8>>,
     /// What the broker publishes when the device vanishes.
     pub will: Option<Will>,
-    /// Patience for a connection and its CONNACK, and for a write that the
-    /// network does not take. Whole seconds; rumqttc allows no finer.
+    /// Patience for a connection and its CONNACK, or whatever else accepts it, and
+    /// for a write that the network does not take. Whole seconds; rumqttc allows no finer.
     pub connect_timeout: Duration,
     /// Most readings at QoS 1 and 2 that await acknowledgement at a time, at least 1.
     pub in_flight_max: u16,
@@ -376,6 +380,7 @@ impl Fleet {
             .or_else(|| self.lifecycle.problem())
             .or_else(|| self.publish.as_ref()?.problem())
             .or_else(|| self.topic_problem())
+            .or_else(|| self.protocol.problem(self))
     }
 
     /// It asks for something that only MQTT 5.0 has.
@@ -513,6 +518,7 @@ impl Fleet {
             clock_drift_ppb: 0,
             device_memory: DeviceMemory::Flash,
             lifecycle: Lifecycle::AlwaysOn,
+            protocol: Protocol::Mqtt,
             mqtt: MqttSettings::default(),
             publish: Some(Publish {
                 topic: "valley/{device}/temperature".to_owned(),

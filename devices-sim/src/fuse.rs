@@ -13,18 +13,31 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub(crate) struct Fused {
     stream: Box<dyn Stream>,
     inbox: Arc<Inbox>,
+    /// What is written are MQTT packets; otherwise each write is one.
+    is_mqtt: bool,
     /// The last write was taken in part only.
     in_mid_packet: bool,
-    /// CONNECT, which is written by itself, is written.
+    /// CONNECT, or a request for an upgrade, which is written by itself, is
+    /// written.
     connect_written: bool,
     blown: bool,
 }
 
 impl Fused {
+    /// A stream of MQTT packets, of which several may be written at once.
+    pub(crate) fn of_mqtt(stream: Box<dyn Stream>, inbox: Arc<Inbox>) -> Self {
+        Self {
+            is_mqtt: true,
+            ..Self::new(stream, inbox)
+        }
+    }
+
+    /// A stream of which each write is a packet of its own.
     pub(crate) fn new(stream: Box<dyn Stream>, inbox: Arc<Inbox>) -> Self {
         Self {
             stream,
             inbox,
+            is_mqtt: false,
             in_mid_packet: false,
             connect_written: false,
             blown: false,
@@ -49,7 +62,7 @@ impl AsyncWrite for Fused {
         let armed = self.inbox.armed();
         let dying = armed.die_in_packet;
         if let Some((last, down)) = dying.and_then(|last| Some((last, last.until.left()?))) {
-            let packet = if self.in_mid_packet {
+            let packet = if self.in_mid_packet || !self.is_mqtt {
                 bytes.len()
             } else {
                 packet_len(bytes).min(bytes.len())

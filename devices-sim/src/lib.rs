@@ -1,10 +1,11 @@
 //! What a sensor does, over any byte stream.
 //!
 //! A [`Fleet`] is plain data: how many devices, when they are awake
-//! ([`Lifecycle`]), what they publish ([`Publish`]) and what they listen to
-//! ([`Subscribe`]). [`run`] drives all of its devices on tokio's clock. A device
-//! is a rumqttc client, for MQTT 3.1.1 or 5.0, over whatever stream [`Dial`] gives it, and everything
-//! it sees is told to an [`Observer`].
+//! ([`Lifecycle`]), what they publish ([`Publish`]), what they listen to
+//! ([`Subscribe`]) and what they speak ([`Protocol`]). [`run`] drives all of its
+//! devices on tokio's clock. A device is a client over whatever stream [`Dial`]
+//! gives it, for MQTT that of rumqttc, and everything it sees is told to an
+//! [`Observer`].
 //!
 //! The package knows nothing of the simulator: the same fleet runs in virtual
 //! time over a simulated network, or on the wall clock over real sockets.
@@ -22,6 +23,7 @@
 mod awake;
 mod backoff;
 mod client;
+mod connection;
 mod device;
 mod duty;
 mod event;
@@ -34,10 +36,13 @@ mod names;
 mod network;
 mod outbox;
 pub mod payload;
+mod protocol;
 mod random;
+pub mod resource;
 mod run;
 mod strike;
 mod timetable;
+mod websocket;
 
 pub use backoff::Backoff;
 pub use event::{DisconnectReason, DropReason, Event, Observer};
@@ -49,6 +54,7 @@ pub use id::{DeviceId, MessageId, ParseMessageIdError};
 pub use lifecycle::{Ending, Lifecycle, Visit};
 pub use network::{BoxFuture, Dial, Stream};
 pub use payload::{Payload, Signal};
+pub use protocol::{HttpReader, HttpSettings, Protocol, WebSocketSettings};
 pub use random::Spread;
 pub use run::run;
 pub use strike::Strike;

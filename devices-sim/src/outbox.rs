@@ -67,6 +67,22 @@ impl Outbox {
         Some(reading)
     }
 
+    /// The next of those in flight that this connection has to carry again.
+    pub(crate) fn to_resend(&self) -> Option<&Flight> {
+        self.in_flight.iter().find(|flight| flight.resend)
+    }
+
+    /// A packet identifier that nothing in flight has.
+    pub(crate) fn free_packet_id(&self) -> u16 {
+        let mut packet_id = self.last_packet_id;
+        loop {
+            packet_id = packet_id.checked_add(1).unwrap_or(1);
+            if self.in_flight().all(|flight| flight.packet_id != packet_id) {
+                return packet_id;
+            }
+        }
+    }
+
     /// The client wrote a PUBLISH with `packet_id`, 0 at QoS 0. Returns the
     /// reading's sequence number, and whether it has been sent before.
     pub(crate) fn sent(&mut self, packet_id: u16) -> Option<(u32, bool)> {
@@ -106,6 +122,20 @@ impl Outbox {
         let place = flights.position(|flight| flight.packet_id == packet_id)?;
         let flight = self.in_flight.remove(place)?;
         Some(flight.reading.sequence)
+    }
+
+    /// The server has everything up to this reading. Returns the sequence numbers
+    /// of those that were in flight.
+    pub(crate) fn acknowledged_up_to(&mut self, sequence: u64) -> Vec<u32> {
+        let mut acknowledged = Vec::new();
+        self.in_flight.retain(|flight| {
+            let open = u64::from(flight.reading.sequence) > sequence;
+            if !open {
+                acknowledged.push(flight.reading.sequence);
+            }
+            open
+        });
+        acknowledged
     }
 
     /// The broker opened a QoS 2 flow towards the device.
@@ -270,6 +300,25 @@ mod tests {
         assert_eq!(outbox.forget(), [1, 2, 3]);
         assert!(outbox.is_empty() && outbox.received().is_empty());
         assert_eq!(outbox.last_packet_id(), 0);
+    }
+
+    #[test]
+    fn what_is_acknowledged_up_to_a_reading_is_not_sent_again() {
+        let mut outbox = outbox(&[ONCE, ONCE, ONCE]);
+        assert_eq!(hand_over(&mut outbox, 9), [1, 2, 3]);
+        for _ in 0..3 {
+            let packet_id = outbox.free_packet_id();
+            outbox.sent(packet_id);
+        }
+        outbox.connection_ended();
+        assert_eq!(outbox.acknowledged_up_to(2), [1, 2]);
+        let resent = outbox.to_resend().map(|flight| flight.packet_id);
+        assert_eq!(resent, Some(3));
+        assert_eq!(outbox.sent(3), Some((3, true)));
+        assert!(outbox.to_resend().is_none());
+        assert_eq!(outbox.free_packet_id(), 4);
+        assert_eq!(outbox.acknowledged_up_to(9), [3]);
+        assert!(outbox.is_empty());
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub(crate) enum Purpose {
     Backoff,
     Payload,
     LastBytes,
+    WebSocket,
 }
 
 impl Purpose {
@@ -40,6 +41,7 @@ impl Purpose {
             Self::Backoff => "device back-off",
             Self::Payload => "device payload",
             Self::LastBytes => "device last bytes",
+            Self::WebSocket => "device web socket",
         }
     }
 }
@@ -68,6 +70,13 @@ impl Draw {
     /// half is below 2^-64 x bound: nothing here could notice it.
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
         ((u128::from(self.0.next_u64()) * u128::from(bound)) >> 64) as u64
+    }
+
+    /// Bytes, each uniform.
+    pub(crate) fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.0.fill_bytes(&mut bytes);
+        bytes
     }
 
     /// Uniform over [0, 1), in steps of 2^-53.

@@ -1,8 +1,8 @@
 //! What strikes a single device, and how it comes to it.
 
+use crate::connection::LAST_BYTES_LEAVE;
 use crate::device::Device;
 use crate::lifecycle::{misses_its_wake_up, wake_by_clock};
-use crate::mqtt::LAST_BYTES_LEAVE;
 use crate::random::{Draw, Purpose};
 use crate::run::World;
 use std::collections::VecDeque;
@@ -35,7 +35,7 @@ pub enum Strike {
         within: Duration,
     },
     /// At its next connecting it goes dark between writing CONNECT and reading
-    /// CONNACK, and connects anew when it wakes. It keeps its memory.
+    /// CONNACK, or between a request for an upgrade and its answer, and connects anew when it wakes. It keeps its memory.
     SleepInHandshake {
         /// If it connects in this time; it then sleeps until the end of it.
         /// [`Duration::MAX`] is for ever.

@@ -385,6 +385,7 @@ fn baseline_fleet(sensor: u32) -> Fleet {
         clock_drift_ppb: 0,
         device_memory: squall_devices::DeviceMemory::Flash,
         lifecycle: squall_devices::Lifecycle::AlwaysOn,
+        protocol: squall_devices::Protocol::Mqtt,
         mqtt: squall_devices::MqttSettings::default(),
         publish: Some(squall_devices::Publish {
             topic: "field/{device}".to_owned(),

@@ -20,6 +20,7 @@ mod last_value;
 mod tests;
 
 use crate::net::Nanos;
+use crate::scenario::Server;
 use crate::trace::{
     ClientEvent, ClosedBy, Entry, Event, Message, ServerEvent, SessionEvent, TextId, Texts,
 };
@@ -44,6 +45,9 @@ const BUCKETS: u64 = 60;
 pub(crate) struct FleetInfo {
     pub(crate) name: String,
     pub(crate) first_device: u32,
+    /// With whom it speaks: what is published there, only clients of the same
+    /// server are owed.
+    pub(crate) server: Server,
     pub(crate) clean_session: bool,
     /// The client identifier and the filters of each device, in the order of
     /// devices; empty for a fleet without subscriptions.
@@ -66,8 +70,8 @@ pub(crate) struct Metrics {
     by_device: FxHashMap<u32, usize>,
     by_client: FxHashMap<String, usize>,
     groups: Groups,
-    /// Which subscribers have a filter that matches a topic.
-    interested: FxHashMap<TextId, Vec<usize>>,
+    /// Which subscribers of a server have a filter that matches a topic.
+    interested: FxHashMap<(Server, TextId), Vec<usize>>,
     flows: Vec<FlowCount>,
     /// By device, then sequence number, which a device counts from 1.
     readings: Vec<Vec<Reading>>,
@@ -91,6 +95,7 @@ pub(crate) struct Metrics {
 struct Subscriber {
     /// The first of its devices.
     device: u32,
+    server: Server,
     filters: Vec<Wanted>,
     /// Which filters the server has granted and, as far as the device knows,
     /// still holds.
@@ -150,6 +155,7 @@ impl Metrics {
                 }
                 subscribers.push(Subscriber {
                     device,
+                    server: info.server,
                     filters: filters.clone(),
                     granted: vec![false; filters.len()],
                     left: vec![false; filters.len()],
@@ -321,13 +327,14 @@ impl Metrics {
     ) {
         let flow = self.flow(device, message.qos);
         let subscribers = &self.subscribers;
-        let interested = self.interested.entry(message.topic).or_insert_with(|| {
+        let server = self.fleets[self.fleet_of(device)].server;
+        let of_topic = self.interested.entry((server, message.topic));
+        let interested = of_topic.or_insert_with(|| {
             let topic = texts.text(message.topic);
             let matches = |subscriber: &Subscriber| {
-                subscriber
-                    .filters
-                    .iter()
-                    .any(|wanted| filter_matches(&wanted.filter, topic))
+                let mut filters = subscriber.filters.iter();
+                subscriber.server == server
+                    && filters.any(|wanted| filter_matches(&wanted.filter, topic))
             };
             (0..subscribers.len())
                 .filter(|index| matches(&subscribers[*index]))
@@ -346,7 +353,9 @@ impl Metrics {
                 owed += 1;
             }
         }
-        for group in self.groups.wanting(message.topic, texts) {
+        // Only the broker has groups.
+        let groups = (server == Server::Broker).then(|| self.groups.wanting(message.topic, texts));
+        for group in groups.into_iter().flatten() {
             let mut members = group.members.iter();
             if members.any(|(subscriber, filter)| self.subscribers[*subscriber].granted[*filter]) {
                 self.owed.insert((id.0, group.key), false);

@@ -8,6 +8,7 @@
 mod agenda;
 mod disk;
 mod fleets;
+mod network;
 mod outcome;
 mod server;
 mod strikes;
@@ -18,7 +19,7 @@ mod websockets;
 mod world;
 
 use crate::faults::{self, FaultLog, Occurrence};
-use crate::invariants::{self, History};
+use crate::invariants;
 use crate::metrics::Metrics;
 use crate::net::{Capture, Tap, nanos};
 use crate::scenario::Scenario;
@@ -141,8 +142,10 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Result<Report, Error> {
     let tap = Arc::new(Mutex::new(tap));
     let recorder = Arc::new(Mutex::new(Recorder::default()));
     let mut metrics = Metrics::new(cast.fleet_infos(), nanos(scenario.duration));
-    let mut history =
-        (!options.unjudged).then(|| History::new(cast.roster(&mut recorder.lock().texts)));
+    let mut histories = match options.unjudged {
+        true => Vec::new(),
+        false => cast.histories(&mut recorder.lock().texts),
+    };
 
     let faults: Arc<[Occurrence]> = faults::plan(scenario, options.seed).into();
     let mut log =
@@ -174,7 +177,7 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Result<Report, Error> {
         }
         for entry in entries {
             metrics.see(&entry, &recorder.texts);
-            if let Some(history) = &mut history {
+            for history in &mut histories {
                 history.see(&entry);
             }
             if let Some((path, writer)) = &mut trace {
@@ -212,9 +215,10 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Result<Report, Error> {
             .notes
             .extend(outcome::not_set_off(scenario, &set_off));
     }
-    if let Some(history) = history {
+    if !options.unjudged {
         let terms = outcome::terms(scenario, options, &report);
-        report.guarantees = invariants::judge(&history, texts, &terms);
+        report.guarantees = invariants::judge(&histories, texts, &terms);
+        report.guarantees.extend(outcome::lost(scenario, &report));
     }
     report.bytes.check()?;
     Ok(report)

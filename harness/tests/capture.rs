@@ -1,6 +1,6 @@
 //! The bytes of the report, counted again by another program: tshark takes the
 //! capture apart, and what it says about each packet is summed up here by the
-//! definitions of `reports/FORMAT.md`.
+//! definitions of `reports/FORMAT.md`. And it finds each protocol as what it is.
 //!
 //! Without tshark these tests say that they were skipped, unless
 //! `SQUALL_TSHARK=required` makes that a failure.
@@ -95,6 +95,89 @@ fn tshark_counts_the_same_bytes(
     if scenario.contains("lossy") {
         assert!(lost > 0 && recount.retransmissions > 0, "loss shows");
     }
+}
+
+/// Each protocol is what it is to others, too.
+#[rstest]
+#[case(
+    "websocket",
+    "9001",
+    &[
+        "http.request.uri matches \"^/sensors/field/sensor-[0-9]+.temperature$\"",
+        "http.request.uri == \"/groups/field\"",
+        "websocket.opcode == 1 and websocket.masked",
+        "websocket.opcode == 1 and not websocket.masked",
+        "websocket.opcode == 9",
+        "websocket.opcode == 10",
+    ],
+)]
+#[case(
+    "websocket-acknowledged",
+    "9001",
+    &[
+        "http.request.uri == \"/groups/field/recorder-1\"",
+        "http.sec_websocket_protocol == \"acknowledged.squall\"",
+        "websocket.opcode == 2 and websocket.masked",
+        "websocket.opcode == 8",
+    ],
+)]
+#[case(
+    "mqtt-over-websocket",
+    "8083",
+    &[
+        "http.request.uri == \"/mqtt\"",
+        "http.sec_websocket_protocol == \"mqtt\"",
+        "websocket and mqtt.msgtype == 1",
+        "websocket and mqtt.msgtype == 3 and mqtt.qos == 2",
+        "websocket and mqtt.msgtype == 4",
+        "mqtt and not websocket",
+    ],
+)]
+fn tshark_takes_it_apart(#[case] name: &str, #[case] port: &str, #[case] filters: &[&str]) {
+    let scenario = format!("scenarios/overhead/{name}.toml");
+    if !tshark_is_here(&scenario) {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let capture = directory.path().join("run.pcapng");
+    let path = capture.to_str().expect("a temporary path is UTF-8");
+    // What a link loses is in the capture as sent, and makes TCP's order no
+    // easier to see through.
+    let output = squall([
+        "run",
+        &scenario,
+        "--pcap",
+        path,
+        "--set",
+        "site.field.link.loss=0%",
+        "--set",
+        "duration=4m",
+        "--format",
+        "json",
+    ]);
+    assert!(output.status.success(), "{output:?}");
+    for filter in filters {
+        assert!(
+            matching(&capture, port, filter) > 0,
+            "nothing is `{filter}`"
+        );
+    }
+    for wrong in ["_ws.malformed", "http.response.code >= 400"] {
+        assert_eq!(matching(&capture, port, wrong), 0, "{wrong}");
+    }
+}
+
+/// The packets of a capture that a display filter of tshark's matches. `port` is
+/// one that HTTP is not known to be on.
+fn matching(capture: &Path, port: &str, filter: &str) -> u64 {
+    let mut tshark = Command::new("tshark");
+    tshark.arg("-r").arg(capture);
+    tshark.args(["-d", &format!("tcp.port=={port},http")]);
+    tshark.args(["-Y", filter, "-T", "fields", "-e", "frame.number"]);
+    let output = tshark.output().expect("tshark starts");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "tshark: {error}");
+    output.stdout.iter().filter(|byte| **byte == b'\n').count() as u64
 }
 
 fn tshark_is_here(scenario: &str) -> bool {

@@ -217,6 +217,122 @@ fn a_mistake(#[context] context: Context, #[case] right: &str, #[case] wrong: &s
     insta::assert_snapshot!(name, diagnostic(&text, &[]));
 }
 
+/// A scenario that any protocol can carry.
+const PLAIN: &str = r#"title = "Weather"
+duration = "20m"
+
+[[site]]
+name = "valley"
+link = "nb-iot"
+
+[[fleet]]
+name = "thermometer"
+site = "valley"
+count = 10
+publish = { topic = "valley/{device}", every = "10s" }
+
+[[fleet]]
+name = "recorder"
+site = "valley"
+count = 1
+subscribe = [{ filter = "valley/+" }]
+"#;
+
+#[rstest]
+#[case("mqtt-ws")]
+#[case("websocket")]
+fn a_plain_scenario_is_valid_in_any_protocol(#[case] protocol: &str) {
+    let overrides = [format!("fleet.*.protocol={protocol}")];
+    if let Err(error) = Scenario::parse(Path::new("weather.toml"), PLAIN, &overrides) {
+        panic!("{}", error.render(false, 100));
+    }
+}
+
+/// In `PLAIN`, fleets speak a protocol, and one thing is added that has no
+/// meaning in it.
+#[rstest]
+#[case::an_unknown_protocol("mqttws", "", "")]
+#[case::qos_on_a_plain_websocket("websocket", "every = \"10s\"", "every = \"10s\", qos = 1")]
+#[case::retain_on_a_plain_websocket(
+    "websocket",
+    "every = \"10s\"",
+    "every = \"10s\", retain = true"
+)]
+#[case::retain_over_http("http", "every = \"10s\"", "every = \"10s\", retain = true")]
+#[case::a_subscription_at_qos_1_over_http("http", "\"valley/+\" }", "\"valley/+\", qos = 1 }")]
+#[case::a_stay_on_a_plain_websocket("websocket", "\"valley/+\" }", "\"valley/+\", stay = \"1m\" }")]
+#[case::a_will_on_a_plain_websocket(
+    "websocket",
+    "count = 1\n",
+    "count = 1\nmqtt = { will = { topic = \"gone\" } }\n"
+)]
+#[case::http_for_mqtt("mqtt", "count = 1\n", "count = 1\nhttp = { keep_alive = true }\n")]
+#[case::websocket_for_mqtt("mqtt", "count = 1\n", "count = 1\nwebsocket = { text = true }\n")]
+#[case::acknowledged_mqtt_over_websocket(
+    "mqtt-ws",
+    "count = 1\n",
+    "count = 1\nwebsocket = { acknowledged = true }\n"
+)]
+#[case::packets_on_a_plain_websocket(
+    "websocket",
+    "count = 1\n",
+    "count = 1\nwebsocket = { packets_per_frame = 1 }\n"
+)]
+#[case::frames_divided_in_two_ways(
+    "mqtt-ws",
+    "count = 1\n",
+    "count = 1\nwebsocket = { packets_per_frame = 1, split = 10 }\n"
+)]
+#[case::a_frame_of_nothing("mqtt-ws", "count = 1\n", "count = 1\nwebsocket = { split = 0 }\n")]
+#[case::two_ways_to_poll(
+    "http",
+    "count = 1\n",
+    "count = 1\nhttp = { poll = \"1s\", long_poll = \"30s\" }\n"
+)]
+#[case::a_long_poll_in_fractions(
+    "http",
+    "count = 1\n",
+    "count = 1\nhttp = { long_poll = \"1500ms\" }\n"
+)]
+#[case::a_topic_that_names_no_sensor("websocket", "\"valley/{device}\"", "\"valley\"")]
+#[case::a_topic_with_a_dot("http", "\"valley/{device}\"", "\"valley/t.{device}\"")]
+#[case::a_filter_of_no_group("websocket", "\"valley/+\"", "\"+/+\"")]
+#[case::a_listener_of_two_groups(
+    "websocket",
+    "\"valley/+\" }",
+    "\"valley/+\" }, { filter = \"office/+\" }"
+)]
+#[case::a_sensor_that_listens(
+    "websocket",
+    "every = \"10s\" }",
+    "every = \"10s\" }\nsubscribe = [{ filter = \"valley/+\" }]"
+)]
+#[case::a_sensor_that_addresses(
+    "websocket",
+    "topic = \"valley/{device}\"",
+    "topic = \"valley/{target}\", to = \"recorder\""
+)]
+#[case::tls_of_an_unknown_kind(
+    "mqtt",
+    "count = 1\n",
+    "count = 1\ntls = { key_exchange = \"rsa\" }\n"
+)]
+#[case::tls_of_a_number("mqtt", "count = 1\n", "count = 1\ntls = 3\n")]
+fn a_pair_that_makes_no_sense(
+    #[context] context: Context,
+    #[case] protocol: &str,
+    #[case] right: &str,
+    #[case] wrong: &str,
+) {
+    let text = PLAIN.replacen(right, wrong, 1);
+    let text = text.replace(
+        "site = \"valley\"\n",
+        &format!("site = \"valley\"\nprotocol = \"{protocol}\"\n"),
+    );
+    let name = context.description.unwrap_or("unnamed");
+    insta::assert_snapshot!(name, diagnostic(&text, &[]));
+}
+
 /// A fault with this text is added to `VALID`.
 #[rstest]
 #[case::fault_of_an_unknown_kind("kind = \"partion\"")]

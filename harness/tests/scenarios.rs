@@ -5,7 +5,7 @@
 mod support;
 
 use rstest::rstest;
-use squall::scenario::{Fleet, MqttVersion, Scenario};
+use squall::scenario::{Fleet, MqttVersion, Scenario, Server};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -53,6 +53,10 @@ fn holds_in_5_0(
     let speaks_5_0 = |fleet: &Fleet| fleet.mqtt.version == MqttVersion::V5_0;
     if loaded.fleets.iter().all(speaks_5_0) {
         // Its snapshot is of 5.0 already.
+        return;
+    }
+    let speaks_mqtt = |fleet: &Fleet| fleet.protocol.server() == Server::Broker;
+    if !loaded.fleets.iter().all(speaks_mqtt) {
         return;
     }
     let mut arguments = vec!["run", &path, "--mqtt", "5.0", "--quiet"];

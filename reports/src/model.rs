@@ -206,6 +206,8 @@ pub enum Verdict {
     Violated,
     /// The run gives it nothing to judge; the guarantee's `summary` says why.
     NotApplicable,
+    /// Nobody promised it: the guarantee's `summary` says what happened.
+    Measured,
 }
 
 /// One guarantee of the protocol and whether the run kept it.
@@ -218,7 +220,8 @@ pub struct Guarantee {
     pub name: String,
     /// Whether it was kept.
     pub verdict: Verdict,
-    /// One line of evidence; for [`Verdict::NotApplicable`], the reason.
+    /// One line of evidence; for [`Verdict::NotApplicable`], the reason, and for
+    /// [`Verdict::Measured`], the measurement.
     pub summary: String,
     /// The normative statement it rests on, e.g. `MQTT311-4.3.2-1`.
     pub statement: Option<String>,
@@ -433,6 +436,7 @@ mod tests {
     #[rstest]
     #[case(&[], &[], true)]
     #[case(&[Verdict::Held, Verdict::NotApplicable], &[true], true)]
+    #[case(&[Verdict::Held, Verdict::Measured], &[true], true)]
     #[case(&[Verdict::Held, Verdict::Violated], &[true], false)]
     #[case(&[Verdict::Held], &[true, false], false)]
     fn a_run_holds_if_nothing_contradicts(
@@ -445,7 +449,7 @@ mod tests {
 
     #[rstest]
     #[case(&[], &[], "nothing was checked")]
-    #[case(&[Verdict::NotApplicable], &[], "nothing was checked")]
+    #[case(&[Verdict::NotApplicable, Verdict::Measured], &[], "nothing was checked")]
     #[case(&[Verdict::Held], &[true, true], "all held: 1 guarantee, 2 expectations")]
     #[case(&[Verdict::NotApplicable], &[true], "all held: 1 expectation")]
     #[case(&[Verdict::Violated; 2], &[true], "2 guarantees violated")]

@@ -90,6 +90,7 @@ pub(crate) fn mark(verdict: Verdict) -> (&'static str, Tone) {
         Verdict::Held => ("✔", Tone::Good),
         Verdict::Violated => ("✘", Tone::Bad),
         Verdict::NotApplicable => (NONE, Tone::Dim),
+        Verdict::Measured => ("≈", Tone::Plain),
     }
 }
 

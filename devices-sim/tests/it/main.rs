@@ -1,4 +1,4 @@
-//! Fleets against the reference broker over in-memory streams, in virtual time.
+//! Fleets against the reference broker, and the sensor hub, over in-memory streams, in virtual time.
 
 mod determinism;
 mod lifecycles;
@@ -8,3 +8,4 @@ mod strikes;
 mod subscriptions;
 mod support;
 mod v5;
+mod websocket;

@@ -17,4 +17,4 @@ pub(crate) mod rfc6455;
 
 pub use open::{Serves, WebSocketEndpoint};
 pub use probe::{Arrival, Ending, WebSocket};
-pub use stream::{Framing, MqttFrames};
+pub use stream::{Framing, Keys, MqttFrames};

@@ -12,6 +12,10 @@
 //! without its acknowledgement, a subscription between SUBSCRIBE and SUBACK,
 //! what a device has forgotten.
 //!
+//! What speaks another protocol than MQTT has been promised nothing. The same is
+//! looked for there, as far as it can be stated, and what is found is a
+//! measurement: see [`measured`].
+//!
 //! A new guarantee is a file here and a line in [`Invariant::ALL`] and
 //! `Invariant::judge`.
 
@@ -23,6 +27,7 @@ mod judgement;
 mod keep_alive;
 mod liveness;
 mod lost;
+mod measured;
 mod message_expiry;
 mod no_fabrication;
 mod order;
@@ -198,9 +203,20 @@ impl Invariant {
     }
 }
 
-/// Judges a run by every invariant, in their order.
-pub(crate) fn judge(history: &History, texts: &Texts, terms: &Terms) -> Vec<Guarantee> {
-    let case = Case::new(history, texts, terms);
+/// Judges a run: what went over the broker by every invariant, in their order,
+/// and what went over another server by those that can be stated there.
+pub(crate) fn judge(histories: &[History], texts: &Texts, terms: &Terms) -> Vec<Guarantee> {
+    let judged = histories.iter().map(|history| {
+        let case = Case::new(history, texts, terms);
+        match history.server.protocol() {
+            None => guarantees(&case, terms),
+            Some(protocol) => measured::judge(&case, protocol),
+        }
+    });
+    judged.flatten().collect()
+}
+
+fn guarantees(case: &Case<'_>, terms: &Terms) -> Vec<Guarantee> {
     Invariant::ALL
         .into_iter()
         .map(|invariant| {
@@ -208,7 +224,7 @@ pub(crate) fn judge(history: &History, texts: &Texts, terms: &Terms) -> Vec<Guar
             let exception = exceptions.find(|exception| exception.invariant == invariant);
             let judgement = match exception {
                 Some(exception) => Judgement::NotApplicable(format!("excepted: {}", exception.why)),
-                None => invariant.judge(&case),
+                None => invariant.judge(case),
             };
             guarantee(invariant, judgement)
         })

@@ -31,6 +31,7 @@ use super::history::{History, Role, Roster, Will};
 use super::judgement::Judgement;
 use super::{Invariant, judge};
 use crate::net::{Nanos, SECOND};
+use crate::scenario::Server;
 use crate::trace::{
     ClientEvent, ClosedBy, Entry, Event, FaultEvent, Message, Packet, ServerEvent, SessionEvent,
     Texts,
@@ -81,7 +82,15 @@ pub(super) const fn clean(name: &'static str) -> Actor {
 
 /// What `invariant` says of a run of a minute in which this happened.
 pub(super) fn judged(invariant: Invariant, cast: &[Actor], trace: &str) -> Guarantee {
-    let mut story = Story::new(cast);
+    let found = all_judged(Server::Broker, cast, trace).into_iter();
+    let mut found = found.filter(|guarantee| guarantee.id == invariant.id());
+    found.next().expect("every invariant judges")
+}
+
+/// Everything that is said of a run of a minute in which this happened with the
+/// clients of a server.
+pub(super) fn all_judged(server: Server, cast: &[Actor], trace: &str) -> Vec<Guarantee> {
+    let mut story = Story::new(server, cast);
     for line in trace.lines().map(str::trim).filter(|line| !line.is_empty()) {
         story.line(line);
     }
@@ -93,11 +102,7 @@ pub(super) fn judged(invariant: Invariant, cast: &[Actor], trace: &str) -> Guara
         command: "squall run x.toml --seed 1".to_owned(),
         trace: None,
     };
-    let found = judge(&story.history, &story.texts, &terms);
-    found
-        .into_iter()
-        .find(|guarantee| guarantee.id == invariant.id())
-        .expect("every invariant judges")
+    judge(std::slice::from_ref(&story.history), &story.texts, &terms)
 }
 
 /// Expects that nothing in the trace contradicts `invariant`.
@@ -147,7 +152,7 @@ struct Story {
 }
 
 impl Story {
-    fn new(cast: &[Actor]) -> Story {
+    fn new(server: Server, cast: &[Actor]) -> Story {
         let mut texts = Texts::default();
         let mut roster = Roster::default();
         let (mut devices, mut wills) = (BTreeMap::new(), BTreeMap::new());
@@ -155,6 +160,7 @@ impl Story {
         for (actor, number) in cast.iter().zip(0..) {
             roster.fleet(Role {
                 first_device: number,
+                server,
                 clean_session: actor.clean,
                 keep_alive: actor.keep_alive_s * SECOND,
                 speaks_5_0: actor.speaks_5_0,
@@ -188,7 +194,7 @@ impl Story {
         }
         Story {
             texts,
-            history: History::new(roster),
+            history: History::new(roster, server),
             devices,
             wills,
             clients,
@@ -441,7 +447,7 @@ fn qos(words: &[&str]) -> Qos {
 
 #[test]
 fn what_is_judged_shows_its_evidence() {
-    let story = Story::new(&[actor("sensor")]);
+    let story = Story::new(Server::Broker, &[actor("sensor")]);
     let terms = Terms {
         ended: 0,
         settle: 0,

@@ -28,6 +28,7 @@ impl Story {
         let fleet = |name: &str, first_device, subscribers| FleetInfo {
             name: name.to_owned(),
             first_device,
+            server: Server::Broker,
             clean_session,
             subscribers,
         };
@@ -247,6 +248,7 @@ fn a_group_is_owed_a_message_once() {
     let fleet = |name: &str, first_device, subscribers| FleetInfo {
         name: name.to_owned(),
         first_device,
+        server: Server::Broker,
         clean_session: true,
         subscribers,
     };
@@ -281,6 +283,32 @@ fn a_group_is_owed_a_message_once() {
     assert_eq!(story.total(), counts(2, 0, 2, 1));
 }
 
+/// A listener of the hub is not owed what goes to the broker.
+#[rstest]
+#[case(Server::Broker, 1)]
+#[case(Server::Hub, 0)]
+fn what_one_server_is_sent_another_owes_nobody(#[case] server: Server, #[case] owed: u64) {
+    let fleet = |name: &str, first_device, server, subscribers| FleetInfo {
+        name: name.to_owned(),
+        first_device,
+        server,
+        clean_session: true,
+        subscribers,
+    };
+    let recorder = vec![("recorder".to_owned(), vec![wanted("t")])];
+    let fleets = vec![
+        fleet("sensor", 0, Server::Broker, Vec::new()),
+        fleet("recorder", 1, server, recorder),
+    ];
+    let story = Story {
+        metrics: Metrics::new(fleets, 60_000_000_000),
+        texts: Texts::default(),
+        now: 0,
+    };
+    let story = story.subscribe().publish(1);
+    assert_eq!(story.total().owed, owed);
+}
+
 #[test]
 fn what_expired_is_owed_no_more() {
     let mut story = Story::new(false).subscribe().publish(1).acknowledge(1);
@@ -308,6 +336,7 @@ fn its_own_messages_are_not_owed_to_who_does_not_want_them() {
         let peers = FleetInfo {
             name: "peer".to_owned(),
             first_device: 0,
+            server: Server::Broker,
             clean_session: true,
             subscribers: vec![("peer-1".to_owned(), vec![talk])],
         };

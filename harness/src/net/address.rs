@@ -34,7 +34,7 @@ pub const HTTP_PORT: u16 = 80;
 pub const HTTP_TLS_PORT: u16 = 443;
 
 /// What a server offers, each at a port of its own, and at another in TLS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Service {
     /// MQTT on TCP.
     Mqtt,

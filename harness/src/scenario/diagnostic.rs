@@ -214,7 +214,8 @@ fn reworded(message: &str) -> Complaint {
         return Complaint::new(
             "expected a string, the name of a choice",
             "wrong type",
-            "MQTT versions: \"3.1.1\" or \"5.0\"; congestion control: \"none\", \"reno\" or \"cubic\"; \
+            "protocols: \"mqtt\", \"mqtt-ws\", \"websocket\" or \"http\"; \
+             MQTT versions: \"3.1.1\" or \"5.0\"; congestion control: \"none\", \"reno\" or \"cubic\"; \
              kinds of fault: \"partition\", \"server-crash\", \"vanish\" and more",
         );
     }

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::protocol::{Protocol, Tls};
+
 /// Devices of one kind at one site.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fleet {
@@ -20,7 +22,11 @@ pub struct Fleet {
     pub start: Start,
     /// How wrong a device's clock is.
     pub clock: Clock,
-    /// How a device speaks MQTT.
+    /// What a device speaks.
+    pub protocol: Protocol,
+    /// How a device uses TLS, if it does.
+    pub tls: Option<Tls>,
+    /// How a device speaks MQTT, if it does.
     pub mqtt: Mqtt,
     /// How a device that lost its connection, or got none, tries again.
     pub reconnect: Reconnect,

@@ -16,6 +16,7 @@ pub mod memory;
 mod over;
 mod overrides;
 mod presets;
+mod protocol;
 mod resolve;
 mod settings;
 pub(crate) mod text;
@@ -42,6 +43,7 @@ pub use fleet::{
 pub use link::{Direction, GilbertElliott, Latency, LinkSpec, Reorder};
 pub use over::Over;
 pub use presets::PRESETS;
+pub use protocol::{Http, HttpReader, KeyExchange, Protocol, Server, Tls, WebSocket};
 pub use settings::{BrokerSettings, CongestionControl, NetworkSettings};
 
 /// One story: sites, fleets, a broker, and what is expected of them.

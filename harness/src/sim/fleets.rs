@@ -1,14 +1,18 @@
 //! Who takes part: the scenario's fleets as devices, numbered through.
 
+use super::websockets::AUTHORITY;
+use crate::invariants::History;
 use crate::invariants::history::{Options, Role, Roster, Will};
 use crate::metrics::{FleetInfo, Wanted};
 use crate::net::{Map, Nanos, Place, SECOND, nanos};
-use crate::scenario::{self, Scenario};
+use crate::scenario::{self, Scenario, Server};
 use crate::trace::Texts;
 use squall_broker::Capabilities;
 use squall_devices as devices;
 use squall_devices::{DeviceId, FleetError};
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Readings a device keeps while it cannot send them: a day of one a minute.
@@ -20,6 +24,8 @@ pub(crate) struct Cast {
     /// Names of all hosts, servers first, as people know them.
     pub(crate) host_names: Vec<String>,
     pub(crate) map: Arc<Map>,
+    /// By fleet, with whom it speaks.
+    servers: Vec<Server>,
     /// What the broker offers, whatever fleets ask for.
     capabilities: Capabilities,
 }
@@ -60,6 +66,11 @@ impl Cast {
             fleets,
             host_names,
             map: Arc::new(map),
+            servers: scenario
+                .fleets
+                .iter()
+                .map(|fleet| fleet.protocol.server())
+                .collect(),
             capabilities: scenario.broker.capabilities.clone(),
         })
     }
@@ -73,15 +84,23 @@ impl Cast {
         fleet.device_name(device.0 - fleet.first_device.0)
     }
 
+    /// What is to be known of each server that somebody speaks with.
+    pub(crate) fn histories(&self, texts: &mut Texts) -> Vec<History> {
+        let servers: BTreeSet<Server> = self.servers.iter().copied().collect();
+        let history = |server| History::new(self.roster(texts), server);
+        servers.into_iter().map(history).collect()
+    }
+
     /// Who takes part, for judging what was guaranteed to them.
-    pub(crate) fn roster(&self, texts: &mut Texts) -> Roster {
+    fn roster(&self, texts: &mut Texts) -> Roster {
         let mut roster = Roster::default();
-        for fleet in &self.fleets {
+        for (fleet, server) in self.fleets.iter().zip(&self.servers) {
             let session_expiry = self.session_expiry(&fleet.mqtt);
             roster.fleet(Role {
                 first_device: fleet.first_device.0,
+                server: *server,
                 speaks_5_0: fleet.mqtt.version == devices::Version::V5_0,
-                clean_session: ends_with_connection(&fleet.mqtt),
+                clean_session: ends_with_connection(fleet),
                 session_expiry,
                 receive_maximum: fleet.mqtt.receive_maximum,
                 message_expiry: fleet
@@ -139,10 +158,11 @@ impl Cast {
     }
 
     pub(crate) fn fleet_infos(&self) -> Vec<FleetInfo> {
-        let info = |fleet: &Arc<devices::Fleet>| FleetInfo {
+        let info = |(fleet, server): (&Arc<devices::Fleet>, &Server)| FleetInfo {
             name: fleet.name.clone(),
+            server: *server,
             first_device: fleet.first_device.0,
-            clean_session: ends_with_connection(&fleet.mqtt),
+            clean_session: ends_with_connection(fleet),
             subscribers: if fleet.subscribe.is_empty() {
                 Vec::new()
             } else {
@@ -151,14 +171,17 @@ impl Cast {
                     .collect()
             },
         };
-        self.fleets.iter().map(info).collect()
+        self.fleets.iter().zip(&self.servers).map(info).collect()
     }
 }
 
-/// Whether a session ends with its connection.
-fn ends_with_connection(mqtt: &devices::MqttSettings) -> bool {
-    match mqtt.session_expiry_s {
-        Some(0) => true,
+/// Whether a session ends with its connection. A hub keeps readings for those
+/// listeners that have a name.
+fn ends_with_connection(fleet: &devices::Fleet) -> bool {
+    let mqtt = &fleet.mqtt;
+    match (&fleet.protocol, mqtt.session_expiry_s) {
+        (devices::Protocol::WebSocket(settings), _) => !settings.acknowledged,
+        (devices::Protocol::Http(_), _) | (_, Some(0)) => true,
         // Nobody else may take up what a clean start begins.
         _ => mqtt.clean_session,
     }
@@ -218,6 +241,7 @@ fn device_fleet(
             scenario::DeviceMemory::Ram => devices::DeviceMemory::Ram,
         },
         lifecycle: lifecycle(fleet),
+        protocol: protocol(&fleet.protocol),
         mqtt: devices::MqttSettings {
             version: match mqtt.version {
                 scenario::MqttVersion::V3_1_1 => devices::Version::V3_1_1,
@@ -275,6 +299,33 @@ fn packet_size_max(scenario: &Scenario) -> usize {
     let usual = devices::MqttSettings::default().packet_size_max;
     let most = scenario.broker.packet_bytes_max;
     most.map_or(usual, |most| usual.max(most as usize))
+}
+
+fn protocol(protocol: &scenario::Protocol) -> devices::Protocol {
+    let authority = AUTHORITY.to_owned();
+    match *protocol {
+        scenario::Protocol::Mqtt | scenario::Protocol::MqttOverWebSocket(_) => {
+            devices::Protocol::Mqtt
+        }
+        scenario::Protocol::WebSocket(settings) => {
+            devices::Protocol::WebSocket(devices::WebSocketSettings {
+                authority,
+                acknowledged: settings.acknowledged,
+                text: settings.text,
+                keep_alive: settings.keep_alive,
+            })
+        }
+        scenario::Protocol::Http(settings) => devices::Protocol::Http(devices::HttpSettings {
+            authority,
+            keep_alive: settings.keep_alive,
+            reader: match settings.reader {
+                scenario::HttpReader::Poll(every) => devices::HttpReader::Poll(every),
+                scenario::HttpReader::LongPoll(seconds) => {
+                    devices::HttpReader::LongPoll(Duration::from_secs(seconds.into()))
+                }
+            },
+        }),
+    }
 }
 
 fn subscribe(subscription: &scenario::Subscription) -> devices::Subscribe {

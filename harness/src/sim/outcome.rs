@@ -4,10 +4,11 @@ use super::RunOptions;
 use crate::invariants::Terms;
 use crate::metrics::Metrics;
 use crate::net::{Nanos, Tap, nanos};
-use crate::scenario::{self, CongestionControl, Metric, Scenario, Unit, When, Whole};
+use crate::scenario::{self, CongestionControl, Metric, Scenario, Server, Unit, When, Whole};
 use crate::trace::Texts;
 use squall_reports::{
-    Arrived, Expectation, FORMAT, FleetBytes, Report, Setting, SiteWeather, Weather,
+    Arrived, Counts, Expectation, FORMAT, FleetBytes, Guarantee, Report, Setting, SiteWeather,
+    Verdict, Weather,
 };
 use squall_reports::{Bytes, Layer, figures};
 use std::collections::BTreeSet;
@@ -183,6 +184,37 @@ fn fleets(scenario: &Scenario, tap: &Tap) -> Vec<FleetBytes> {
     fleets.map(fleet).collect()
 }
 
+/// What did not arrive of what nobody promised, a measurement for each protocol
+/// that is not MQTT.
+pub(super) fn lost(scenario: &Scenario, report: &Report) -> Vec<Guarantee> {
+    let found = [Server::Hub, Server::Rest].map(|server| {
+        let protocol = server.protocol()?;
+        let fleets = scenario.fleets.iter();
+        let of_server = fleets.filter(|fleet| fleet.protocol.server() == server);
+        let names: BTreeSet<&str> = of_server.map(|fleet| fleet.name.as_str()).collect();
+        let flows = report.arrived.flows.iter();
+        let mut total = Counts::default();
+        for flow in flows.filter(|flow| names.contains(flow.fleet.as_str())) {
+            total += flow.counts;
+        }
+        (total.owed > 0).then(|| Guarantee {
+            id: format!("{}-lost", protocol.to_ascii_lowercase()),
+            name: format!("{protocol}: lost"),
+            verdict: Verdict::Measured,
+            summary: format!(
+                "{} of {} owed deliveries; {} came twice",
+                figures::count(total.lost),
+                figures::count(total.owed),
+                figures::count(total.duplicated)
+            ),
+            statement: None,
+            violations_found: 0,
+            violations: Vec::new(),
+        })
+    });
+    found.into_iter().flatten().collect()
+}
+
 /// The faults that waited for a packet which never came, a sentence each;
 /// `set_off` has the indices of those that struck.
 pub(super) fn not_set_off(scenario: &Scenario, set_off: &BTreeSet<usize>) -> Vec<String> {
@@ -207,6 +239,16 @@ fn notes(scenario: &Scenario, ended: Nanos) -> Vec<String> {
             "The broker is broken on purpose: it {} [{}].",
             quirk.summary(),
             quirk.statements().join(", ")
+        ));
+    }
+    let unpromised = scenario.fleets.iter();
+    let unpromised = unpromised.filter(|fleet| fleet.protocol.server() != Server::Broker);
+    let unpromised: Vec<&str> = unpromised.map(|fleet| fleet.name.as_str()).collect();
+    if !unpromised.is_empty() {
+        notes.push(format!(
+            "Guarantees are MQTT's, and judged for fleets that speak it. What happened to the \
+             others is measured: {}.",
+            unpromised.join(", ")
         ));
     }
     if scenario.sites.iter().any(|site| site.link.is_lossy()) {

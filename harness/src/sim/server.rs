@@ -11,16 +11,14 @@ use super::disk::Disk;
 use super::websockets::WebSockets;
 use super::world::{Plan, first_end, surface};
 use crate::faults::Action;
-use crate::net::{
-    Clock, HUB_PORT, Life, MQTT_PORT, Nanos, Nic, Power, TcpListener, TcpStream, WEBSOCKET_PORT,
-    address,
-};
+use crate::net::{Clock, Life, Nanos, Nic, Power, Service, TcpListener, TcpStream, address};
 use crate::random;
 use crate::scenario::BrokerSettings;
 use crate::trace::ServerRecorder;
 use parking_lot::Mutex;
 use rand::Rng as _;
 use squall_broker::{Config, Entropy, Server};
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddrV4;
@@ -177,8 +175,10 @@ impl ServerWeather {
 pub(crate) struct ServerPlan {
     pub(crate) plan: Plan,
     pub(crate) config: Config,
-    /// How WebSocket is served, if it is.
-    pub(crate) websockets: Option<WebSockets>,
+    /// What is served.
+    pub(crate) services: BTreeSet<Service>,
+    /// How WebSocket is, if it is.
+    pub(crate) websockets: WebSockets,
     pub(crate) switch: Arc<ServerSwitch>,
     /// Where the broker keeps what must survive, if it does.
     pub(crate) disk: Option<Arc<Disk>>,
@@ -244,14 +244,26 @@ impl ServerPlan {
             }
         };
         let listen = |port| nic.listen(SocketAddrV4::new(address::of_server(INDEX), port));
-        if let Some(websockets) = &self.websockets {
-            let (broker, hub) = (websockets.of_broker(&server), websockets.of_hub());
-            tasks.spawn(self.accept(listen(WEBSOCKET_PORT)?, broker));
-            tasks.spawn(self.accept(listen(HUB_PORT)?, hub));
+        for service in &self.services {
+            let listener = listen(service.port(false))?;
+            match service {
+                Service::Mqtt => {
+                    let server = server.clone();
+                    let serve = move |stream| server.serve(stream);
+                    tasks.spawn(self.accept(listener, serve));
+                }
+                Service::MqttWebSocket => {
+                    let serve = self.websockets.of_broker(&server);
+                    tasks.spawn(self.accept(listener, serve));
+                }
+                Service::Hub => {
+                    tasks.spawn(self.accept(listener, self.websockets.of_hub()));
+                }
+                // Scenarios that need it are refused.
+                Service::Http => {}
+            }
         }
-        let timers = server.clone();
-        let serve = move |stream| server.serve(stream);
-        tasks.spawn(self.accept(listen(MQTT_PORT)?, serve));
+        let timers = server;
         tasks.spawn(self.pausable(async move {
             timers.run_timers().await;
             Ok(())

@@ -1,8 +1,9 @@
-//! What of the server speaks WebSocket, in a world with a guest to test it: the
-//! broker, at a second port, and the hub, at a third.
+//! What of the server speaks WebSocket: the broker, at a second port, and the
+//! hub, at a third.
 
 use crate::net::TcpStream;
-use squall_broker::{Hub, HubConfig, MqttWebSocket, Quirks, Server, Upgrade};
+use crate::scenario::Scenario;
+use squall_broker::{Hub, HubConfig, HubLimits, Limits, MqttWebSocket, Quirks, Server, Upgrade};
 use squall_checks::websocket::{Serves, WebSocketEndpoint};
 use std::future::Future;
 use std::pin::Pin;
@@ -44,6 +45,31 @@ impl WebSockets {
                 ..HubConfig::default()
             },
             handshake_max,
+        }
+    }
+
+    /// For the fleets of a scenario, as many as they are.
+    pub(super) fn of(scenario: &Scenario) -> Self {
+        let mut limits = HubLimits::default();
+        let devices = usize::try_from(scenario.device_count()).unwrap_or(usize::MAX);
+        for limit in [
+            &mut limits.connections,
+            &mut limits.sensors,
+            &mut limits.named_listeners,
+        ] {
+            *limit = devices.max(*limit);
+        }
+        let handshake_max = scenario.broker.connect_timeout;
+        Self {
+            upgrade: Upgrade {
+                path: Some(MQTT_PATH.to_owned()),
+                ..Upgrade::default()
+            },
+            hub: HubConfig {
+                limits,
+                ..HubConfig::default()
+            },
+            handshake_max: handshake_max.unwrap_or(Limits::default().connect_timeout),
         }
     }
 

@@ -3,24 +3,28 @@
 use super::agenda::Agenda;
 use super::disk::Disk;
 use super::fleets::Cast;
+use super::network::{self, FleetNetwork, Layers};
 use super::server::{self, ServerPlan, ServerSwitch};
 use super::strikes::Strikes;
 use super::websockets::WebSockets;
 use crate::faults::{self, Action, LinkWeather, Occurrence, Struck, Surgeon};
-use crate::net::{Access, Clock, Host, MQTT_PORT, Map, Nanos, Nic, Tap, Tick, address, nanos};
+use crate::net::{Access, Clock, Host, Map, Nanos, Nic, Service, Tap, Tick, nanos};
 use crate::random;
 use crate::scenario::{LinkSpec, NetworkSettings, Scenario};
 use crate::trace::{ClientRecorder, Recorder};
 use parking_lot::Mutex;
-use squall_devices::{BoxFuture, DeviceId, Dial, Fleet, Stream, Strike};
+use squall_devices::{BoxFuture, DeviceId, Fleet, Strike};
+use std::collections::BTreeSet;
 use std::io;
-use std::net::SocketAddrV4;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 use tokio::task::JoinSet;
 
 /// Datagrams that may wait at one host: far more than a tick brings.
 const TUNNEL_DATAGRAMS: usize = 1 << 16;
+
+/// What a guest is offered.
+const GUEST_SERVICES: [Service; 3] = [Service::Mqtt, Service::MqttWebSocket, Service::Hub];
 
 /// What every host of the world is built from.
 #[derive(Clone)]
@@ -92,7 +96,14 @@ impl World {
                 Some(guest) => guest.config.clone(),
                 None => server::config(&scenario.broker),
             },
-            websockets: guest.as_ref().map(|guest| guest.websockets.clone()),
+            services: match &guest {
+                Some(_) => BTreeSet::from(GUEST_SERVICES),
+                None => scenario.fleets.iter().map(network::service).collect(),
+            },
+            websockets: match &guest {
+                Some(guest) => guest.websockets.clone(),
+                None => WebSockets::of(scenario),
+            },
             switch: server,
             disk: scenario
                 .broker
@@ -113,7 +124,7 @@ impl World {
                     .iter()
                     .zip(&cast.fleets)
                     .filter(|(fleet, _)| fleet.site == index)
-                    .map(|(_, fleet)| Arc::clone(fleet))
+                    .map(|(fleet, devices)| (Layers::of(fleet), Arc::clone(devices)))
                     .collect(),
                 guest: guest.clone(),
             };
@@ -196,7 +207,8 @@ struct SitePlan {
     plan: Plan,
     site: usize,
     link: Arc<LinkSpec>,
-    fleets: Vec<Arc<Fleet>>,
+    /// Each with what its connections are made of.
+    fleets: Vec<(Layers, Arc<Fleet>)>,
     guest: Option<Guest>,
 }
 
@@ -223,10 +235,6 @@ impl SitePlan {
         let index = plan.map.host_of_site(self.site);
         let host = plan.host(index, self.link.up.mtu.min(self.link.down.mtu));
         let (nic, clock) = (Arc::clone(&host.nic), host.clock);
-        let network: Arc<dyn Dial> = Arc::new(SiteNetwork {
-            nic: Arc::clone(&nic),
-            broker: SocketAddrV4::new(address::of_server(0), MQTT_PORT),
-        });
         let observer = Arc::new(ClientRecorder {
             recorder: Arc::clone(&plan.recorder),
             clock,
@@ -254,9 +262,15 @@ impl SitePlan {
                 Ok(())
             });
         }
-        for fleet in self.fleets {
+        for (layers, fleet) in self.fleets {
             let strikes = plan.strikes.on_fleet(fleet.first_device);
-            let (network, observer) = (Arc::clone(&network), observer.clone());
+            let network = Arc::new(FleetNetwork {
+                nic: Arc::clone(&nic),
+                clock,
+                seed: plan.seed,
+                layers,
+            });
+            let observer = observer.clone();
             let running = squall_devices::run(fleet, network, observer, strikes);
             tasks.spawn(async move {
                 running.await;
@@ -264,32 +278,6 @@ impl SitePlan {
             });
         }
         first_end(&mut tasks).await
-    }
-}
-
-/// How the devices of a site reach the broker.
-struct SiteNetwork {
-    nic: Arc<Nic>,
-    broker: SocketAddrV4,
-}
-
-impl Dial for SiteNetwork {
-    fn dial(&self, device: DeviceId) -> BoxFuture<'_, io::Result<Box<dyn Stream>>> {
-        Box::pin(async move {
-            let stream = self
-                .nic
-                .connect(address::of_device(device.0), self.broker)
-                .await?;
-            Ok(Box::new(stream) as Box<dyn Stream>)
-        })
-    }
-
-    fn reset(&self, device: DeviceId) {
-        self.nic.reset(address::of_device(device.0));
-    }
-
-    fn vanish(&self, device: DeviceId) {
-        self.nic.cut_power(address::of_device(device.0));
     }
 }
 

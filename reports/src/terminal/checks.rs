@@ -31,7 +31,7 @@ fn guarantee_lines(guarantee: &Guarantee, name_width: usize, page: &Page) -> Vec
     let lead_width = 2 + name_width + 2;
     let text_tone = match guarantee.verdict {
         Verdict::NotApplicable => Tone::Dim,
-        Verdict::Held | Verdict::Violated => Tone::Plain,
+        Verdict::Held | Verdict::Violated | Verdict::Measured => Tone::Plain,
     };
     let mut lines = page.hang(&lead, lead_width, text_tone, &clean(&guarantee.summary));
     if guarantee.verdict != Verdict::Violated {

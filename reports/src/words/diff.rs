@@ -14,6 +14,7 @@ pub(crate) fn verdict(verdict: Verdict) -> &'static str {
         Verdict::Held => "held",
         Verdict::Violated => "violated",
         Verdict::NotApplicable => "does not apply",
+        Verdict::Measured => "measured",
     }
 }
 

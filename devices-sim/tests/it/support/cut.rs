@@ -33,19 +33,27 @@ struct State {
     mute: Option<u8>,
     muted: bool,
     open: bool,
-    bytes_to_broker: usize,
+    written: Vec<u8>,
+    /// What never gets to the device, nor anything behind it.
+    lost: Option<&'static [u8]>,
     reader: Option<Waker>,
 }
 
 impl Wire {
-    pub(crate) fn new(end: DuplexStream, cut: Option<Cut>, mute: Option<u8>) -> Self {
+    pub(crate) fn new(
+        end: DuplexStream,
+        cut: Option<Cut>,
+        lost: Option<&'static [u8]>,
+        mute: Option<u8>,
+    ) -> Self {
         Self(Arc::new(Mutex::new(State {
             end: Some(end),
             cut,
             mute,
             muted: false,
             open: true,
-            bytes_to_broker: 0,
+            written: Vec::new(),
+            lost,
             reader: None,
         })))
     }
@@ -58,8 +66,9 @@ impl Wire {
         self.0.lock().unwrap().open
     }
 
-    pub(crate) fn bytes_to_broker(&self) -> usize {
-        self.0.lock().unwrap().bytes_to_broker
+    /// What got to the server.
+    pub(crate) fn written(&self) -> Vec<u8> {
+        self.0.lock().unwrap().written.clone()
     }
 
     /// Takes the near end away, so that the far end does not see it close.
@@ -108,6 +117,13 @@ impl State {
 
     /// Bytes of `bytes` before the packet that is lost; the end is gone if it is there.
     fn pass(&mut self, way: Way, bytes: &[u8]) -> usize {
+        if let (Way::ToDevice, Some(lost)) = (way, self.lost) {
+            let mut places = bytes.windows(lost.len());
+            return places.position(|at| at == lost).unwrap_or(bytes.len());
+        }
+        if self.cut.is_none() {
+            return bytes.len();
+        }
         let mut at = 0;
         while let Some(length) = packet_len(&bytes[at..]) {
             if self.cuts(way, bytes[at]) {
@@ -163,7 +179,7 @@ impl AsyncWrite for CutStream {
     ) -> Poll<io::Result<usize>> {
         let mut state = self.0.0.lock().unwrap();
         let passed = state.pass(Way::ToBroker, bytes);
-        state.bytes_to_broker += passed;
+        state.written.extend_from_slice(&bytes[..passed]);
         let Some(end) = &mut state.end else {
             return broken();
         };

@@ -1,4 +1,4 @@
-//! A world for fleets: the reference broker behind in-memory streams that can be
+//! A world for fleets: the reference broker, or the hub, behind in-memory streams that can be
 //! refused, cut at an exact packet, or go silent, and a log of what devices saw.
 
 mod cut;
@@ -6,10 +6,10 @@ mod cut;
 pub(crate) use cut::{Cut, Way};
 
 use cut::Wire;
-use squall_broker::{Config, Server};
+use squall_broker::{Config, Hub, HubConfig, Server};
 use squall_devices::{
     Backoff, BoxFuture, DeviceId, DeviceMemory, Dial, DisconnectReason, Event, Fleet, Lifecycle,
-    MqttSettings, Observer, Payload, Publish, Qos, Stream, Strike, Version, run,
+    MqttSettings, Observer, Payload, Protocol, Publish, Qos, Stream, Strike, Version, run,
 };
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -22,9 +22,9 @@ pub(crate) const fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// The network: serves each connection with one broker.
+/// The network: serves each connection with one server.
 pub(crate) struct Net {
-    server: Mutex<Server>,
+    server: Mutex<Peer>,
     epoch: Instant,
     faults: Mutex<Faults>,
     /// Server ends of devices that vanished: kept open, so that the broker
@@ -40,19 +40,63 @@ pub(crate) struct Faults {
     pub(crate) refused: Vec<std::ops::Range<Duration>>,
     /// Connections that are cut, by their number over all devices, from 1.
     pub(crate) cuts: Vec<(usize, Cut)>,
+    /// What the server sends on a connection, by number, that breaks it: neither
+    /// that nor anything behind it arrives.
+    pub(crate) lost: Vec<(usize, &'static [u8])>,
     /// The broker's packets of this type, and all after the first one, are lost
     /// in silence on every connection.
     pub(crate) mute: Option<u8>,
     /// What strikes the fleet's first device, in the order of time.
     pub(crate) strikes: Vec<(Duration, Strike)>,
-    /// All connections end, and the broker forgets everything.
+    /// All connections end, and the server forgets everything.
     pub(crate) restart: Option<Duration>,
+}
+
+/// Whom connections are served by.
+enum Peer {
+    Broker(Server),
+    Hub(Hub),
+}
+
+impl Peer {
+    fn serve(&self, stream: DuplexStream) {
+        match self {
+            Self::Broker(server) => {
+                tokio::spawn(server.serve(stream));
+            }
+            Self::Hub(hub) => {
+                let hub = hub.clone();
+                tokio::spawn(async move {
+                    if let Ok(connection) = hub.accept(stream).await {
+                        connection.serve().await;
+                    }
+                });
+            }
+        }
+    }
+
+    /// One of the same kind that knows nobody.
+    fn fresh(&self) -> Self {
+        match self {
+            Self::Broker(_) => Self::Broker(fresh_server()),
+            Self::Hub(_) => Self::Hub(Hub::new(HubConfig::default())),
+        }
+    }
 }
 
 impl Net {
     pub(crate) fn new(faults: Faults) -> Arc<Self> {
+        Self::of(Peer::Broker(fresh_server()), faults)
+    }
+
+    /// Serves each connection with one hub.
+    pub(crate) fn of_hub(faults: Faults) -> Arc<Self> {
+        Self::of(Peer::Hub(Hub::new(HubConfig::default())), faults)
+    }
+
+    fn of(server: Peer, faults: Faults) -> Arc<Self> {
         Arc::new(Self {
-            server: Mutex::new(fresh_server()),
+            server: Mutex::new(server),
             epoch: Instant::now(),
             faults: Mutex::new(faults),
             silent: Mutex::default(),
@@ -72,8 +116,13 @@ impl Net {
 
     /// Bytes that the broker got on each connection.
     pub(crate) fn bytes_to_broker(&self) -> Vec<usize> {
+        self.written().iter().map(Vec::len).collect()
+    }
+
+    /// What the server got on each connection.
+    pub(crate) fn written(&self) -> Vec<Vec<u8>> {
         let wires = self.wires.lock().unwrap();
-        wires.iter().map(Wire::bytes_to_broker).collect()
+        wires.iter().map(Wire::written).collect()
     }
 
     /// Strikes when it is time.
@@ -86,12 +135,13 @@ impl Net {
         std::future::pending().await
     }
 
-    /// Restarts the broker when it is time.
+    /// Restarts the server when it is time.
     async fn restart(&self) {
         let at = self.faults.lock().unwrap().restart;
         if let Some(at) = at {
             tokio::time::sleep_until(self.epoch + at).await;
-            *self.server.lock().unwrap() = fresh_server();
+            let fresh = self.server.lock().unwrap().fresh();
+            *self.server.lock().unwrap() = fresh;
             self.wires.lock().unwrap().iter().for_each(Wire::sever);
         }
         std::future::pending().await
@@ -121,9 +171,11 @@ impl Dial for Net {
             .iter()
             .find(|(at, _)| *at == number)
             .map(|(_, cut)| *cut);
-        let wire = Wire::new(near, cut, faults.mute);
+        let lost = faults.lost.iter().find(|(at, _)| *at == number);
+        let lost = lost.map(|(_, bytes)| *bytes);
+        let wire = Wire::new(near, cut, lost, faults.mute);
         wires.push(wire.clone());
-        tokio::spawn(self.server.lock().unwrap().serve(far));
+        self.server.lock().unwrap().serve(far);
         Box::pin(std::future::ready(Ok(
             Box::new(wire.stream()) as Box<dyn Stream>
         )))
@@ -276,6 +328,7 @@ pub(crate) fn thermometer() -> Fleet {
         clock_drift_ppb: 0,
         device_memory: DeviceMemory::Flash,
         lifecycle: Lifecycle::AlwaysOn,
+        protocol: Protocol::Mqtt,
         mqtt: MqttSettings {
             clean_session: false,
             backoff: Backoff {

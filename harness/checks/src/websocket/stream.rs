@@ -12,15 +12,18 @@
 //! # Ok(()) }
 //! ```
 
+use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, BytesMut};
+use data_encoding::BASE64;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 
 use super::frame::{BINARY, CLOSE, Frame, PING, PONG, Received, TEXT};
 use super::handshake::{HEAD_BYTES_MAX, Request, Response, accept};
+use crate::packets::RawPacket;
 
 /// The subprotocol of MQTT `[MQTT-6.0.0-3]`.
 const SUBPROTOCOL: &str = "mqtt";
@@ -40,6 +43,8 @@ pub enum Framing {
     /// A frame for what is written at once: a packet, or several if they are.
     #[default]
     AsWritten,
+    /// Messages of at most so many packets, at least 1, each in a frame.
+    Packets(usize),
     /// Messages of at most so many bytes, at least 1, each in a frame.
     Messages(usize),
     /// A message for what is written at once, in fragments of at most so many
@@ -51,6 +56,10 @@ impl Framing {
     fn frames(self, bytes: &[u8]) -> Vec<Frame> {
         match self {
             Self::AsWritten => vec![Frame::new(BINARY, bytes)],
+            Self::Packets(most) => {
+                let messages = packets(bytes, most.max(1));
+                messages.map(|piece| Frame::new(BINARY, piece)).collect()
+            }
             Self::Messages(most) => {
                 let pieces = bytes.chunks(most.max(1));
                 pieces.map(|piece| Frame::new(BINARY, piece)).collect()
@@ -63,12 +72,51 @@ impl Framing {
     }
 }
 
+/// What is written, in pieces of at most so many packets; if it ends within one,
+/// that is taken for whole.
+fn packets(mut bytes: &[u8], most: usize) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let mut length = 0;
+        for _ in 0..most {
+            length += packet_len(&bytes[length..]);
+        }
+        let (piece, rest) = bytes.split_at(length);
+        bytes = rest;
+        (!piece.is_empty()).then_some(piece)
+    })
+}
+
+/// How long the first packet is, or what there is of it.
+fn packet_len(bytes: &[u8]) -> usize {
+    match RawPacket::first_of(bytes) {
+        Some(packet) => 1 + packet.length.len() + packet.body.len(),
+        None => bytes.len(),
+    }
+}
+
+/// What a client draws at random, so that no page that runs in a browser can
+/// choose the bytes it sends (RFC 6455 section 10.3).
+pub struct Keys {
+    /// `Sec-WebSocket-Key`, before it is encoded.
+    pub handshake: [u8; 16],
+    /// The masking key of the next frame.
+    pub masks: Box<dyn FnMut() -> [u8; 4] + Send + Sync>,
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keys").finish_non_exhaustive()
+    }
+}
+
 /// A stream of MQTT over a WebSocket, at the client's end. Pings are answered;
 /// a Close frame is the stream's end, in either direction.
 #[derive(Debug)]
 pub struct MqttFrames<S> {
     stream: S,
     framing: Framing,
+    /// What masks the frames, if not always the same.
+    keys: Option<Keys>,
     /// From the server, and not a whole frame yet.
     received: BytesMut,
     /// MQTT that was not read yet.
@@ -91,12 +139,40 @@ impl<S: AsyncRead + AsyncWrite + Unpin> MqttFrames<S> {
     /// [`io::ErrorKind::InvalidData`] when the server does not agree, with what
     /// it says instead; any other when the stream fails.
     pub async fn connect(
-        mut stream: S,
+        stream: S,
         authority: &str,
         path: &str,
         framing: Framing,
     ) -> io::Result<Self> {
-        let request = Request::new(authority, path).with("Sec-WebSocket-Protocol", SUBPROTOCOL);
+        Self::open(stream, authority, path, framing, None).await
+    }
+
+    /// The same with keys as a client draws them. Those of [`connect`](Self::connect)
+    /// are always the same, so that they can be told in the bytes.
+    ///
+    /// # Errors
+    /// As for [`connect`](Self::connect).
+    pub async fn connect_with(
+        stream: S,
+        authority: &str,
+        path: &str,
+        framing: Framing,
+        keys: Keys,
+    ) -> io::Result<Self> {
+        Self::open(stream, authority, path, framing, Some(keys)).await
+    }
+
+    async fn open(
+        mut stream: S,
+        authority: &str,
+        path: &str,
+        framing: Framing,
+        keys: Option<Keys>,
+    ) -> io::Result<Self> {
+        let mut request = Request::new(authority, path).with("Sec-WebSocket-Protocol", SUBPROTOCOL);
+        if let Some(keys) = &keys {
+            request = request.with("Sec-WebSocket-Key", &BASE64.encode(&keys.handshake));
+        }
         stream.write_all(&request.encode()).await?;
         stream.flush().await?;
         let mut received = BytesMut::new();
@@ -128,6 +204,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> MqttFrames<S> {
         Ok(Self {
             stream,
             framing,
+            keys,
             received,
             unread: BytesMut::new(),
             sending: BytesMut::new(),
@@ -168,11 +245,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> MqttFrames<S> {
     /// Answers a control frame, unless our Close frame has gone before.
     fn answer(&mut self, opcode: u8, frame: &Received) {
         if !self.closed {
-            self.queue(&Frame::new(opcode, &frame.payload));
+            self.queue(Frame::new(opcode, &frame.payload));
         }
     }
 
-    fn queue(&mut self, frame: &Frame) {
+    fn queue(&mut self, frame: Frame) {
+        let frame = match &mut self.keys {
+            Some(keys) => frame.mask(Some((keys.masks)())),
+            None => frame,
+        };
         self.sending.extend_from_slice(&frame.encode());
     }
 
@@ -257,7 +338,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for MqttFrames<S> {
         }
         ready!(self.poll_send(cx))?;
         for frame in self.framing.frames(bytes) {
-            self.queue(&frame);
+            self.queue(frame);
         }
         if let Poll::Ready(Err(error)) = self.poll_send(cx) {
             return Poll::Ready(Err(error));
@@ -274,7 +355,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for MqttFrames<S> {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !self.closed {
             self.closed = true;
-            self.queue(&Frame::close(1000, ""));
+            self.queue(Frame::close(1000, ""));
         }
         ready!(self.poll_send(cx))?;
         Pin::new(&mut self.stream).poll_shutdown(cx)

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use squall_devices::{
-    Backoff, DeviceId, DeviceMemory, Fleet, Lifecycle, MqttSettings, Qos, Subscribe, Visit,
+    Backoff, DeviceId, DeviceMemory, Fleet, Lifecycle, MqttSettings, Protocol, Qos, Subscribe,
+    Visit,
 };
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::JoinSet;
@@ -126,6 +127,7 @@ fn listener(name: &str, device: DeviceId, filter: &str, mqtt: MqttSettings) -> F
         clock_drift_ppb: 0,
         device_memory: DeviceMemory::Flash,
         lifecycle: Lifecycle::AlwaysOn,
+        protocol: Protocol::Mqtt,
         mqtt,
         publish: None,
         subscribe: vec![Subscribe::new(filter, Qos::AtLeastOnce)],

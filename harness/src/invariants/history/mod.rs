@@ -26,6 +26,7 @@ pub(crate) use sessions::{End, Request, Session, Subscription};
 pub(crate) use wire::{Excess, Gap, Resent, Silence, WireConnection, WireEnd};
 
 use crate::net::Nanos;
+use crate::scenario::Server;
 use crate::trace::{ClientEvent, Entry, Event, FaultEvent, Message, SessionEvent, TextId};
 use rustc_hash::FxHashMap;
 use sessions::Client;
@@ -169,6 +170,9 @@ pub(crate) struct Fault {
 #[derive(Debug, Default)]
 pub(crate) struct History {
     pub(crate) roster: Roster,
+    /// The server that it is about: what the clients of another see is none of
+    /// its business.
+    pub(crate) server: Server,
     pub(crate) readings: Vec<Reading>,
     pub(crate) deliveries: Vec<Delivery>,
     pub(crate) strangers: Vec<Stranger>,
@@ -208,12 +212,13 @@ struct DeviceState {
 }
 
 impl History {
-    pub(crate) fn new(roster: Roster) -> History {
+    pub(crate) fn new(roster: Roster, server: Server) -> History {
         let (mut devices, mut clients) = (Vec::new(), Vec::new());
         devices.resize_with(roster.devices(), DeviceState::default);
         clients.resize_with(roster.clients(), Client::default);
         History {
             roster,
+            server,
             devices,
             clients,
             ..History::default()
@@ -222,7 +227,12 @@ impl History {
 
     /// Takes the next entry of the trace.
     pub(crate) fn see(&mut self, entry: &Entry) {
-        self.entries += 1;
+        let of_broker = self.server == Server::Broker;
+        match &entry.event {
+            Event::Client(device, _) if self.roster.role(*device).server != self.server => return,
+            Event::Server(..) | Event::Session(..) if !of_broker => return,
+            _ => self.entries += 1,
+        }
         match &entry.event {
             Event::Client(device, event) => self.see_client(entry.at, *device, event),
             Event::Server(serial, event) => {

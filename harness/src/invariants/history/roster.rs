@@ -2,6 +2,7 @@
 
 use super::NEVER;
 use crate::net::Nanos;
+use crate::scenario::Server;
 use crate::trace::TextId;
 use rustc_hash::FxHashMap;
 use squall_devices::{DeviceId, Qos, RetainHandling};
@@ -11,6 +12,8 @@ use squall_devices::{DeviceId, Qos, RetainHandling};
 pub(crate) struct Role {
     /// The number of its first device; the others follow it.
     pub(crate) first_device: u32,
+    /// The server that they speak with.
+    pub(crate) server: Server,
     /// Whether its devices speak MQTT 5.0.
     pub(crate) speaks_5_0: bool,
     /// Whether sessions end with their connections: the CONNECT's clean session

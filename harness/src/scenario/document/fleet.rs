@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::protocol::{HttpTable, ProtocolName, TlsValue, WebSocketTable};
 use super::scalar::{
     AliasMaximum, Bytes, ClientId, Count, Decimals, Drift, KeepAlive, Name, Qos, ReadingTopic,
     Seconds, Share, Size, Time, TopicFilter, TopicName, UnitName,
@@ -31,9 +32,17 @@ pub(crate) struct FleetTable {
     /// How wrong a device's clock is; not at all unless given.
     #[serde(default)]
     pub(crate) clock: ClockTable,
+    /// What a device speaks; the protocol of the scenario unless given.
+    pub(crate) protocol: Option<At<ProtocolName>>,
+    /// Whether a device has its connections in TLS 1.3, or how; as the scenario
+    /// has it unless given.
+    pub(crate) tls: Option<TlsValue>,
     /// How a device speaks MQTT.
-    #[serde(default)]
-    pub(crate) mqtt: MqttTable,
+    pub(crate) mqtt: Option<At<MqttTable>>,
+    /// How a device uses WebSocket: for the protocols "websocket" and "mqtt-ws".
+    pub(crate) websocket: Option<At<WebSocketTable>>,
+    /// How a device uses HTTP: for the protocol "http".
+    pub(crate) http: Option<At<HttpTable>>,
     /// How a device that lost its connection, or got none, tries again.
     #[serde(default)]
     pub(crate) reconnect: ReconnectTable,
@@ -259,7 +268,7 @@ pub(crate) struct PublishTable {
     /// given.
     pub(crate) qos: Option<At<OneOrMore<Qos>>>,
     /// Whether the broker is to retain each reading; false unless given.
-    pub(crate) retain: Option<bool>,
+    pub(crate) retain: Option<At<bool>>,
     /// How long the broker may keep a reading that it cannot deliver, in whole
     /// seconds (MQTT 5.0); for ever unless given.
     pub(crate) message_expiry: Option<At<Seconds>>,
@@ -349,10 +358,10 @@ pub(crate) struct SubscribeTable {
     /// to one of its members (MQTT 5.0). Not shared unless given.
     pub(crate) share: Option<At<Name>>,
     /// Largest quality of service asked for; 0 unless given.
-    pub(crate) qos: Option<Qos>,
+    pub(crate) qos: Option<At<Qos>>,
     /// A device unsubscribes this long after the broker has granted it, or when
     /// it is next connected; never unless given.
-    pub(crate) stay: Option<Time>,
+    pub(crate) stay: Option<At<Time>>,
     /// Whether what the device itself published is not sent to it (MQTT 5.0);
     /// false unless given.
     pub(crate) no_local: Option<At<bool>>,

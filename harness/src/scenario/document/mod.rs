@@ -9,6 +9,7 @@ pub(crate) mod bound;
 pub(crate) mod fault;
 pub(crate) mod fleet;
 pub(crate) mod link;
+pub(crate) mod protocol;
 pub(crate) mod scalar;
 pub(crate) mod value;
 
@@ -19,13 +20,13 @@ use bound::{Bound, OfBytes, OfShare, OfThings, OfTime, OfWhole};
 use fault::FaultTable;
 use fleet::{FleetTable, VersionName};
 use link::SiteTable;
+use protocol::{ProtocolName, TlsValue};
 use scalar::{
     AliasMaximum, Bytes, Count, GuaranteeName, KeepAlive, Line, Qos, QuirkName, Size, Time,
 };
 use value::At;
 
-/// A Squall scenario: sites, fleets of MQTT devices, and what is expected of
-/// them.
+/// A Squall scenario: sites, fleets of devices, and what is expected of them.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "Squall scenario")]
@@ -40,6 +41,11 @@ pub(crate) struct ScenarioTable {
     /// The version of MQTT that fleets speak which do not say; "3.1.1" unless
     /// given.
     pub(crate) mqtt: Option<VersionName>,
+    /// What fleets speak which do not say; "mqtt" unless given.
+    pub(crate) protocol: Option<ProtocolName>,
+    /// Whether fleets which do not say have their connections in TLS 1.3, or how;
+    /// false unless given.
+    pub(crate) tls: Option<TlsValue>,
     /// The network between devices and servers.
     #[serde(default)]
     pub(crate) network: NetworkTable,

@@ -77,6 +77,9 @@ impl<'de, S: Deserialize<'de>, T: Deserialize<'de>> Deserialize<'de> for Either<
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a string or a table")
             }
+            fn visit_bool<E: de::Error>(self, value: bool) -> Result<Self::Value, E> {
+                S::deserialize(value.into_deserializer()).map(Either::Short)
+            }
             fn visit_str<E: de::Error>(self, value: &str) -> Result<Self::Value, E> {
                 S::deserialize(value.into_deserializer()).map(Either::Short)
             }

@@ -15,6 +15,7 @@ use squall_broker::Capabilities;
 use squall_reports::figures;
 
 use super::diagnostic::{ScenarioError, Sources};
+use super::document::protocol::{ProtocolName, TlsValue};
 use super::document::scalar::{Count, Name, Size, Time};
 use super::document::value::At;
 use super::document::{
@@ -46,6 +47,8 @@ pub(super) fn resolve(
         sources,
         duration: table.duration.value.0,
         version: table.mqtt.map_or(MqttVersion::V3_1_1, fleet::version),
+        protocol: table.protocol.unwrap_or(ProtocolName::Mqtt),
+        tls: table.tls.clone(),
     };
     resolver.scenario(table)
 }
@@ -54,8 +57,10 @@ struct Resolver<'a> {
     path: &'a Path,
     sources: &'a Sources,
     duration: Duration,
-    /// What fleets speak that do not say.
+    /// What fleets speak that do not say, and whether in TLS.
     version: MqttVersion,
+    protocol: ProtocolName,
+    tls: Option<TlsValue>,
 }
 
 impl Resolver<'_> {

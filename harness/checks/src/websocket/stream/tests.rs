@@ -105,6 +105,47 @@ async fn bytes_are_divided_among_frames(
     assert_eq!(frames(&mut far, expected.len()).await, expected);
 }
 
+/// Two PINGREQ, a PUBACK, and half of another.
+#[rstest]
+#[case(1, &[&[0xc0, 0][..], &[0xc0, 0], &[0x40, 2, 0, 1], &[0x40, 2]])]
+#[case(2, &[&[0xc0, 0, 0xc0, 0][..], &[0x40, 2, 0, 1, 0x40, 2]])]
+#[case(9, &[&[0xc0, 0, 0xc0, 0, 0x40, 2, 0, 1, 0x40, 2][..]])]
+#[tokio::test]
+async fn a_frame_has_so_many_packets(#[case] most: usize, #[case] expected: &[&[u8]]) {
+    let (mut stream, mut far) = opened(Framing::Packets(most)).await;
+    let written = stream.write_all(&[0xc0, 0, 0xc0, 0, 0x40, 2, 0, 1, 0x40, 2]);
+    written.await.expect("written");
+    let frames = frames(&mut far, expected.len()).await;
+    let payloads: Vec<_> = frames.iter().map(|(_, _, payload)| &payload[..]).collect();
+    assert_eq!(payloads, expected);
+}
+
+/// The example of RFC 6455 section 1.3, and masks that differ.
+#[tokio::test]
+async fn keys_are_those_that_are_given() {
+    let (near, mut far) = duplex(64 * 1024);
+    far.write_all(AGREED.as_bytes()).await.expect("it fits");
+    let mut mask = [0; 4];
+    let keys = Keys {
+        handshake: *b"the sample nonce",
+        masks: Box::new(move || {
+            mask[3] += 1;
+            mask
+        }),
+    };
+    let framing = Framing::Messages(1);
+    let stream = MqttFrames::connect_with(near, "broker:80", "/mqtt", framing, keys).await;
+    let mut stream = stream.expect("opened");
+    stream.write_all(b"ab").await.expect("written");
+    let mut bytes = BytesMut::new();
+    while !bytes.ends_with(&[0x82, 0x81, 0, 0, 0, 2, b'b']) {
+        far.read_buf(&mut bytes).await.expect("a frame");
+    }
+    assert!(bytes.ends_with(&[0x82, 0x81, 0, 0, 0, 1, b'a', 0x82, 0x81, 0, 0, 0, 2, b'b']));
+    let request = String::from_utf8_lossy(&bytes);
+    assert!(request.contains("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"));
+}
+
 /// What comes with the answer, in fragments around a Ping, and before a Close.
 #[tokio::test]
 async fn bytes_are_read_from_frames_of_any_kind() {

@@ -3,6 +3,7 @@
 mod lifecycle;
 mod mqtt;
 mod payload;
+mod protocol;
 mod publish;
 mod subscribe;
 
@@ -38,16 +39,30 @@ impl Resolver<'_> {
                     unknown("site", &table.site.value.0, &known),
                 )
             })?;
+        let protocol = self.protocol(&table)?;
+        let tls = self.tls(table.tls.as_ref());
+        self.simulated(&table, &protocol, tls)?;
         let lifecycle = match table.lifecycle {
             None => Lifecycle::AlwaysOn,
             Some(lifecycle) => self.lifecycle(lifecycle.value, !table.subscribe.is_empty())?,
         };
-        let mqtt = self.mqtt(table.mqtt)?;
-        let publish = match table.publish {
+        let mqtt = self.mqtt(table.mqtt.map(|mqtt| mqtt.value).unwrap_or_default())?;
+        let mut publish = match table.publish {
             None => None,
             Some(publish) => Some(self.publish(publish, mqtt.version, &lifecycle, fleet_names)?),
         };
-        if publish.is_none() && table.subscribe.is_empty() {
+        let mut subscribe = table
+            .subscribe
+            .into_iter()
+            .map(|table| self.subscribe(table, mqtt.version))
+            .collect::<Result<Vec<_>, _>>()?;
+        if let Some(qos) = protocol::qos(&protocol) {
+            publish
+                .iter_mut()
+                .for_each(|publish| publish.qos = vec![qos]);
+            subscribe.iter_mut().for_each(|wanted| wanted.qos = qos);
+        }
+        if publish.is_none() && subscribe.is_empty() {
             return Err(self.error(
                 &table.name.span,
                 Complaint::new(
@@ -79,11 +94,9 @@ impl Resolver<'_> {
                 None => Fleet::WINDOW_OF_SENSORS,
             },
             publish,
-            subscribe: table
-                .subscribe
-                .into_iter()
-                .map(|table| self.subscribe(table, mqtt.version))
-                .collect::<Result<_, _>>()?,
+            subscribe,
+            protocol,
+            tls,
             mqtt,
             name: table.name.value.0,
         })

@@ -47,7 +47,7 @@ impl Resolver<'_> {
             topic: table.topic.value.0,
             to,
             qos,
-            retain: table.retain.unwrap_or(false),
+            retain: table.retain.is_some_and(|retain| retain.value),
             message_expiry_s: self.message_expiry(version, table.message_expiry.as_ref())?,
             topic_alias: table.topic_alias.is_some_and(|alias| alias.value),
             every,

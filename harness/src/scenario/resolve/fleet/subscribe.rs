@@ -56,8 +56,8 @@ impl Resolver<'_> {
         Ok(Subscription {
             filter,
             share,
-            qos: table.qos.map_or(Qos::AtMostOnce, |qos| qos.0),
-            stay: table.stay.map(|time| time.0),
+            qos: table.qos.map_or(Qos::AtMostOnce, |qos| qos.value.0),
+            stay: table.stay.map(|time| time.value.0),
             no_local: set(table.no_local),
             retain_as_published: set(table.retain_as_published),
             retain_handling: match table.retain_handling.map(|handling| handling.value) {

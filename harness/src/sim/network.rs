@@ -1,0 +1,89 @@
+//! How the devices of a fleet reach their server: TCP, and what their protocol
+//! has between that and the device.
+
+use super::websockets::{AUTHORITY, MQTT_PATH};
+use crate::net::{Clock, Nic, Service, address};
+use crate::random;
+use crate::scenario::{self, Protocol};
+use rand::Rng as _;
+use squall_checks::websocket::{Framing, Keys, MqttFrames};
+use squall_devices::{BoxFuture, DeviceId, Dial, Stream};
+use std::io;
+use std::net::SocketAddrV4;
+use std::sync::Arc;
+
+/// What a fleet's server offers it.
+pub(super) fn service(fleet: &scenario::Fleet) -> Service {
+    match fleet.protocol {
+        Protocol::Mqtt => Service::Mqtt,
+        Protocol::MqttOverWebSocket(_) => Service::MqttWebSocket,
+        Protocol::WebSocket(_) => Service::Hub,
+        Protocol::Http(_) => Service::Http,
+    }
+}
+
+/// What the connections of a fleet are made of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Layers {
+    port: u16,
+    /// How MQTT is divided among the frames of a WebSocket, if it is in one.
+    framing: Option<Framing>,
+}
+
+impl Layers {
+    pub(super) fn of(fleet: &scenario::Fleet) -> Self {
+        Self {
+            port: service(fleet).port(fleet.tls.is_some()),
+            framing: match fleet.protocol {
+                Protocol::MqttOverWebSocket(framing) => Some(framing),
+                _ => None,
+            },
+        }
+    }
+}
+
+/// The network of a fleet's devices.
+pub(super) struct FleetNetwork {
+    pub(super) nic: Arc<Nic>,
+    pub(super) clock: Clock,
+    pub(super) seed: u64,
+    pub(super) layers: Layers,
+}
+
+impl FleetNetwork {
+    /// What a device draws for a connection that it opens now.
+    fn keys(&self, device: DeviceId) -> Keys {
+        let id = u64::from(device.0) << 32 ^ self.clock.now();
+        let mut drawn = random::stream(self.seed, "web socket keys", id);
+        let mut handshake = [0; 16];
+        drawn.fill_bytes(&mut handshake);
+        Keys {
+            handshake,
+            masks: Box::new(move || drawn.next_u32().to_be_bytes()),
+        }
+    }
+}
+
+impl Dial for FleetNetwork {
+    fn dial(&self, device: DeviceId) -> BoxFuture<'_, io::Result<Box<dyn Stream>>> {
+        Box::pin(async move {
+            let server = SocketAddrV4::new(address::of_server(0), self.layers.port);
+            let stream = self.nic.connect(address::of_device(device.0), server);
+            let stream = stream.await?;
+            let Some(framing) = self.layers.framing else {
+                return Ok(Box::new(stream) as Box<dyn Stream>);
+            };
+            let keys = self.keys(device);
+            let opened = MqttFrames::connect_with(stream, AUTHORITY, MQTT_PATH, framing, keys);
+            Ok(Box::new(opened.await?) as Box<dyn Stream>)
+        })
+    }
+
+    fn reset(&self, device: DeviceId) {
+        self.nic.reset(address::of_device(device.0));
+    }
+
+    fn vanish(&self, device: DeviceId) {
+        self.nic.cut_power(address::of_device(device.0));
+    }
+}

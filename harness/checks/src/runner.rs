@@ -82,7 +82,7 @@ pub async fn run(
         selection,
         cases: selection.iter().map(|_| None).collect(),
         progress,
-        dead: false,
+        gone: None,
     };
     let (alone, beside): (VecDeque<_>, VecDeque<_>) =
         (0..selection.len()).partition(|index| selection[*index].check.alone);
@@ -99,8 +99,8 @@ struct Runner<'a> {
     selection: &'a [Selected],
     cases: Vec<Option<Case>>,
     progress: Progress<'a>,
-    /// The server is gone for good.
-    dead: bool,
+    /// Why the server is gone for good, once it is.
+    gone: Option<String>,
 }
 
 impl Runner<'_> {
@@ -130,11 +130,11 @@ impl Runner<'_> {
             }
             // What the others would find says nothing.
             running.shutdown().await;
-            self.revive().await;
+            self.revive(index).await;
             for index in std::mem::take(&mut suspects) {
                 self.alone(index).await;
             }
-            if self.dead {
+            if self.gone.is_some() {
                 for index in waiting.drain(..) {
                     self.alone(index).await;
                 }
@@ -144,8 +144,8 @@ impl Runner<'_> {
 
     /// Runs one check by itself.
     async fn alone(&mut self, index: usize) {
-        if self.dead {
-            let what = "the server is gone, and could not be restarted".to_owned();
+        if let Some(why) = &self.gone {
+            let what = format!("the server is gone, and could not be restarted: {why}");
             self.cases[index] = Some(self.selection[index].without_run(Conclusion::Error { what }));
         } else {
             let mut running = JoinSet::new();
@@ -153,7 +153,7 @@ impl Runner<'_> {
             if let Some(Ok((_, mut case, alive))) = running.join_next().await {
                 if !alive {
                     case.verdict = brought_down(&case);
-                    self.revive().await;
+                    self.revive(index).await;
                 }
                 self.cases[index] = Some(case);
             }
@@ -161,21 +161,21 @@ impl Runner<'_> {
         self.report(index);
     }
 
-    /// Starts a server anew that serves nobody any more. If it serves nobody then
-    /// either, it is none.
-    async fn revive(&mut self) {
-        match self.server.restart().await {
-            Ok(()) | Err(RestartError::Unable) => self.dead = !self.is_alive().await,
+    /// Starts a server anew that serves nobody any more, as this check left it. If
+    /// it serves nobody then either, it is none.
+    async fn revive(&mut self, index: usize) {
+        self.gone = match self.server.restart().await {
+            // Asked as the check would: a server may speak one version alone.
+            Ok(()) | Err(RestartError::Unable) => {
+                let bench = self.bench(self.selection.len(), self.selection[index].protocol);
+                is_alive(&bench).await.err()
+            }
             Err(RestartError::Failed(why)) => {
                 tracing::warn!(why, "the server did not restart");
-                self.dead = true;
+                // What follows is the end of its log.
+                Some(why.lines().next().unwrap_or_default().to_owned())
             }
-        }
-    }
-
-    async fn is_alive(&self) -> bool {
-        let bench = self.bench(self.selection.len(), Protocol::Mqtt311);
-        is_alive(&bench).await
+        };
     }
 
     fn report(&mut self, index: usize) {
@@ -211,7 +211,7 @@ impl Runner<'_> {
             let waits = std::mem::take(&mut bench.notes().waits);
             let closing = bench.notes().closing.take();
             bench.tidy().await;
-            let alive = is_alive(&bench).await;
+            let alive = is_alive(&bench).await.is_ok();
             let case = Case {
                 closing,
                 took_ns,
@@ -224,8 +224,9 @@ impl Runner<'_> {
     }
 }
 
-/// Whether the server accepts a client, or at least says that it does not.
-async fn is_alive(bench: &Bench) -> bool {
+/// Whether the server accepts a client, or at least says that it does not; if
+/// not, what it does.
+async fn is_alive(bench: &Bench) -> Result<(), String> {
     let knock = async {
         let endpoint = bench.server().websocket();
         if endpoint.is_some_and(|endpoint| endpoint.serves != Serves::Mqtt) {
@@ -237,7 +238,11 @@ async fn is_alive(bench: &Bench) -> bool {
         client.leave().await
     };
     let alive: Outcome = knock.await;
-    !matches!(alive, Err(Finding::Fail { .. } | Finding::Error(_)))
+    match alive {
+        Err(Finding::Fail { expected, actual }) => Err(format!("{actual} (due: {expected})")),
+        Err(Finding::Error(what)) => Err(what),
+        Ok(()) | Err(Finding::NonStrict { .. } | Finding::Skip(_)) => Ok(()),
+    }
 }
 
 /// The verdict on a check after which the server served nobody any more.

@@ -49,6 +49,7 @@ mod server;
 mod setup;
 mod transcript;
 pub mod websocket;
+mod words;
 
 pub use bench::{Bench, Settings};
 pub use capabilities::Capabilities;

@@ -6,6 +6,8 @@ use squall_broker::wire::Packet;
 use squall_reports::conformance::{Exchange, ExchangeEvent};
 use tokio::time::Instant;
 
+use crate::words::InWords;
+
 /// Bytes of one step that are kept in hexadecimal.
 const HEX_BYTES: usize = 256;
 
@@ -89,7 +91,7 @@ pub(crate) fn says(packet: &Packet) -> String {
         text: String::new(),
         room: SAYS_CHARS,
     };
-    if write!(says, "{packet:?}").is_err() {
+    if write!(says, "{}", InWords(packet)).is_err() {
         says.text.push('…');
     }
     says.text
@@ -129,10 +131,10 @@ mod tests {
 
     #[test]
     fn packets_are_told_in_full_up_to_a_limit() {
-        assert_eq!(says(&Packet::PingReq), "PingReq");
+        assert_eq!(says(&Packet::PingReq), "PINGREQ");
         let large = Packet::Publish(publish("t", vec![b'm'; 5_000], Qos::AtMostOnce, 0));
         let told = says(&large);
-        let whole = format!("{large:?}");
+        let whole = InWords(&large).to_string();
         assert_eq!(told.chars().count(), SAYS_CHARS + 1);
         assert!(told.ends_with('…') && whole.starts_with(told.trim_end_matches('…')));
     }

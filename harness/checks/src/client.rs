@@ -283,7 +283,13 @@ impl Client {
     #[must_use]
     pub fn in_words(&self, arrival: &Arrival) -> String {
         match arrival {
-            Arrival::Packet(packet) => format!("{} came: {}", packet.name(), says(packet)),
+            Arrival::Packet(packet) => {
+                let (name, says) = (packet.name(), says(packet));
+                match says.strip_prefix(name).unwrap_or(&says).trim_start() {
+                    "" => format!("{name} came"),
+                    details => format!("{name} came: {details}"),
+                }
+            }
             Arrival::Ended => "the broker ended the connection".to_owned(),
             Arrival::Reset => "the broker reset the connection".to_owned(),
             Arrival::Silence => {
@@ -438,6 +444,21 @@ impl Client {
             _ => None,
         })
         .await
+    }
+
+    /// A PUBLISH that is under way together with others, so many at once in all. A
+    /// broker may send fewer until they are acknowledged (section 4.6 of 3.1.1, 4.9
+    /// of 5.0): with one there already, the check does not apply to one that does.
+    ///
+    /// # Errors
+    /// [`Finding::Skip`] when no more than `already` are under way,
+    /// [`Finding::Fail`] when something else comes.
+    pub async fn publish_beside(&mut self, already: usize, in_all: usize) -> Outcome<Publish> {
+        match self.next().await? {
+            Arrival::Packet(Packet::Publish(publish)) => Ok(publish),
+            Arrival::Silence if already > 0 => Err(Finding::too_few_under_way(in_all)),
+            other => Err(Finding::fail("a PUBLISH", self.in_words(&other))),
+        }
     }
 
     /// A PUBLISH, and the rest of its handshake.

@@ -62,6 +62,11 @@ impl Finding {
     pub fn skip(lacks: impl Into<String>) -> Self {
         Self::Skip(lacks.into())
     }
+
+    /// The broker has fewer messages under way to a client at once than this.
+    pub(crate) fn too_few_under_way(count: usize) -> Self {
+        Self::skip(format!("{count} messages under way at once"))
+    }
 }
 
 impl From<io::Error> for Finding {

@@ -164,6 +164,7 @@ async fn wrong_password(bench: Bench) -> Outcome {
 /// A PUBLISH in the same segment as a CONNECT that any broker refuses reaches
 /// nobody.
 async fn nothing_follows(bench: Bench) -> Outcome {
+    need_refusal(&bench).await?;
     let topic = bench.topic("t");
     let mut watcher = bench.connect("watcher").await?;
     watcher.subscribe(&topic, Qos::AtMostOnce).await?;
@@ -199,6 +200,23 @@ pub(super) fn refused_connect(bench: &Bench) -> Connect {
         connect.client_id = text("");
     }
     connect
+}
+
+/// Skips where that is accepted: such a broker breaks what other checks decide,
+/// and shows no refusal.
+pub(super) async fn need_refusal(bench: &Bench) -> Outcome {
+    let mut client = bench.open("probe").await?;
+    client.send_connect(&refused_connect(bench)).await?;
+    let answer = client.connack().await;
+    if answer.is_ok_and(|connack| !connack.code.is_failure()) {
+        return Err(accepts_all());
+    }
+    Ok(())
+}
+
+/// There is no refusal to judge.
+pub(super) fn accepts_all() -> Finding {
+    Finding::skip("a CONNECT that it refuses")
 }
 
 /// What it is refused with.

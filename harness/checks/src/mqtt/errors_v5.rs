@@ -1,6 +1,6 @@
 //! Handling errors (section 4.13 of 5.0).
 
-use super::connect::{REFUSED_CONNECT_CODES, refused_connect};
+use super::connect::{REFUSED_CONNECT_CODES, need_refusal, refused_connect};
 use crate::bench::Bench;
 use crate::check::checks;
 use crate::client::Arrival;
@@ -40,6 +40,7 @@ async fn violation(bench: Bench) -> Outcome {
 
 /// Of a CONNACK, and of a DISCONNECT, if there is one.
 async fn failure_code(bench: Bench) -> Outcome {
+    need_refusal(&bench).await?;
     let mut client = bench.open("client").await?;
     client.send_connect(&refused_connect(&bench)).await?;
     client.refused(REFUSED_CONNECT_CODES).await?;

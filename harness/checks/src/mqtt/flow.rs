@@ -6,7 +6,7 @@ use std::num::NonZeroU16;
 use crate::bench::Bench;
 use crate::check::checks;
 use crate::client::{Arrival, Client};
-use crate::finding::{Finding, Outcome, ensure};
+use crate::finding::{Outcome, ensure};
 use crate::packets::{self, ack, properties};
 use squall_broker::wire::{Ack, Connect, Delivery, Packet, Property, Publish, Qos};
 
@@ -55,7 +55,11 @@ async fn used_up(bench: Bench) -> Outcome {
     const MOST: usize = 3;
     const COUNT: usize = 10;
     let (mut client, _publisher) = under_quota(&bench, MOST as u16, COUNT).await?;
-    let (mut open, mut came) = (Vec::<Publish>::new(), 0);
+    let mut open = Vec::<Publish>::new();
+    for already in 0..MOST {
+        open.push(client.publish_beside(already, MOST).await?);
+    }
+    let mut came = MOST;
     while came < COUNT || !open.is_empty() {
         while came < COUNT && open.len() < MOST {
             open.push(client.publish().await?);
@@ -87,8 +91,8 @@ async fn no_more(client: &mut Client, open: usize) -> Outcome {
     Ok(())
 }
 
-/// PINGREQ, SUBSCRIBE, UNSUBSCRIBE and the client's own messages are answered,
-/// and what is sent at QoS 0 comes.
+/// PINGREQ, SUBSCRIBE, UNSUBSCRIBE and the client's own messages are answered.
+/// Messages of QoS 0 may be held back as well (section 4.9).
 async fn at_zero(bench: Bench) -> Outcome {
     let (mut client, _publisher) = under_quota(&bench, 1, 2).await?;
     let most = bench.capabilities().await?.maximum_qos;
@@ -103,13 +107,6 @@ async fn at_zero(bench: Bench) -> Outcome {
             let own = packets::publish(&bench.topic("own"), "m", qos, id);
             client.send_message(&own).await?;
         }
-    }
-    let mut second = bench.connect("second").await?;
-    second.publishes(&other, "0", Qos::AtMostOnce).await?;
-    let message = client.publish().await?;
-    if message.topic.as_str() != other {
-        let actual = client.in_words(&Arrival::Packet(Packet::Publish(message)));
-        return Err(Finding::fail("the message of QoS 0", actual));
     }
     client.unsubscribe(&other).await?;
     if let Delivery::ExactlyOnce(id) = publish.delivery {

@@ -176,13 +176,16 @@ async fn receive_maximum_of_the_client(bench: Bench) -> Outcome {
         publisher.publishes(&topic, "m", Qos::AtLeastOnce).await?;
     }
     let mut held = client.publish().await?;
-    for _ in 0..4 {
-        let next = client.publish().await?;
+    let mut next = client.publish_beside(1, 2).await?;
+    for _ in 0..3 {
         client.until_ping_without(&topic).await?;
         client.acknowledge(&held).await?;
         held = next;
+        next = client.publish().await?;
     }
-    client.acknowledge(&held).await
+    client.until_ping_without(&topic).await?;
+    client.acknowledge(&held).await?;
+    client.acknowledge(&next).await
 }
 
 /// A client that has as many messages as it takes is answered.

@@ -44,14 +44,8 @@ async fn in_flight(bench: &Bench, qos: Qos, count: usize) -> Outcome<(Client, Ve
     }
     let mut publishes = Vec::new();
     while publishes.len() < count {
-        match client.next().await? {
-            Arrival::Packet(Packet::Publish(publish)) => publishes.push(publish),
-            // It may have fewer under way at a time.
-            Arrival::Silence if !publishes.is_empty() => {
-                return Err(Finding::skip(format!("{count} messages under way at once")));
-            }
-            other => return Err(Finding::fail("a PUBLISH", client.in_words(&other))),
-        }
+        let publish = client.publish_beside(publishes.len(), count).await?;
+        publishes.push(publish);
     }
     Ok((client, publishes))
 }

@@ -153,6 +153,10 @@ async fn is_cleared(bench: Bench) -> Outcome {
     let topic = bench.topic("t");
     let mut client = bench.connect("client").await?;
     client.subscribe(&topic, Qos::AtMostOnce).await?;
+    // Once a message has come, the subscription is established: what is retained
+    // may be looked for after the SUBACK.
+    publisher.publishes(&topic, "0", Qos::AtMostOnce).await?;
+    client.message().await?;
     publisher.retains(&topic, "m", Qos::AtMostOnce).await?;
     let message = client.message().await?;
     ensure(

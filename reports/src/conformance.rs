@@ -14,7 +14,7 @@ mod matrix;
 pub(crate) mod samples;
 
 pub use judgement::{Chapter, Standing, Tally};
-pub use matrix::{Cell, Decision, Matrix, Row};
+pub use matrix::{Cell, Decision, LeftOut, Matrix, Row};
 
 /// The version of the JSON format of [`Conformance`]; it grows as
 /// [`FORMAT`](crate::FORMAT) does.

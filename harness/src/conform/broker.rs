@@ -3,6 +3,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -37,6 +38,8 @@ pub struct Broker {
     foreign_origin: Option<String>,
     /// None once it is stopped.
     instance: Option<Arc<Mutex<Option<Instance>>>>,
+    /// How many runs of checks it has seen.
+    runs: AtomicU32,
 }
 
 impl Broker {
@@ -55,6 +58,7 @@ impl Broker {
             unserved_path: target.fixtures.unserved_path.clone(),
             foreign_origin: target.fixtures.foreign_origin.clone(),
             instance: Some(Arc::new(Mutex::new(Some(instance)))),
+            runs: AtomicU32::new(0),
         }
     }
 
@@ -108,7 +112,15 @@ impl Broker {
             unserved_path: None,
             foreign_origin: None,
             instance: None,
+            runs: AtomicU32::new(0),
         }
+    }
+
+    /// The number of the run that begins, from 1 on; nothing for a broker that
+    /// others may use at the same time.
+    pub(super) fn next_run(&self) -> Option<u32> {
+        self.instance.as_ref()?;
+        Some(self.runs.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
     /// Where it speaks this version over this transport, if it does.

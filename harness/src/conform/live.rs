@@ -84,7 +84,8 @@ pub async fn live(
             let run = match address {
                 Some(address) => {
                     let server = broker.server(address);
-                    squall_checks::run(server, settings(how), &some, &mut report).await
+                    let settings = settings(how, broker);
+                    squall_checks::run(server, settings, &some, &mut report).await
                 }
                 None => some
                     .iter()
@@ -131,12 +132,16 @@ fn by_address<'a>(
     addresses
 }
 
-fn settings(how: &Live) -> Settings {
+fn settings(how: &Live, broker: &Broker) -> Settings {
     Settings {
         timeout: how.timeout,
         quiet: how.quiet,
         jobs: how.jobs,
-        run: run_name(),
+        // Alone at a broker, a run shows the same packets each time.
+        run: match broker.next_run() {
+            Some(number) => format!("r{number:03}"),
+            None => run_name(),
+        },
     }
 }
 

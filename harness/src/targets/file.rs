@@ -74,6 +74,8 @@ struct TargetTable {
     /// What is spoken at a listener that does not say so itself.
     #[serde(default)]
     mqtt: Vec<VersionName>,
+    /// Why it is not set beside other brokers.
+    left_out: Option<Line>,
     version: VersionTable,
     start: StartTable,
     #[serde(default)]
@@ -241,6 +243,7 @@ impl Resolver<'_> {
             fixtures: table.fixtures.into(),
             capabilities: self.capabilities(table.capabilities)?,
             expected: resolved(table.expected, self.sources)?,
+            left_out: table.left_out.map(|line| line.0),
             version: VersionCommand {
                 command: templates.command(table.version.command)?,
                 pattern: self.pattern(&table.version.pattern)?,

@@ -32,6 +32,8 @@ pub struct Target {
     pub capabilities: Capabilities,
     /// What is known to fail.
     pub expected: Vec<Expected>,
+    /// Why it is not set beside other brokers, if it is not.
+    pub left_out: Option<String>,
     pub(super) version: VersionCommand,
     pub(super) start: Start,
     pub(super) stop: Stop,

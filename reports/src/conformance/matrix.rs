@@ -13,8 +13,23 @@ pub struct Matrix {
     pub format: u32,
     /// The version of Squall that ran the checks.
     pub squall: String,
-    /// One run of each broker, in the order of the columns.
+    /// One run of each broker, in the order of the columns, with the transcripts of
+    /// what needs evidence.
     pub brokers: Vec<Conformance>,
+    /// Brokers that are here and not among them.
+    #[serde(default)]
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A broker that is not set beside the others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Which.
+    pub target: String,
+    /// Its version as it tells it.
+    pub target_version: String,
+    /// What about it says nothing beside the others.
+    pub why: String,
 }
 
 /// What a broker makes of a statement: the worst of what the checks that decide
@@ -82,13 +97,20 @@ pub struct Cell<'a> {
 }
 
 impl Matrix {
-    /// These brokers, side by side.
+    /// These brokers, side by side. Nobody asks for the packets of a check that
+    /// passed or did not apply, which most do: they are not kept.
     #[must_use]
-    pub fn new(squall: &str, brokers: Vec<Conformance>) -> Self {
+    pub fn new(squall: &str, mut brokers: Vec<Conformance>, left_out: Vec<LeftOut>) -> Self {
+        for case in brokers.iter_mut().flat_map(|run| &mut run.cases) {
+            if matches!(case.verdict, Conclusion::Pass | Conclusion::Skip { .. }) {
+                case.transcript.clear();
+            }
+        }
         Self {
             format: CONFORMANCE_FORMAT,
             squall: squall.to_owned(),
             brokers,
+            left_out,
         }
     }
 
@@ -197,6 +219,28 @@ mod tests {
             .cases
             .retain(|case| case.check != "connect-reserved-flag");
         assert_eq!(two(&decisions(&matrix), "MQTT5-3.1.2-3"), Decision::Open);
+    }
+
+    #[test]
+    fn the_packets_of_what_needs_no_evidence_are_not_kept() {
+        let run = samples::mosquitto();
+        let kept = |run: &Conformance, wanted: fn(&Conclusion) -> bool| {
+            let cases = run.cases.iter().filter(|case| wanted(&case.verdict));
+            cases.filter(|case| !case.transcript.is_empty()).count()
+        };
+        let mut seen = run.clone();
+        for case in &mut seen.cases {
+            case.transcript = run.cases[3].transcript.clone();
+        }
+        let matrix = Matrix::new("", vec![seen], Vec::new());
+        let needless = |verdict: &_| matches!(verdict, Conclusion::Pass | Conclusion::Skip { .. });
+        let run = &matrix.brokers[0];
+        assert_eq!(kept(run, needless), 0);
+        assert_eq!(
+            kept(run, |_| true),
+            4,
+            "two failures, a departure and an error"
+        );
     }
 
     #[test]

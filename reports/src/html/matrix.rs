@@ -14,6 +14,7 @@ struct Page {
     squall: String,
     decisions: Vec<Count>,
     brokers: Vec<Broker>,
+    left_out: Vec<String>,
     protocols: Vec<OfProtocol>,
     opened: Vec<Evidence>,
 }
@@ -94,10 +95,12 @@ pub fn render_matrix(matrix: &Matrix) -> String {
         }
     });
     let protocols = protocols.into_iter();
+    let left_out = matrix.left_out.iter().map(words::left_out);
     let content = Page {
         squall: clean(&matrix.squall),
         decisions: counts([]),
         brokers: brokers.collect(),
+        left_out: left_out.map(|told| clean(&told)).collect(),
         protocols: protocols
             .filter(|protocol| !protocol.chapters.is_empty())
             .collect(),

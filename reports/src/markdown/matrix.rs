@@ -27,6 +27,8 @@ pub fn render_matrix(matrix: &Matrix) -> String {
         brokers(matrix, &rows),
         format!("{}.\n", legend.join(" · ")),
     ];
+    let left_out = matrix.left_out.iter().map(words::left_out);
+    sections.extend(left_out.map(|told| format!("{}.\n", escape::inline(&clean(&told)))));
     for protocol in [Protocol::Mqtt311, Protocol::Mqtt5, Protocol::WebSocket] {
         let of_protocol: Vec<_> = rows.iter().filter(|row| row.protocol == protocol).collect();
         if of_protocol.is_empty() {

@@ -4,7 +4,7 @@
 use crate::{
     conformance::{Decision, Matrix},
     figures::{NONE, count, counted},
-    layout::clean,
+    layout::{clean, wrap},
     style::{Style, Tone},
     table::{Cell, Column, Table},
     terminal::{Page, Timing},
@@ -53,6 +53,11 @@ pub fn render_matrix(matrix: &Matrix, style: Style, timing: Option<Timing>) -> S
     for line in super::join(&legend, style.columns()) {
         let line = page.paint(Tone::Dim, &line);
         page.line(&line);
+    }
+    for left_out in &matrix.left_out {
+        for line in wrap(&clean(&words::left_out(left_out)), style.columns()) {
+            page.line(&line);
+        }
     }
     page.text
 }

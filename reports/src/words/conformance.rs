@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     conformance::{
         Case, Closing, Conclusion, Conformance, Decision, Exchange, ExchangeEvent, KnownFailure,
-        Protocol, Standing, Tally,
+        LeftOut, Protocol, Standing, Tally,
     },
     figures::{self, NONE, count, counted},
     style::Tone,
@@ -28,10 +28,20 @@ pub(crate) fn standing_mark(standing: Standing) -> (&'static str, Tone) {
 
 /// What was tested: the target, and its version if it tells one.
 pub(crate) fn tested(run: &Conformance) -> String {
-    match run.target_version.as_str() {
-        "" => run.target.clone(),
-        version => format!("{} {version}", run.target),
+    of_version(&run.target, &run.target_version)
+}
+
+fn of_version(target: &str, version: &str) -> String {
+    match version {
+        "" => target.to_owned(),
+        version => format!("{target} {version}"),
     }
+}
+
+/// A broker that is not set beside the others, and why.
+pub(crate) fn left_out(left_out: &LeftOut) -> String {
+    let broker = of_version(&left_out.target, &left_out.target_version);
+    format!("{broker} is left out: {}", left_out.why)
 }
 
 /// The protocols of the run: `MQTT 3.1.1 and 5.0`.

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use squall::conform::report;
 use squall::targets::{Target, Transport};
-use squall_reports::conformance::{Conformance, Matrix};
+use squall_reports::conformance::{Conformance, LeftOut, Matrix};
 
 use super::super::exit::{Exit, Failure};
 use super::super::targets;
@@ -18,7 +18,7 @@ pub(super) fn run(
     all: &[Target],
     destination: &Destination,
 ) -> Result<Exit, Failure> {
-    let mut brokers = Vec::new();
+    let (mut brokers, mut left_out) = (Vec::new(), Vec::new());
     let mut unable = false;
     let runtime = targets::runtime()?;
     for target in all {
@@ -32,8 +32,20 @@ pub(super) fn run(
             continue;
         }
         let squall = squall::targets::StartOptions::default().squall;
-        if let Err(why) = runtime.block_on(target.installed(&squall)) {
+        let version = match runtime.block_on(target.installed(&squall)) {
+            Ok(version) => version,
+            Err(why) => {
+                session.output.note(&format!("{}: {why}", target.name));
+                continue;
+            }
+        };
+        if let Some(why) = &target.left_out {
             session.output.note(&format!("{}: {why}", target.name));
+            left_out.push(LeftOut {
+                target: target.name.clone(),
+                target_version: version,
+                why: why.clone(),
+            });
             continue;
         }
         match runtime.block_on(one(session, target)) {
@@ -47,7 +59,7 @@ pub(super) fn run(
             Err(failure) => return Err(failure),
         }
     }
-    let matrix = Matrix::new(env!("CARGO_PKG_VERSION"), brokers);
+    let matrix = Matrix::new(env!("CARGO_PKG_VERSION"), brokers, left_out);
     destination.matrix(&matrix)?;
     let output = session.output;
     let format = session.arguments.format;

@@ -146,6 +146,13 @@ impl Bench {
         format!("{}{name}", self.inner.prefix)
     }
 
+    /// A shared subscription of this check's own. Some brokers tell groups apart by
+    /// their names alone, so the name is its own, too.
+    #[must_use]
+    pub fn share(&self, topic: &str) -> String {
+        format!("$share/{}/{}", self.client_id("g"), self.topic(topic))
+    }
+
     /// Says which of the check's statements what follows decides, so that a
     /// failure names them alone. Without it, it names all.
     pub fn deciding(&self, statements: &[&'static str]) {

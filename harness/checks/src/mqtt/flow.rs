@@ -97,8 +97,7 @@ async fn at_zero(bench: Bench) -> Outcome {
     let (mut client, _publisher) = under_quota(&bench, 1, 2).await?;
     let most = bench.capabilities().await?.maximum_qos;
     let publish = client.publish().await?;
-    client.send(&Packet::PingReq).await?;
-    client.pingresp().await?;
+    client.until_ping().await?;
     let other = bench.topic("other");
     client.subscribe(&other, Qos::AtMostOnce).await?;
     for qos in [Qos::AtLeastOnce, Qos::ExactlyOnce] {

@@ -31,6 +31,13 @@ async fn publisher(bench: &Bench) -> Outcome<(Client, Qos)> {
     Ok((bench.connect("publisher").await?, offered.maximum_qos))
 }
 
+/// A message that is not retained comes, and the subscription is established:
+/// what is retained may be looked for after the SUBACK.
+async fn establishes(client: &mut Client, publisher: &mut Client, topic: &str) -> Outcome {
+    publisher.publishes(topic, "0", Qos::AtMostOnce).await?;
+    client.message().await.map(drop)
+}
+
 /// A new client subscribes and has this retained message.
 async fn finds(bench: &Bench, topic: &str, payload: &str) -> Outcome<Publish> {
     let mut client = bench.connect("client").await?;
@@ -153,10 +160,7 @@ async fn is_cleared(bench: Bench) -> Outcome {
     let topic = bench.topic("t");
     let mut client = bench.connect("client").await?;
     client.subscribe(&topic, Qos::AtMostOnce).await?;
-    // Once a message has come, the subscription is established: what is retained
-    // may be looked for after the SUBACK.
-    publisher.publishes(&topic, "0", Qos::AtMostOnce).await?;
-    client.message().await?;
+    establishes(&mut client, &mut publisher, &topic).await?;
     publisher.retains(&topic, "m", Qos::AtMostOnce).await?;
     let message = client.message().await?;
     ensure(
@@ -172,6 +176,7 @@ async fn removed_by_empty(bench: Bench) -> Outcome {
     let topic = bench.topic("t");
     let mut client = bench.connect("client").await?;
     client.subscribe(&topic, Qos::AtMostOnce).await?;
+    establishes(&mut client, &mut publisher, &topic).await?;
     for payload in ["m", ""] {
         publisher.retains(&topic, payload, Qos::AtMostOnce).await?;
         let message = client.message().await?;
@@ -271,6 +276,7 @@ async fn as_published(bench: Bench) -> Outcome {
     let mut packet = packets::subscribe(id, &[(&topic, Qos::AtMostOnce)]);
     packet.subscriptions[0].options.retain_as_published = true;
     client.subscribe_with(&packet).await?;
+    establishes(&mut client, &mut publisher, &topic).await?;
     publisher.retains(&topic, "m", Qos::AtMostOnce).await?;
     let message = client.message().await?;
     ensure(message.retain, "RETAIN 1, as it was published", "RETAIN 0")?;

@@ -19,11 +19,6 @@ checks! {
     "share-drops-what-is-refused" ["MQTT5-4.8.2-6"] drops_refused;
 }
 
-/// The filter of a group.
-fn share(bench: &Bench) -> String {
-    format!("$share/group/{}", bench.topic("t"))
-}
-
 async fn need_shares(bench: &Bench, qos: Qos) -> Outcome {
     let offered = bench.capabilities().await?;
     offered.need_shared_subscriptions()?;
@@ -64,7 +59,7 @@ async fn granted_qos(bench: Bench) -> Outcome {
     let mut members = Vec::new();
     for (name, granted) in [("low", Qos::AtMostOnce), ("high", most)] {
         let mut member = bench.connect(name).await?;
-        member.subscribe(&share(&bench), granted).await?;
+        member.subscribe(&bench.share("t"), granted).await?;
         members.push((member, granted));
     }
     let mut publisher = bench.connect("publisher").await?;
@@ -114,7 +109,7 @@ async fn sent_to_one(
 ) -> Outcome<(Client, PacketId, Client)> {
     need_shares(bench, Qos::ExactlyOnce).await?;
     let mut one = bench.connect_as("one", change).await?;
-    one.subscribe(&share(bench), Qos::ExactlyOnce).await?;
+    one.subscribe(&bench.share("t"), Qos::ExactlyOnce).await?;
     let mut publisher = bench.connect("publisher").await?;
     let topic = bench.topic("t");
     publisher.publishes(&topic, "m", Qos::ExactlyOnce).await?;
@@ -124,7 +119,7 @@ async fn sent_to_one(
         return Err(Finding::fail("a PUBLISH of QoS 2", actual));
     };
     let mut other = bench.connect("other").await?;
-    other.subscribe(&share(bench), Qos::ExactlyOnce).await?;
+    other.subscribe(&bench.share("t"), Qos::ExactlyOnce).await?;
     Ok((one, id, other))
 }
 
@@ -173,12 +168,12 @@ async fn drops_refused(bench: Bench) -> Outcome {
             continue;
         }
         let mut one = bench.connect("one").await?;
-        one.subscribe(&share(&bench), qos).await?;
+        one.subscribe(&bench.share("t"), qos).await?;
         let mut publisher = bench.connect("publisher").await?;
         publisher.publishes(&topic, "m", qos).await?;
         let publish = one.publish().await?;
         let mut other = bench.connect("other").await?;
-        other.subscribe(&share(&bench), qos).await?;
+        other.subscribe(&bench.share("t"), qos).await?;
         let refusal = |id: PacketId| Ack {
             code: ReasonCode::UnspecifiedError,
             ..ack(id.get())

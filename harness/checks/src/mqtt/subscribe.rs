@@ -131,7 +131,7 @@ async fn no_local(bench: Bench) -> Outcome {
 
 async fn no_local_share(bench: Bench) -> Outcome {
     bench.capabilities().await?.need_shared_subscriptions()?;
-    let filter = format!("$share/group/{}", bench.topic("t"));
+    let filter = bench.share("t");
     let bytes = frame(0x82, &body(&bench, &pair(&filter, 0x04)));
     let what = "a shared subscription with No Local";
     bench.refuses(what, &bytes, &[]).await

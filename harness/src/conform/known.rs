@@ -48,6 +48,9 @@ pub fn mark(case: &mut Case, list: &[Expected], transport: Option<Transport>) {
 #[must_use]
 pub fn gone(cases: &[Case], list: &[Expected], transport: Option<Transport>) -> Vec<usize> {
     let is_gone = |line: &Expected| {
+        if line.sometimes {
+            return false;
+        }
         let shown: Vec<_> = cases
             .iter()
             .map(|case| shows(line, case, transport))
@@ -175,6 +178,7 @@ mod tests {
             transports: Vec::new(),
             reason: "known".to_owned(),
             link: None,
+            sometimes: false,
         }
     }
 
@@ -251,6 +255,18 @@ mod tests {
             gone(cases, &[line], None),
             if is_gone { vec![0] } else { vec![] }
         );
+    }
+
+    #[test]
+    fn what_shows_sometimes_is_known_and_never_gone() {
+        let list = [Expected {
+            sometimes: true,
+            ..line(Some("a"), None)
+        }];
+        let mut failing = case("a", &["MQTT5-1"]);
+        mark(&mut failing, &list, None);
+        assert!(failing.expected.is_some());
+        assert!(gone(&[case("a", &[])], &list, None).is_empty());
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //! transport = ["ws", "wss"]             # over all unless given
 //! reason    = "the flag is not looked at"
 //! link      = "https://broker.example/issues/1"
+//! sometimes = true                      # where the broker races with itself
 //! "#).map_err(|error| error.render(false, 100)).expect("no mistake");
 //! assert_eq!(list[0].reason, "the flag is not looked at");
 //! ```
@@ -41,6 +42,8 @@ pub(super) struct ExpectedTable {
     transport: Option<OneOrMore<TransportName>>,
     reason: Line,
     link: Option<Line>,
+    #[serde(default)]
+    sometimes: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -104,6 +107,7 @@ fn one(table: At<ExpectedTable>, sources: &Sources) -> Result<Expected, Scenario
         transports: transports.into_iter().map(Into::into).collect(),
         reason: value.reason.0,
         link: value.link.map(|line| line.0),
+        sometimes: value.sometimes,
     })
 }
 

@@ -159,6 +159,9 @@ pub struct Expected {
     pub reason: String,
     /// Where it is reported or discussed.
     pub link: Option<String>,
+    /// Whether it shows in some runs only, since the broker races with itself:
+    /// its absence is no news then.
+    pub sometimes: bool,
 }
 
 /// How its version is found.

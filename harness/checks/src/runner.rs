@@ -20,6 +20,10 @@ use crate::websocket::Serves;
 /// specification has it wait for: that many times the time for an answer.
 const ANSWERS_MAX: u32 = 60;
 
+/// How many times a server is started anew before it is given up: one that is back
+/// may fall again by itself.
+const RESTARTS: usize = 3;
+
 /// A check that was chosen, in one of its protocols.
 #[derive(Clone, Copy, Debug)]
 pub struct Selected {
@@ -162,20 +166,27 @@ impl Runner<'_> {
     }
 
     /// Starts a server anew that serves nobody any more, as this check left it. If
-    /// it serves nobody then either, it is none.
+    /// it serves nobody then either, time and again, it is none.
     async fn revive(&mut self, index: usize) {
-        self.gone = match self.server.restart().await {
-            // Asked as the check would: a server may speak one version alone.
-            Ok(()) | Err(RestartError::Unable) => {
-                let bench = self.bench(self.selection.len(), self.selection[index].protocol);
-                is_alive(&bench).await.err()
+        for _ in 0..RESTARTS {
+            let restarted = self.server.restart().await;
+            let unable = restarted == Err(RestartError::Unable);
+            self.gone = match restarted {
+                // Asked as the check would: a server may speak one version alone.
+                Ok(()) | Err(RestartError::Unable) => {
+                    let bench = self.bench(self.selection.len(), self.selection[index].protocol);
+                    is_alive(&bench).await.err()
+                }
+                Err(RestartError::Failed(why)) => {
+                    tracing::warn!(why, "the server did not restart");
+                    // What follows is the end of its log.
+                    Some(why.lines().next().unwrap_or_default().to_owned())
+                }
+            };
+            if unable || self.gone.is_none() {
+                break;
             }
-            Err(RestartError::Failed(why)) => {
-                tracing::warn!(why, "the server did not restart");
-                // What follows is the end of its log.
-                Some(why.lines().next().unwrap_or_default().to_owned())
-            }
-        };
+        }
     }
 
     fn report(&mut self, index: usize) {

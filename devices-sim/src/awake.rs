@@ -5,6 +5,7 @@ use crate::connection::Outcome;
 use crate::device::Device;
 use crate::duty::Duty;
 use crate::event::Event;
+use crate::http;
 use crate::lifecycle::{Ending, next_wake};
 use crate::mqtt;
 use crate::names::Names;
@@ -30,15 +31,17 @@ pub(crate) async fn awake(
     device.wakes += 1;
     let mut failures = 0;
     let dark = loop {
-        world.record(
-            &device,
-            Event::Connecting {
-                attempt: failures + 1,
-            },
-        );
-        let mut outcome = connect(&world, &mut device, &mut duty, &names, &inbox).await;
-        device.connects += 1;
-        device.outbox.connection_ended();
+        let mut outcome = match need(&world, &mut device, &mut duty, &names, &inbox).await {
+            Some(outcome) => outcome,
+            None => {
+                let attempt = failures + 1;
+                world.record(&device, Event::Connecting { attempt });
+                let outcome = connect(&world, &mut device, &mut duty, &names, &inbox).await;
+                device.connects += 1;
+                device.outbox.connection_ended();
+                outcome
+            }
+        };
         if matches!(outcome, Outcome::Failed | Outcome::Lost) {
             failures = match outcome {
                 Outcome::Failed => failures + 1,
@@ -93,8 +96,25 @@ async fn connect(
             ))
             .await
         }
-        // `Fleet::check` refuses it.
-        Protocol::Http(_) => Outcome::Failed,
+        Protocol::Http(settings) => {
+            Box::pin(http::connect(world, device, duty, names, inbox, settings)).await
+        }
+    }
+}
+
+/// Waits until there is something to connect for. Over HTTP a device asks for
+/// one thing after the other, and needs no connection in between; all others
+/// have one while they are awake.
+async fn need(
+    world: &World,
+    device: &mut Device,
+    duty: &mut Duty,
+    names: &Names,
+    inbox: &Inbox,
+) -> Option<Outcome> {
+    match world.fleet.protocol {
+        Protocol::Http(_) => offline(world, device, duty, names, inbox, None).await,
+        Protocol::Mqtt | Protocol::WebSocket(_) => None,
     }
 }
 
@@ -114,25 +134,56 @@ async fn back_off(
     device.waits += 1;
     let waits_before = failures.saturating_sub(1);
     let retry = Instant::now() + fleet.mqtt.backoff.wait(waits_before, &mut draw);
+    let ended = offline(world, device, duty, names, inbox, Some(retry)).await;
+    ended.unwrap_or(Outcome::Failed)
+}
+
+/// Is without a connection until `retry`, or else until it needs one, and takes
+/// the readings that fall due; unless it ends otherwise before.
+async fn offline(
+    world: &World,
+    device: &mut Device,
+    duty: &mut Duty,
+    names: &Names,
+    inbox: &Inbox,
+    retry: Option<Instant>,
+) -> Option<Outcome> {
+    // A connection that has just been lost has seen to everything until now.
+    let mut waited = retry.is_none();
     loop {
-        let timer = duty.timer().unwrap_or(retry).min(retry);
+        if waited {
+            let now = Instant::now();
+            duty.perform(world, device, names, now);
+            if duty.is_done(world, device, now) {
+                return Some(Outcome::Done);
+            }
+            match retry {
+                Some(retry) if now >= retry => return None,
+                None if duty.needs_connection(device, now) => return None,
+                Some(_) => {}
+                None => duty.unconnected(now),
+            }
+        }
+        waited = true;
+        let next = retry.or(duty.poll_at());
+        let timer = duty.timer().into_iter().chain(next).min();
         tokio::select! {
             biased;
             blow = inbox.next() => {
                 if let Some(outcome) = struck_offline(world, device, duty, inbox, blow) {
-                    return outcome;
+                    return Some(outcome);
                 }
             }
-            () = sleep_until(timer) => {}
+            () = at(timer) => {}
         }
-        let now = Instant::now();
-        duty.perform(world, device, names, now);
-        if duty.is_done(world, device, now) {
-            return Outcome::Done;
-        }
-        if now >= retry {
-            return Outcome::Failed;
-        }
+    }
+}
+
+/// Waits until then, or for ever.
+async fn at(timer: Option<Instant>) {
+    match timer {
+        Some(timer) => sleep_until(timer).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -221,7 +221,7 @@ impl<'a> Connection<'a> {
         }
     }
 
-    fn close(&mut self, now: Instant, then: Outcome) -> Next {
+    pub(crate) fn close(&mut self, now: Instant, then: Outcome) -> Next {
         let deadline = now + self.world.fleet.mqtt.connect_timeout;
         self.phase = Phase::Closing { deadline, then };
         Next::Close
@@ -260,7 +260,7 @@ impl<'a> Connection<'a> {
     }
 
     /// Tells how the attempt, or the connection, failed.
-    fn over<C>(&self, outcome: Outcome, reason: &str) -> ControlFlow<End, C> {
+    pub(crate) fn over<C>(&self, outcome: Outcome, reason: &str) -> ControlFlow<End, C> {
         let event = if self.accepted {
             let reason = DisconnectReason::Lost(reason);
             Event::Disconnected { reason }

@@ -45,6 +45,8 @@ pub(crate) struct Rare {
     pub(crate) armed: Armed,
     /// The filters it is to unsubscribe from.
     pub(crate) leaving: Vec<Leaving>,
+    /// By filter, what it has read last of those that it polls.
+    read: Vec<Option<String>>,
 }
 
 /// A filter to unsubscribe from.
@@ -98,11 +100,24 @@ impl Device {
         self.rare.as_ref().map_or(&[], |rare| &rare.leaving)
     }
 
+    /// What it has read last for a filter that it polls, as the server names it.
+    pub(crate) fn read(&self, filter: usize) -> Option<&str> {
+        self.rare.as_ref()?.read.get(filter)?.as_deref()
+    }
+
+    /// It has read this for a filter that it polls.
+    pub(crate) fn has_read(&mut self, filter: usize, what: String) {
+        let read = &mut self.rare().read;
+        read.resize(read.len().max(filter + 1), None);
+        read[filter] = Some(what);
+    }
+
     /// The session with its subscriptions is gone, or the memory of it.
     pub(crate) fn forget_subscriptions(&mut self) {
         self.subscribed = false;
         if let Some(rare) = &mut self.rare {
             rare.leaving.clear();
+            rare.read.clear();
         }
     }
 

@@ -9,6 +9,7 @@ use crate::lifecycle::{Visit, awake_for};
 use crate::names::Names;
 use crate::outbox::Reading;
 use crate::payload::Moment;
+use crate::protocol::{HttpReader, Protocol};
 use crate::random::Purpose;
 use crate::run::World;
 use crate::timetable::Timetable;
@@ -23,6 +24,18 @@ pub(crate) struct Duty {
     /// The next reading is due.
     next_reading: Option<Instant>,
     visit: Option<VisitSoFar>,
+    polls: Option<Polls>,
+}
+
+/// The polls of a device that subscribes over HTTP.
+#[derive(Debug)]
+struct Polls {
+    /// When the next is due.
+    at: Instant,
+    /// The filter it is for, by number.
+    filter: usize,
+    /// Each filter has been polled.
+    once: bool,
 }
 
 #[derive(Debug)]
@@ -48,6 +61,7 @@ impl Duty {
             until: awake_for(&world.fleet, device).map(|time| now + time),
             next_reading: None,
             visit,
+            polls: polls(world, now),
         };
         duty.next_reading = duty.first_reading(world, device, now);
         duty
@@ -63,6 +77,51 @@ impl Duty {
             .into_iter()
             .flatten()
             .min()
+    }
+
+    /// When the next poll is due, if there are any.
+    pub(crate) fn poll_at(&self) -> Option<Instant> {
+        self.polls.as_ref().map(|polls| polls.at)
+    }
+
+    /// The number of the filter whose poll is due.
+    pub(crate) fn poll_due(&self, now: Instant) -> Option<usize> {
+        let due = self.polls.as_ref().filter(|polls| polls.at <= now);
+        due.map(|polls| polls.filter)
+    }
+
+    /// The poll of a filter, perhaps the last of all, was answered.
+    pub(crate) fn polled(&mut self, last: bool, reader: HttpReader, now: Instant) {
+        let Some(polls) = &mut self.polls else {
+            return;
+        };
+        if !last {
+            polls.filter += 1;
+            return;
+        }
+        (polls.filter, polls.once) = (0, true);
+        polls.at = match reader {
+            HttpReader::LongPoll(_) => now,
+            // What an answer that was late made it miss is skipped.
+            HttpReader::Poll(every) => {
+                let late = now.saturating_duration_since(polls.at);
+                let missed = late.as_nanos() / every.as_nanos().max(1);
+                polls.at + every * u32::try_from(missed + 1).unwrap_or(u32::MAX)
+            }
+        };
+    }
+
+    /// Whether there is something to connect for, now.
+    pub(crate) fn needs_connection(&self, device: &Device, now: Instant) -> bool {
+        !device.outbox.is_empty() || self.poll_due(now).is_some()
+    }
+
+    /// Nothing has to be connected for: a visit without anything to say does not
+    /// wait for a connection to begin its listening.
+    pub(crate) fn unconnected(&mut self, now: Instant) {
+        if self.next_reading.is_none() && self.polls.is_none() {
+            self.connected(now);
+        }
     }
 
     /// Takes the readings that are due, but none at the very moment of going down.
@@ -119,7 +178,8 @@ impl Duty {
             visit.linger = Linger::Over;
         }
         let lingered = matches!(visit.linger, Linger::Over);
-        let deaf = !world.fleet.subscribe.is_empty() && !device.subscribed;
+        let deaf = !world.fleet.subscribe.is_empty() && !device.subscribed
+            || self.polls.as_ref().is_some_and(|polls| !polls.once);
         lingered && self.next_reading.is_none() && device.outbox.is_empty() && !deaf
     }
 
@@ -165,6 +225,15 @@ impl VisitSoFar {
             linger: Linger::For(visit.linger),
         }
     }
+}
+
+fn polls(world: &World, now: Instant) -> Option<Polls> {
+    let polls = matches!(world.fleet.protocol, Protocol::Http(_));
+    (polls && !world.fleet.subscribe.is_empty()).then_some(Polls {
+        at: now,
+        filter: 0,
+        once: false,
+    })
 }
 
 fn timetable(world: &World, publish: &Publish, device: &Device) -> Timetable {

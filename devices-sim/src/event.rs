@@ -28,10 +28,12 @@ pub enum Event<'a> {
         /// Attempts made since it woke or was last connected, from 1.
         attempt: u32,
     },
-    /// A CONNACK, or the answer to its request for an upgrade, accepted it.
+    /// A CONNACK, or the answer to its request for an upgrade, accepted it; or it
+    /// has a stream for HTTP, which nobody accepts otherwise.
     Connected {
         /// The CONNACK's session present flag; over a WebSocket, whether it is a
-        /// listener that the hub knows by name from an earlier connection.
+        /// listener that the hub knows by name from an earlier connection; over
+        /// HTTP, whether it knows what it has read before.
         session_present: bool,
     },
     /// No connection, or no accepting CONNACK, came of the attempt.
@@ -41,7 +43,7 @@ pub enum Event<'a> {
     },
     /// A SUBSCRIBE with this filter was handed to the client for writing; or a
     /// hub sends it the filter's group from here on, as the SUBACK that follows
-    /// at once says.
+    /// at once says; or it polls for the first time, and the answer is the SUBACK.
     Subscribing {
         /// The topic filter.
         filter: &'a str,
@@ -88,7 +90,8 @@ pub enum Event<'a> {
         dup: bool,
     },
     /// The broker took the reading over: its PUBACK (QoS 1) or PUBCOMP (QoS 2)
-    /// arrived; or a hub's acknowledgement. Never at QoS 0.
+    /// arrived; or a hub's acknowledgement; or an answer of HTTP from 200 to 299.
+    /// Never at QoS 0.
     Acknowledged {
         /// The reading.
         id: MessageId,
@@ -155,8 +158,8 @@ pub enum DropReason {
 /// How an accepted connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DisconnectReason<'a> {
-    /// The device sent DISCONNECT, or a hub answered its Close frame, and it
-    /// closed the connection.
+    /// The device sent DISCONNECT, or a hub answered its Close frame, or HTTP
+    /// needed no more, and it closed the connection.
     Clean,
     /// The device lost its power, and the connection went silent.
     Vanished,

@@ -4,8 +4,8 @@
 //! ([`Lifecycle`]), what they publish ([`Publish`]), what they listen to
 //! ([`Subscribe`]) and what they speak ([`Protocol`]). [`run`] drives all of its
 //! devices on tokio's clock. A device is a client over whatever stream [`Dial`]
-//! gives it, for MQTT that of rumqttc, and everything it sees is told to an
-//! [`Observer`].
+//! gives it, for MQTT that of rumqttc and for HTTP that of hyper, and everything
+//! it sees is told to an [`Observer`].
 //!
 //! The package knows nothing of the simulator: the same fleet runs in virtual
 //! time over a simulated network, or on the wall clock over real sockets.
@@ -29,6 +29,7 @@ mod duty;
 mod event;
 mod fleet;
 mod fuse;
+mod http;
 mod id;
 mod lifecycle;
 mod mqtt;

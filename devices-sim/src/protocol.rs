@@ -1,6 +1,7 @@
 //! What a fleet's devices speak on the streams they dial, as plain data.
 
 use crate::fleet::{Fleet, Publish, Qos, Subscribe};
+use crate::http;
 use crate::resource;
 use std::time::Duration;
 
@@ -63,7 +64,7 @@ impl Protocol {
         match self {
             Self::Mqtt => None,
             Self::WebSocket(settings) => settings.problem(fleet),
-            Self::Http(_) => Some("no device speaks HTTP yet"),
+            Self::Http(settings) => settings.problem(fleet),
         }
     }
 }
@@ -116,6 +117,69 @@ impl WebSocketSettings {
         ];
         let broken = rules.iter().find(|(holds, _)| !holds);
         broken.map(|(_, problem)| *problem)
+    }
+}
+
+impl HttpSettings {
+    fn problem(&self, fleet: &Fleet) -> Option<&'static str> {
+        let publish = fleet.publish.as_ref();
+        let subscribe = || fleet.subscribe.iter();
+        let (polls, waits) = match self.reader {
+            HttpReader::Poll(every) => (!every.is_zero(), false),
+            HttpReader::LongPoll(wait) => (!wait.is_zero() && wait.subsec_nanos() == 0, true),
+        };
+        let rules = [
+            (!self.authority.is_empty(), "its server has no name"),
+            (
+                polls,
+                "it polls every 0 s, or does not wait for whole seconds",
+            ),
+            (
+                publish.is_none_or(|publish| publish.qos == [Qos::AtLeastOnce])
+                    && subscribe().all(|wanted| wanted.qos == Qos::AtMostOnce),
+                "over HTTP readings are posted at QoS 1 and polled at QoS 0",
+            ),
+            (
+                publish.is_none_or(Publish::is_plain)
+                    && subscribe().all(Subscribe::is_plain)
+                    && fleet.mqtt.will.is_none(),
+                "HTTP has no RETAIN, expiry, topic alias, will or subscription options",
+            ),
+            (
+                publish.is_none_or(|publish| fleet.all(|index| is_posted(fleet, publish, index))),
+                "topics over HTTP have two levels or more of letters, digits, `-` and `_`, \
+                 and their sensors' names at most 64 of them",
+            ),
+            (
+                fleet.all(|index| subscribe().all(|wanted| is_polled(fleet, wanted, index))),
+                "a filter over HTTP is a sensor's topic, or begins with a group's name and has a \
+                 wildcard",
+            ),
+            (
+                !waits
+                    || fleet.subscribe.is_empty()
+                    || publish.is_none() && fleet.subscribe.len() == 1,
+                "a device whose polls are long has its connection for one filter, and publishes \
+                 nothing",
+            ),
+        ];
+        let broken = rules.iter().find(|(holds, _)| !holds);
+        broken.map(|(_, problem)| *problem)
+    }
+}
+
+fn is_posted(fleet: &Fleet, publish: &Publish, index: u32) -> bool {
+    let topic = fleet.expand(&publish.topic, index);
+    let last = publish.to.as_ref().map(|to| to.of_reading(to.count));
+    let topic = topic.replace("{target}", last.as_deref().unwrap_or_default());
+    resource::of_topic(&topic).is_some()
+}
+
+fn is_polled(fleet: &Fleet, wanted: &Subscribe, index: u32) -> bool {
+    let filter = fleet.expand(&wanted.filter, index);
+    match http::is_of_many(&filter) {
+        true => resource::group_of(&filter).is_some(),
+        false => resource::of_topic(&filter).is_some(),
     }
 }
 
@@ -208,6 +272,49 @@ mod tests {
     #[case(listener(&["valley/#", "office/#"]), "one group")]
     #[case(Fleet { protocol: Protocol::WebSocket(settings(false)), ..sensor(|_| {}) }, "QoS 0")]
     fn refuses_what_a_hub_has_no_words_for(#[case] fleet: Fleet, #[case] about: &str) {
+        let error = fleet.check().unwrap_err().to_string();
+        assert!(error.contains(about), "{error}");
+    }
+
+    fn http(reader: HttpReader, change: impl Fn(&mut Fleet)) -> Fleet {
+        let mut fleet = Fleet::sample();
+        fleet.protocol = Protocol::Http(HttpSettings {
+            authority: "server".to_owned(),
+            keep_alive: true,
+            reader,
+        });
+        change(&mut fleet);
+        fleet
+    }
+
+    fn reads(fleet: &mut Fleet, filters: &[&str]) {
+        let filters = filters.iter();
+        let wanted = filters.map(|filter| Subscribe::new(*filter, Qos::AtMostOnce));
+        fleet.subscribe = wanted.collect();
+    }
+
+    const POLL: HttpReader = HttpReader::Poll(Duration::from_secs(5));
+    const LONG_POLL: HttpReader = HttpReader::LongPoll(Duration::from_secs(30));
+
+    #[rstest]
+    #[case(http(LONG_POLL, |_| {}))]
+    #[case(http(POLL, |f| reads(f, &["valley/#", "valley/t-1/x", "hill/+"])))]
+    #[case(http(LONG_POLL, |f| { f.publish = None; reads(f, &["valley/#"]) }))]
+    fn takes_what_http_has_words_for(#[case] fleet: Fleet) {
+        assert_eq!(fleet.check(), Ok(()));
+    }
+
+    #[rstest]
+    #[case(http(POLL, |f| f.publish.as_mut().unwrap().qos = vec![Qos::AtMostOnce]), "QoS 1")]
+    #[case(http(POLL, |f| f.publish.as_mut().unwrap().retain = true), "RETAIN")]
+    #[case(http(POLL, |f| f.publish.as_mut().unwrap().topic = "valley".to_owned()), "two levels")]
+    #[case(http(POLL, |f| reads(f, &["valley"])), "a filter")]
+    #[case(http(POLL, |f| reads(f, &["+/x"])), "a filter")]
+    #[case(http(LONG_POLL, |f| reads(f, &["valley/#"])), "long")]
+    #[case(http(LONG_POLL, |f| { f.publish = None; reads(f, &["a/#", "b/#"]) }), "long")]
+    #[case(http(HttpReader::Poll(Duration::ZERO), |_| {}), "0 s")]
+    #[case(http(HttpReader::LongPoll(Duration::from_millis(1500)), |_| {}), "whole seconds")]
+    fn refuses_what_http_has_no_words_for(#[case] fleet: Fleet, #[case] about: &str) {
         let error = fleet.check().unwrap_err().to_string();
         assert!(error.contains(about), "{error}");
     }

@@ -1,6 +1,7 @@
 //! Fleets against the reference broker, and the sensor hub, over in-memory streams, in virtual time.
 
 mod determinism;
+mod http;
 mod lifecycles;
 mod offline;
 mod sessions;

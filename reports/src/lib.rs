@@ -33,8 +33,8 @@ mod words;
 pub use bytes::{Bytes, BytesMismatch, Layer, LayerBytes};
 pub use model::{
     Arrived, Connections, Counts, Expectation, FORMAT, FaultSpan, FirstReading, FleetBytes, Flow,
-    Guarantee, Latency, LatencyBucket, LatencyOverTime, LatencyPoint, PacketCounts, Receiver,
-    Report, Setting, SiteWeather, Verdict, Violation, Weather,
+    Guarantee, Latency, LatencyBucket, LatencyOverTime, LatencyPoint, PacketCounts, RadioTime,
+    Receiver, Report, Setting, SiteWeather, Verdict, Violation, Weather,
 };
 pub use style::Style;
 pub use summary::{Check, CheckKind, Group, Outcome, Run, Summary};

@@ -116,6 +116,48 @@ impl Report {
             self.arrived.total.delivered,
         )
     }
+
+    /// How long radios were on; `None` if no site has any.
+    #[must_use]
+    pub fn radio_time(&self) -> Option<RadioTime> {
+        let radios = || self.weather.sites.iter().filter(|site| site.radio);
+        radios().next()?;
+        Some(RadioTime {
+            up_ns: radios().map(|site| site.up.airtime_ns).sum(),
+            down_ns: radios().map(|site| site.down.airtime_ns).sum(),
+        })
+    }
+
+    /// How long radios were on, in nanoseconds, per delivery that was owed and
+    /// arrived; `None` if no site has a radio or nothing was delivered.
+    #[must_use]
+    pub fn radio_ns_per_reading(&self) -> Option<u64> {
+        let radio = self.radio_time()?.both_ns();
+        crate::bytes::per_reading(radio, self.arrived.total.delivered)
+    }
+}
+
+/// How long radios were on, in nanoseconds, the sum over all devices of the sites
+/// that have one.
+///
+/// A radio is taken to be on while its link transmits, in either direction, at the
+/// link's rate, and off at once. What comes on top depends on the network: a
+/// cellular modem stays connected for seconds after the last packet, listens for
+/// paging, and repeats in poor coverage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RadioTime {
+    /// Sending.
+    pub up_ns: u64,
+    /// Receiving.
+    pub down_ns: u64,
+}
+
+impl RadioTime {
+    /// In both directions.
+    #[must_use]
+    pub fn both_ns(self) -> u64 {
+        self.up_ns + self.down_ns
+    }
 }
 
 /// What the connections of one fleet cost on the wire.
@@ -152,6 +194,10 @@ pub struct SiteWeather {
     pub site: String,
     /// The link in the reader's words, e.g. `nb-iot, 10 % loss`.
     pub link: String,
+    /// Whether the devices have a radio, as those of the link presets but
+    /// `ethernet` have.
+    #[serde(default)]
+    pub radio: bool,
     /// Packets from the devices to the servers.
     pub up: PacketCounts,
     /// Packets from the servers to the devices.
@@ -170,6 +216,11 @@ pub struct PacketCounts {
     pub duplicated: u64,
     /// Packets the link let a later one overtake.
     pub reordered: u64,
+    /// How long the links transmitted, in nanoseconds, each packet's bytes at its
+    /// link's rate, those that were then lost included; the sum over all devices.
+    /// 0 where a link has no rate.
+    #[serde(default)]
+    pub airtime_ns: u64,
 }
 
 impl PacketCounts {

@@ -294,11 +294,13 @@ fn site(site: &str, link: &str, sent: u64, lost: &[(&str, u64)]) -> SiteWeather 
             .iter()
             .map(|&(cause, number)| (cause.to_owned(), number))
             .collect(),
+        airtime_ns: 20 * MS * sent,
         ..PacketCounts::default()
     };
     SiteWeather {
         site: site.to_owned(),
         link: link.to_owned(),
+        radio: link.starts_with("nb-iot"),
         up: packets.clone(),
         down: packets,
     }

@@ -159,7 +159,11 @@ impl Access {
             Way::Up => (&mut lanes.up, &mut self.rising),
             Way::Down => (&mut lanes.down, &mut self.falling),
         };
-        let (mut at, mut again_at) = match lane.offer(entered, packet.len(), &strain) {
+        let fate = lane.offer(entered, packet.len(), &strain);
+        if fate != Fate::Lost(Loss::QueueFull) {
+            tap.on_air(way, self.site, lane.airtime(packet.len(), &strain));
+        }
+        let (mut at, mut again_at) = match fate {
             Fate::Lost(cause) => {
                 if let Some((_, by)) = strain.lost.filter(|(lost_by, _)| *lost_by == cause) {
                     tap.tallies.lose(by);

@@ -1,22 +1,91 @@
 //! Bytes by layer, counted from packets, once, at the end that sends them.
 //!
 //! Each end of a connection keeps a [`SendAccount`]: how far into the stream it
-//! has sent, and where in the MQTT packets of that stream it stands. A packet
-//! that goes out is split by it over the layers of the report; what was sent
-//! before is a retransmission and counts whole, whatever it carries.
+//! has sent, and where in its protocol that is. A packet that goes out is split by
+//! it over the layers of the report; what was sent before is a retransmission and
+//! counts whole, whatever it carries.
+//!
+//! Which protocol a stream speaks, the server's port says. There is a dissector
+//! for each, in a file of its own. They read no more of a stream than they have to
+//! and take its bytes in whatever pieces they come: where a stream is cut into
+//! segments changes no count. What does not belong into a stream ends in
+//! [`Layer::Other`], with everything after it.
 
+mod head;
+mod http;
+mod hub;
+mod mqtt;
+mod tally;
+mod tls;
+mod websocket;
+
+use super::address::{self, Service};
+use super::connection::Flow;
 use super::segment::Segment;
 use squall_reports::{Layer, LayerBytes};
+use tally::Tally;
+
+pub(crate) use tally::StreamMark;
+
+/// Who sends a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Client,
+    Server,
+}
 
 /// What one end of a connection has sent so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct SendAccount {
     /// The sequence number after the last one sent; nothing before the SYN.
     next: Option<u32>,
-    mqtt: Dissector,
+    stream: Stream,
+}
+
+/// Where in its stream an end stands.
+#[derive(Debug)]
+enum Stream {
+    Plain(Application),
+    // Boxed, as everything here but MQTT, since most connections are that.
+    Tls(Box<tls::Dissector>),
+}
+
+/// Where in the application's protocol.
+#[derive(Debug)]
+enum Application {
+    Mqtt(mqtt::Dissector),
+    WebSocket(Box<websocket::Dissector>),
+    Http(Box<http::Dissector>),
 }
 
 impl SendAccount {
+    /// The account of the local end of a connection.
+    pub(crate) fn new(flow: &Flow) -> SendAccount {
+        let (server, end) = match address::server_of(*flow.local.ip()) {
+            Some(_) => (flow.local, End::Server),
+            None => (flow.remote, End::Client),
+        };
+        // Whoever is at another port is taken for a broker.
+        let (service, in_tls) = Service::at(server.port()).unwrap_or((Service::Mqtt, false));
+        let application = Application::of(service, end);
+        SendAccount {
+            next: None,
+            stream: match in_tls {
+                false => Stream::Plain(application),
+                true => Stream::Tls(Box::new(tls::Dissector::around(application))),
+            },
+        }
+    }
+
+    /// In the stream of TLS records, those that begin `at` this place have these
+    /// `bytes` of the application in them. Said before they are sent, once, and in
+    /// their order.
+    pub(crate) fn declare(&mut self, at: u64, bytes: &[u8]) {
+        if let Stream::Tls(records) = &mut self.stream {
+            records.declare(at, bytes);
+        }
+    }
+
     /// Splits a packet that this end sends over the layers.
     ///
     /// `mark` is told of each MQTT packet that begins or ends in it and has not
@@ -52,258 +121,64 @@ impl SendAccount {
         // all the same, though all its bytes count as repeated.
         let seen = (repeated as usize).min(segment.payload_bytes);
         let fresh = &packet[segment.header_bytes + seen..];
-        let mut elsewhere = LayerBytes::default();
-        let target = if repeated > 0 { &mut elsewhere } else { layers };
-        self.mqtt.count(fresh, target, |of_fresh| {
-            mark(StreamMark {
-                at: seen + of_fresh.at,
-                ..of_fresh
-            });
-        });
+        let mut tally = Tally::new(layers, repeated == 0, seen, &mut mark);
+        match &mut self.stream {
+            Stream::Plain(application) => application.count(fresh, &mut tally),
+            Stream::Tls(records) => records.count(fresh, &mut tally),
+        }
         if self.next.is_none() || (end.wrapping_sub(next) as i32) > 0 {
             self.next = Some(end);
         }
     }
 }
 
-/// Where an MQTT packet begins or ends in the payload of a TCP packet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct StreamMark {
-    /// Bytes of the payload before it.
-    pub(crate) at: usize,
-    /// The first byte of the MQTT packet, where one begins.
-    pub(crate) first_byte: u8,
-    /// It ends here, and does not begin.
-    pub(crate) ends: bool,
-}
-
-/// Where in a stream of MQTT packets a sender stands.
-///
-/// It reads packet types, lengths and the length of a topic, and nothing else:
-/// a stream that is not MQTT ends in [`Dissector::Lost`] and counts as other.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Dissector {
-    /// Before the first byte of a packet.
-    #[default]
-    Start,
-    /// In the remaining length of a packet with this first byte.
-    Length { first: u8, value: u32, shift: u8 },
-    /// In the topic's length of a PUBLISH: `got` bytes of it seen.
-    TopicLength {
-        qos: u8,
-        left: u32,
-        length: u16,
-        got: u8,
-    },
-    /// In a PUBLISH before its payload.
-    Header { left: u32, header_left: u32 },
-    /// In bytes that all count for one layer.
-    Body { left: u32, layer: Layer },
-    /// Not MQTT.
-    Lost,
-}
-
-impl Dissector {
-    fn count(&mut self, bytes: &[u8], layers: &mut LayerBytes, mut mark: impl FnMut(StreamMark)) {
-        let mut at = 0;
-        while at < bytes.len() {
-            let begins = *self == Dissector::Start;
-            let (layer, taken) = self.step(&bytes[at..]);
-            layers[layer] += taken as u64;
-            if begins {
-                mark(StreamMark {
-                    at,
-                    first_byte: bytes[at],
-                    ends: false,
-                });
-            }
-            at += taken;
-            if *self == Dissector::Start {
-                mark(StreamMark {
-                    at,
-                    first_byte: 0,
-                    ends: true,
-                });
-            }
+impl Application {
+    fn of(service: Service, end: End) -> Application {
+        let websocket = |carries| {
+            let dissector = websocket::Dissector::new(carries, end);
+            Application::WebSocket(Box::new(dissector))
+        };
+        match service {
+            Service::Mqtt => Application::Mqtt(mqtt::Dissector::default()),
+            Service::MqttWebSocket => websocket(websocket::Carries::Mqtt),
+            Service::Hub => websocket(websocket::Carries::Hub),
+            Service::Http => Application::Http(Box::new(http::Dissector::new(end))),
         }
     }
 
-    /// Takes at least one byte of `bytes`: its layer, and how many.
-    fn step(&mut self, bytes: &[u8]) -> (Layer, usize) {
-        match *self {
-            Dissector::Start => {
-                let first = bytes[0];
-                let Some(layer) = layer_of(first) else {
-                    return self.lose(bytes);
-                };
-                *self = Dissector::Length {
-                    first,
-                    value: 0,
-                    shift: 0,
-                };
-                (layer, 1)
-            }
-            Dissector::Length {
-                first,
-                value,
-                shift,
-            } => {
-                let Some(layer) = layer_of(first) else {
-                    return self.lose(bytes);
-                };
-                let value = value | u32::from(bytes[0] & 0x7F) << shift;
-                *self = if bytes[0] & 0x80 == 0 {
-                    Dissector::body(first, value, layer)
-                } else if shift == 21 {
-                    // A fifth byte of length is no MQTT [MQTT311-2.2.3].
-                    return self.lose(bytes);
-                } else {
-                    Dissector::Length {
-                        first,
-                        value,
-                        shift: shift + 7,
-                    }
-                };
-                (layer, 1)
-            }
-            Dissector::TopicLength {
-                qos,
-                left,
-                length,
-                got,
-            } => {
-                let length = length << 8 | u16::from(bytes[0]);
-                let left = left - 1;
-                *self = if got == 1 {
-                    let id = if qos > 0 { 2 } else { 0 };
-                    Dissector::header(left, (u32::from(length) + id).min(left))
-                } else if left == 0 {
-                    Dissector::Start
-                } else {
-                    Dissector::TopicLength {
-                        qos,
-                        left,
-                        length,
-                        got: got + 1,
-                    }
-                };
-                (Layer::Mqtt, 1)
-            }
-            Dissector::Header { left, header_left } => {
-                let taken = bytes.len().min(header_left as usize);
-                *self = Dissector::header(left - taken as u32, header_left - taken as u32);
-                (Layer::Mqtt, taken)
-            }
-            Dissector::Body { left, layer } => {
-                let taken = bytes.len().min(left as usize);
-                *self = Dissector::rest(left - taken as u32, layer);
-                (layer, taken)
-            }
-            Dissector::Lost => (Layer::Other, bytes.len()),
+    fn count(&mut self, bytes: &[u8], tally: &mut Tally<'_>) {
+        match self {
+            Application::Mqtt(packets) => packets.count(bytes, tally),
+            Application::WebSocket(frames) => frames.count(bytes, tally),
+            Application::Http(messages) => messages.count(bytes, tally),
         }
-    }
-
-    fn body(first: u8, length: u32, layer: Layer) -> Dissector {
-        const PUBLISH: u8 = 3;
-        if first >> 4 == PUBLISH && length > 0 {
-            let qos = first >> 1 & 3;
-            return Dissector::TopicLength {
-                qos,
-                left: length,
-                length: 0,
-                got: 0,
-            };
-        }
-        Dissector::rest(length, layer)
-    }
-
-    fn header(left: u32, header_left: u32) -> Dissector {
-        if header_left > 0 {
-            return Dissector::Header { left, header_left };
-        }
-        Dissector::rest(left, Layer::Payload)
-    }
-
-    fn rest(left: u32, layer: Layer) -> Dissector {
-        if left == 0 {
-            Dissector::Start
-        } else {
-            Dissector::Body { left, layer }
-        }
-    }
-
-    fn lose(&mut self, bytes: &[u8]) -> (Layer, usize) {
-        *self = Dissector::Lost;
-        (Layer::Other, bytes.len())
-    }
-}
-
-/// The layer of a packet's fixed header (and, but for PUBLISH, of all of it) by
-/// its first byte.
-fn layer_of(first: u8) -> Option<Layer> {
-    match first >> 4 {
-        1 | 2 | 14 | 15 => Some(Layer::Connecting),
-        3 | 8 | 10 => Some(Layer::Mqtt),
-        4..=7 | 9 | 11 => Some(Layer::Acknowledgements),
-        12 | 13 => Some(Layer::KeepAlive),
-        _ => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::tally::tests::{counted, layers};
     use super::*;
     use crate::net::segment::tests::packet;
-    use rstest::rstest;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
     use smoltcp::wire::TcpControl;
 
     /// PUBLISH, QoS 1, topic `t/1`, packet id 7, payload `reading`.
     const PUBLISH: &[u8] = b"\x32\x0e\x00\x03t/1\x00\x07reading";
 
-    fn layers(counts: &[(Layer, u64)]) -> LayerBytes {
-        let mut layers = LayerBytes::default();
-        for (layer, bytes) in counts {
-            layers[*layer] += bytes;
-        }
-        layers
-    }
-
-    #[rstest]
-    #[case::publish_qos_1(PUBLISH, &[(Layer::Mqtt, 9), (Layer::Payload, 7)])]
-    #[case::publish_qos_0(b"\x30\x06\x00\x01tabc", &[(Layer::Mqtt, 5), (Layer::Payload, 3)])]
-    #[case::empty_payload(b"\x31\x03\x00\x01t", &[(Layer::Mqtt, 5)])]
-    #[case::puback(b"\x40\x02\x00\x07", &[(Layer::Acknowledgements, 4)])]
-    #[case::suback(b"\x90\x03\x00\x07\x01", &[(Layer::Acknowledgements, 5)])]
-    #[case::subscribe(b"\x82\x06\x00\x07\x00\x01t\x00", &[(Layer::Mqtt, 8)])]
-    #[case::connack(b"\x20\x02\x00\x00", &[(Layer::Connecting, 4)])]
-    #[case::disconnect(b"\xe0\x00", &[(Layer::Connecting, 2)])]
-    #[case::ping(b"\xc0\x00\xd0\x00", &[(Layer::KeepAlive, 4)])]
-    #[case::two_packets(
-        b"\xc0\x00\x30\x06\x00\x01tabc",
-        &[(Layer::KeepAlive, 2), (Layer::Mqtt, 5), (Layer::Payload, 3)]
-    )]
-    #[case::type_0(b"\x00\x01\x02", &[(Layer::Other, 3)])]
-    #[case::length_of_five_bytes(
-        b"\xc0\xff\xff\xff\xff\x01",
-        &[(Layer::KeepAlive, 4), (Layer::Other, 2)]
-    )]
-    fn bytes_fall_into_layers_however_they_are_split(
-        #[case] stream: &[u8],
-        #[case] expected: &[(Layer, u64)],
-    ) {
-        for size in 1..=stream.len() {
-            let mut dissector = Dissector::default();
-            let mut counted = LayerBytes::default();
-            for piece in stream.chunks(size) {
-                dissector.count(piece, &mut counted, |_| {});
-            }
-            assert_eq!(counted, layers(expected), "in pieces of {size}");
-        }
+    /// Of the device that [`packet`] is from.
+    fn account() -> SendAccount {
+        SendAccount::new(&Flow {
+            local: "10.0.0.1:50000".parse().expect("an address"),
+            remote: "192.0.2.1:1883".parse().expect("an address"),
+        })
     }
 
     #[test]
     fn every_packet_of_a_connection_is_counted_whole_and_once() {
-        let mut account = SendAccount::default();
+        let mut account = account();
         let mut counted = LayerBytes::default();
         let mut total = 0;
         let mut send = |control, seq, payload: &[u8]| {
@@ -337,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_repeated_segment_that_grew_moves_the_stream_on() {
-        let mut account = SendAccount::default();
+        let mut account = account();
         let mut counted = LayerBytes::default();
         for payload in [&PUBLISH[..4], PUBLISH] {
             let bytes = packet(TcpControl::Psh, 100, Some(1), payload);
@@ -359,9 +234,106 @@ mod tests {
         assert_eq!(counted[Layer::Retransmitted], 56);
     }
 
+    /// What an end may send, in whole pieces; any may be followed by any.
+    fn sayings(service: Service, end: End) -> Vec<Vec<u8>> {
+        let frame = websocket::tests::frame;
+        let (text, binary) = (websocket::tests::TEXT, websocket::tests::BINARY);
+        let packets = [PUBLISH, b"\x40\x02\x00\x07", b"\xc0\x00"];
+        match service {
+            Service::Mqtt => packets.map(<[u8]>::to_vec).to_vec(),
+            Service::MqttWebSocket => {
+                let divided = [
+                    frame(end, 0x02, &PUBLISH[..4]),
+                    frame(end, 0x80, &PUBLISH[4..]),
+                ];
+                let frames = packets.map(|packet| frame(end, binary, packet));
+                [frames.as_slice(), &divided].concat()
+            }
+            Service::Hub => [&b"17"[..], b"17 21.4", b"17 t-1\n21.4", b"t-1\n\n", b""]
+                .map(|message| frame(end, text, message))
+                .to_vec(),
+            Service::Http => match end {
+                End::Client => vec![
+                    b"GET /sensor/a.b HTTP/1.1\r\nHost: a\r\n\r\n".to_vec(),
+                    b"POST /sensor/a.b HTTP/1.1\r\nContent-Length: 4\r\n\r\n21.4".to_vec(),
+                ],
+                End::Server => vec![
+                    b"HTTP/1.1 204 No Content\r\n\r\n".to_vec(),
+                    b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n21.4".to_vec(),
+                    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n21\r\n0\r\n\r\n"
+                        .to_vec(),
+                ],
+            },
+        }
+    }
+
+    /// What comes before all that.
+    fn opening(service: Service, end: End, acknowledged: bool) -> Vec<u8> {
+        match (service, end) {
+            (Service::Mqtt | Service::Http, _) => Vec::new(),
+            (_, End::Client) => websocket::tests::request("/sensors/a/b", acknowledged),
+            (_, End::Server) => websocket::tests::answer(acknowledged),
+        }
+    }
+
+    proptest! {
+        /// However TCP divides a stream, well-formed or not, its bytes count the
+        /// same, and all of them count.
+        #[test]
+        fn where_a_stream_is_cut_changes_no_count(
+            service in select(&Service::ALL[..]),
+            end in select(&[End::Client, End::Server][..]),
+            acknowledged: bool,
+            said in vec(0..8_usize, 0..8),
+            noise in vec(any::<u8>(), 0..40),
+            in_tls: bool,
+            cuts in vec(1..40_usize, 1..8),
+        ) {
+            let sayings = sayings(service, end);
+            // Beyond what there is to say stands noise, which often ends it.
+            let said = said.iter().map(|which| sayings.get(*which).unwrap_or(&noise));
+            let opening = opening(service, end, acknowledged);
+            let pieces = std::iter::once(&opening).chain(said).filter(|piece| !piece.is_empty());
+            let (mut stream, mut declared) = (Vec::new(), Vec::new());
+            for piece in pieces {
+                if in_tls {
+                    declared.push((stream.len() as u64, piece.clone()));
+                    let mut record = tls::tests::data(piece.len());
+                    record[5..5 + piece.len()].copy_from_slice(piece);
+                    stream.extend(record);
+                } else {
+                    stream.extend(piece);
+                }
+            }
+            let count = |pieces: Vec<&[u8]>| {
+                let mut application = Application::of(service, end);
+                let mut records = tls::Dissector::around(Application::of(service, end));
+                for (at, bytes) in &declared {
+                    records.declare(*at, bytes);
+                }
+                counted(pieces, |piece, tally| match in_tls {
+                    true => records.count(piece, tally),
+                    false => application.count(piece, tally),
+                })
+            };
+            let (whole, marks) = count(vec![&stream]);
+            prop_assert_eq!(whole.total(), stream.len() as u64);
+            let (mut pieces, mut rest) = (Vec::new(), stream.as_slice());
+            for cut in cuts.iter().cycle() {
+                if rest.is_empty() {
+                    break;
+                }
+                let (piece, after) = rest.split_at((*cut).min(rest.len()));
+                pieces.push(piece);
+                rest = after;
+            }
+            prop_assert_eq!(count(pieces), (whole, marks));
+        }
+    }
+
     #[test]
     fn sequence_numbers_wrap() {
-        let mut account = SendAccount::default();
+        let mut account = account();
         let mut counted = LayerBytes::default();
         for (seq, payload) in [(u32::MAX - 3, &PUBLISH[..10]), (6, &PUBLISH[10..])] {
             let bytes = packet(TcpControl::Psh, seq, Some(1), payload);

@@ -161,7 +161,7 @@ impl Connection {
             orphaned: false,
             unaccepted: false,
             queued: false,
-            account: SendAccount::default(),
+            account: SendAccount::new(&flow),
             mtu,
             interface,
             sockets,

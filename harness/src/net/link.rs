@@ -171,11 +171,7 @@ impl Lane {
         direction: &Direction,
         strain: &Strain,
     ) -> Option<Nanos> {
-        let (usual, strained) = (
-            direction.rate_bits_per_second,
-            strain.rate_bits_per_second_max,
-        );
-        let Some(rate) = [usual, strained].into_iter().flatten().min() else {
+        let Some(rate) = rate(direction, strain) else {
             return Some(now);
         };
         let backlog = self.free_at.saturating_sub(now);
@@ -186,9 +182,14 @@ impl Lane {
                 return None;
             }
         }
-        let serialised = bytes as u128 * 8_000_000_000 / u128::from(rate.max(1));
-        self.free_at = self.free_at.max(now) + serialised as Nanos;
+        self.free_at = self.free_at.max(now) + serialised(bytes, rate);
         Some(self.free_at)
+    }
+
+    /// How long the transmitter is busy with a packet of `bytes`, in nanoseconds;
+    /// no time where it has no rate.
+    pub(crate) fn airtime(&self, bytes: usize, strain: &Strain) -> Nanos {
+        rate(&self.direction, strain).map_or(0, |rate| serialised(bytes, rate))
     }
 
     fn lose(&mut self, direction: &Direction) -> Option<Loss> {
@@ -220,6 +221,21 @@ impl Lane {
     fn chance(&mut self, probability: f64) -> bool {
         probability > 0.0 && self.random.random_bool(probability.min(1.0))
     }
+}
+
+/// Bits a second, if there is a limit.
+fn rate(direction: &Direction, strain: &Strain) -> Option<u64> {
+    let (usual, strained) = (
+        direction.rate_bits_per_second,
+        strain.rate_bits_per_second_max,
+    );
+    [usual, strained].into_iter().flatten().min()
+}
+
+/// How long so many bytes take at a rate.
+fn serialised(bytes: usize, rate_bits_per_second: u64) -> Nanos {
+    let rate = u128::from(rate_bits_per_second.max(1));
+    (bytes as u128 * 8_000_000_000 / rate) as Nanos
 }
 
 /// The latency of one packet, in nanoseconds.

@@ -34,6 +34,13 @@ impl TcpStream {
         self.nic.connection(self.index).flow.remote
     }
 
+    /// Tells the account of this end what is inside of the TLS records that begin
+    /// `at` this place of its stream; before they leave, and in their order.
+    pub(crate) fn declare(&self, at: u64, plaintext: &[u8]) {
+        let mut connection = self.nic.connection(self.index);
+        connection.account.declare(at, plaintext);
+    }
+
     /// Ends the connection at once with a RST.
     pub fn reset(self) {
         self.nic.connection(self.index).reset();

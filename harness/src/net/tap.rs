@@ -31,6 +31,7 @@ struct Traffic {
     lost: [u64; Loss::ALL.len()],
     duplicated: u64,
     reordered: u64,
+    airtime: Nanos,
 }
 
 impl Traffic {
@@ -46,6 +47,7 @@ impl Traffic {
             lost,
             duplicated: self.duplicated,
             reordered: self.reordered,
+            airtime_ns: self.airtime,
         }
     }
 }
@@ -153,6 +155,11 @@ impl Tap {
         if let Some(capture) = &mut self.capture {
             capture.sent(key, packet);
         }
+    }
+
+    /// A link transmits a packet, which takes so long.
+    pub(crate) fn on_air(&mut self, way: Way, site: usize, airtime: Nanos) {
+        self.sites[site][way as usize].airtime += airtime;
     }
 
     /// The packet was lost, on its link or behind it.

@@ -12,6 +12,8 @@ mod crowd;
 mod delivery;
 mod determinism;
 mod fixture;
+mod floors;
 mod opening;
 mod silence;
 mod timing;
+mod tls;

@@ -181,6 +181,8 @@ pub struct Site {
     pub link: LinkSpec,
     /// The link in a few words, such as `nb-iot, 10 % loss`.
     pub description: String,
+    /// Whether the preset that it starts from is a radio.
+    pub radio: bool,
 }
 
 /// The lines of a scenario's first comment, which says why it exists; empty if

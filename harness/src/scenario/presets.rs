@@ -19,25 +19,28 @@ const FILE: &str = include_str!("presets.toml");
 struct PresetTable {
     #[serde(rename = "summary")]
     _summary: String,
+    radio: bool,
     mtu: At<Bytes>,
     queue: At<Queue>,
     up: DirectionTable,
     down: DirectionTable,
 }
 
-/// A preset as a scenario would write it; `None` if there is none of the name.
-pub(crate) fn preset(name: &str) -> Option<LinkTable> {
+/// A preset as a scenario would write it, and whether its devices have a radio;
+/// `None` if there is none of the name.
+pub(crate) fn preset(name: &str) -> Option<(LinkTable, bool)> {
     let mut presets = parse(FILE).unwrap_or_else(|error| {
         panic!("the presets file is part of the program and tested: {error}")
     });
     let preset = presets.remove(name)?;
-    Some(LinkTable {
+    let table = LinkTable {
         mtu: Some(preset.mtu),
         queue: Some(preset.queue),
         up: Some(preset.up),
         down: Some(preset.down),
         ..LinkTable::default()
-    })
+    };
+    Some((table, preset.radio))
 }
 
 fn parse(text: &str) -> Result<BTreeMap<String, PresetTable>, toml::de::Error> {

@@ -148,6 +148,7 @@ fn weather(scenario: &Scenario, tap: &Tap) -> Weather {
         SiteWeather {
             site: site.name.clone(),
             link: site.description.clone(),
+            radio: site.radio,
             up,
             down,
         }

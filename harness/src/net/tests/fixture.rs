@@ -20,14 +20,18 @@ use std::io::{self, Write};
 use std::net::SocketAddrV4;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 pub(super) const MS: Nanos = 1_000_000;
 pub(super) const SECOND: Nanos = 1_000 * MS;
 
-/// Where the server listens.
+/// Where the server listens, unless a test says otherwise.
 pub(super) fn server_address() -> SocketAddrV4 {
-    SocketAddrV4::new(of_server(0), MQTT_PORT)
+    server_at(MQTT_PORT)
+}
+
+fn server_at(port: u16) -> SocketAddrV4 {
+    SocketAddrV4::new(of_server(0), port)
 }
 
 /// One end of the world, as its program sees it.
@@ -40,13 +44,20 @@ pub(super) struct End {
 impl End {
     /// Dials the server as a device.
     pub(super) async fn dial(&self, device: u32) -> io::Result<TcpStream> {
-        self.nic.connect(of_device(device), server_address()).await
+        self.dial_at(MQTT_PORT, device).await
+    }
+
+    pub(super) async fn dial_at(&self, port: u16, device: u32) -> io::Result<TcpStream> {
+        self.nic.connect(of_device(device), server_at(port)).await
     }
 
     pub(super) fn listen(&self) -> TcpListener {
-        self.nic
-            .listen(server_address())
-            .expect("nothing listens yet")
+        self.listen_at(MQTT_PORT)
+    }
+
+    pub(super) fn listen_at(&self, port: u16) -> TcpListener {
+        let listener = self.nic.listen(server_at(port));
+        listener.expect("nothing listens there yet")
     }
 }
 
@@ -371,7 +382,10 @@ pub(super) fn pattern(bytes: usize) -> Vec<u8> {
 }
 
 /// Sends `bytes` and reads what comes back, both at once, to the end.
-pub(super) async fn echo(stream: TcpStream, bytes: Vec<u8>) -> io::Result<Vec<u8>> {
+pub(super) async fn echo(
+    stream: impl AsyncRead + AsyncWrite,
+    bytes: Vec<u8>,
+) -> io::Result<Vec<u8>> {
     let (mut from, mut to) = tokio::io::split(stream);
     let send = async {
         to.write_all(&bytes).await?;

@@ -39,9 +39,9 @@ impl Resolver<'_> {
                 (table, preset)
             }
         };
-        let base = match &named {
+        let (base, radio) = match &named {
             Some(name) => self.preset(name)?,
-            None => LinkTable::default(),
+            None => Default::default(),
         };
         let (base_both, both) = (both(&base), both(&own));
         let empty = DirectionTable::default();
@@ -64,10 +64,11 @@ impl Resolver<'_> {
             name: table.name.value.0,
             description: describe(name, &own, &link),
             link,
+            radio,
         })
     }
 
-    fn preset(&self, name: &At<PresetName>) -> Result<LinkTable, ScenarioError> {
+    fn preset(&self, name: &At<PresetName>) -> Result<(LinkTable, bool), ScenarioError> {
         preset(&name.value.0)
             .ok_or_else(|| self.error(&name.span, unknown("link preset", &name.value.0, &PRESETS)))
     }

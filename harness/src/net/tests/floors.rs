@@ -1,6 +1,5 @@
 //! What the specifications give as the least, against what the tap has counted:
-//! headers of WebSocket frames (RFC 6455, section 5.2). Those of MQTT's packets
-//! are in `tests/floors.rs`.
+//! headers of WebSocket frames (RFC 6455, section 5.2).
 
 use super::fixture::*;
 use crate::net::HUB_PORT;

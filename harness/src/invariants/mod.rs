@@ -14,7 +14,7 @@
 //!
 //! What speaks another protocol than MQTT has been promised nothing. The same is
 //! looked for there, as far as it can be stated, and what is found is a
-//! measurement: see [`measured`].
+//! measurement: see `measured`.
 //!
 //! A new guarantee is a file here and a line in [`Invariant::ALL`] and
 //! `Invariant::judge`.

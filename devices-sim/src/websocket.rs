@@ -65,8 +65,11 @@ pub(crate) async fn connect(
     settings: &WebSocketSettings,
 ) -> Outcome {
     let patience = world.fleet.mqtt.connect_timeout;
-    let opening = timeout(patience, open(world, device, names, inbox, settings));
-    let mut opening = pin!(opening);
+    // Boxed: it is larger than all the rest, and gone once the WebSocket is open.
+    let mut opening = Box::pin(timeout(
+        patience,
+        open(world, device, names, inbox, settings),
+    ));
     let mut timer = pin!(sleep_until(Instant::now()));
     let mut connection = Connection::new(world, device, duty, names, inbox);
     let frames = loop {
@@ -85,6 +88,7 @@ pub(crate) async fn connect(
             return connection.end(end);
         }
     };
+    drop(opening);
     let mut client = Client {
         connection,
         settings,

@@ -8,7 +8,7 @@
 
 use rstest::rstest;
 use squall::invariants::Invariant;
-use squall::reports::{Report, Verdict};
+use squall::reports::{Layer, Report, Verdict};
 use squall::scenario::Scenario;
 use squall::sim::{self, RunOptions};
 use squall_broker::Quirk;
@@ -127,7 +127,7 @@ const KILLS: [(Quirk, Invariant, &str); 21] = [
 /// what its report must say.
 type Claim = (&'static str, &'static str, fn(&Report) -> bool);
 
-const CLAIMS: [Claim; 25] = [
+const CLAIMS: [Claim; 29] = [
     (
         "QoS 0 alone arrives on a good link",
         "smoke/qos0",
@@ -271,6 +271,33 @@ const CLAIMS: [Claim; 25] = [
         "every lamp ends at the last value set",
         "stories/light-control",
         ends_at_the_last_value,
+    ),
+    (
+        "every reading arrives that protocols are compared on",
+        "overhead/readings",
+        |report| report.arrived.total.owed > 0 && report.arrived.total.lost == 0,
+    ),
+    (
+        "MQTT over WebSocket keeps its guarantees, at the price of frames",
+        "overhead/mqtt-over-websocket",
+        |report| {
+            report.bytes.both(Layer::WebSocket) > 0
+                && held(report, "qos-1-at-least-once")
+                && report.arrived.total.lost == 0
+        },
+    ),
+    (
+        "a plain WebSocket loses what is under way",
+        "overhead/websocket",
+        |report| report.arrived.total.lost > 0 && report.arrived.total.acknowledged == 0,
+    ),
+    (
+        "a hub that acknowledges gets every reading",
+        "overhead/websocket-acknowledged",
+        |report| {
+            let total = report.arrived.total;
+            total.acknowledged > 0 && total.acknowledged == total.published
+        },
     ),
     (
         "commands wait for sleepers",

@@ -6,6 +6,9 @@
 //! the cause in its comment. The file is in the order of time, although hosts
 //! run one after another and the fate of a packet is known later than its
 //! sending: packets wait here until both are settled.
+//!
+//! Secrets of TLS sessions stand in it before the packets they open, so that what
+//! reads the file sees inside them.
 
 use super::tap::PacketKey;
 use super::time::Nanos;
@@ -15,7 +18,8 @@ use pcap_file::pcapng::blocks::interface_description::{
     InterfaceDescriptionBlock, InterfaceDescriptionOption, InterfaceTsResolution,
 };
 use pcap_file::pcapng::blocks::opt_common::CommonOption;
-use pcap_file::pcapng::{PcapNgBlock, PcapNgWriteError, PcapNgWriter};
+use pcap_file::pcapng::blocks::unknown::UnknownBlock;
+use pcap_file::pcapng::{Block, PcapNgBlock, PcapNgWriteError, PcapNgWriter};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -23,6 +27,11 @@ use std::time::Duration;
 
 /// Resolution of timestamps: 10^-9 s.
 const NANOSECONDS: u8 = 9;
+
+/// A Decryption Secrets Block, and in it a key log of TLS
+/// (draft-ietf-opsawg-pcapng, section 4.7).
+const DECRYPTION_SECRETS: u32 = 0x0A;
+const TLS_KEY_LOG: u32 = 0x544C_534B;
 
 /// A pcapng file in the making.
 pub(crate) struct Capture {
@@ -75,6 +84,16 @@ impl Capture {
         self.pending.insert(key, pending);
     }
 
+    /// A line of a key log, in NSS's format.
+    pub(crate) fn secret(&mut self, line: &str) {
+        // In the order of bytes that the file has, which is this machine's.
+        let header = [TLS_KEY_LOG, line.len() as u32].map(u32::to_ne_bytes);
+        let mut value = [header.as_flattened(), line.as_bytes()].concat();
+        value.resize(value.len().next_multiple_of(4), 0);
+        let block = UnknownBlock::new(DECRYPTION_SECRETS, value.len() as u32, &value);
+        self.write_block(&block.into_block());
+    }
+
     /// Something is to be said of a packet whose fate is still open.
     pub(crate) fn remark(&mut self, key: PacketKey, comment: Option<String>) {
         if let Some(packet) = self.pending.get_mut(&key) {
@@ -109,9 +128,6 @@ impl Capture {
     }
 
     fn write(&mut self, key: PacketKey, packet: Pending) {
-        if self.error.is_some() {
-            return;
-        }
         let comment = packet
             .comment
             .map(|text| EnhancedPacketOption::Common(CommonOption::Comment(Cow::Owned(text))));
@@ -122,7 +138,13 @@ impl Capture {
             data: Cow::Owned(packet.bytes),
             options: comment.into_iter().collect(),
         };
-        if let Err(error) = self.writer.write_block(&block.into_block()) {
+        self.write_block(&block.into_block());
+    }
+
+    fn write_block(&mut self, block: &Block<'_>) {
+        if self.error.is_none()
+            && let Err(error) = self.writer.write_block(block)
+        {
             self.error = Some(io_error(error));
         }
     }

@@ -13,7 +13,7 @@
 //! - `link`, `access`: the access links of a site
 //! - `tunnel`, `host`: between hosts, and what drives a host
 //! - `power`: what a server that crashes cuts off
-//! - [`tls`]: TLS on a stream
+//! - `tls`: TLS on a stream
 //! - `tap`, `account`, `capture`: every packet counted, and written down
 //!
 //! How this TCP differs from Linux's: its RTO is at least 1 s (Linux: 200 ms)
@@ -36,7 +36,7 @@ mod tap;
 #[cfg(test)]
 mod tests;
 mod time;
-pub mod tls;
+pub(crate) mod tls;
 mod tunnel;
 
 pub(crate) use access::Access;

@@ -191,6 +191,18 @@ impl Tap {
         }
     }
 
+    /// Whether anybody wants to see inside of TLS.
+    pub(crate) fn captures(&self) -> bool {
+        self.capture.is_some()
+    }
+
+    /// A secret of a TLS session, as a line of a key log.
+    pub(crate) fn secret(&mut self, line: &str) {
+        if let Some(capture) = &mut self.capture {
+            capture.secret(line);
+        }
+    }
+
     /// Every packet sent before `now` has been seen: the capture may write what
     /// is settled.
     pub(crate) fn advance(&mut self, now: Nanos) {

@@ -18,21 +18,26 @@
 //!   bytes of a run are the same each time. They protect nothing.
 //!
 //! What is in its records, a stream declares to the account of its connection, so
-//! that each byte counts for the layer it belongs to.
+//! that each byte counts for the layer it belongs to. A capture has the secrets of
+//! all sessions, and what opens it looks into them.
 
 mod chain;
 mod key_exchange;
 mod random;
+mod secrets;
 mod tickets;
 
 use super::stream::TcpStream;
+use super::tap::Tap;
 use super::time::Clock;
 use crate::random::stream;
+use crate::scenario::{KeyExchange, Tls};
 use parking_lot::Mutex;
 use rand::Rng as _;
 use rand_pcg::Pcg64Mcg;
 use random::{Drawing, Seeded};
 use rustc_hash::FxHashMap;
+use secrets::KeyLog;
 use std::fmt;
 use std::io;
 use std::pin::{Pin, pin};
@@ -46,57 +51,28 @@ use tokio_rustls::rustls::crypto::{CryptoProvider, SupportedKxGroup, ring};
 use tokio_rustls::rustls::pki_types::{ServerName, UnixTime};
 use tokio_rustls::rustls::time_provider::TimeProvider;
 use tokio_rustls::rustls::version::TLS13;
-use tokio_rustls::rustls::{ClientConfig, HandshakeKind, ServerConfig};
+use tokio_rustls::rustls::{ClientConfig, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 /// The name that every server's certificate is for.
-pub const SERVER_NAME: &str = "server.example";
+pub(crate) const SERVER_NAME: &str = "server.example";
+
+pub(crate) use chain::bytes as chain_bytes;
 
 /// Plaintext that is encrypted before TCP has taken what was before: one record
 /// of the largest size (RFC 8446, section 5.1).
 const BUFFER_BYTES: usize = 1 << 14;
 
-/// How the devices of a fleet speak TLS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TlsSettings {
-    /// Whether a connection resumes the session of one before it.
-    pub resumption: bool,
-    /// How keys are agreed upon.
-    pub key_exchange: KeyExchange,
-}
-
-impl Default for TlsSettings {
-    fn default() -> Self {
-        TlsSettings {
-            resumption: true,
-            key_exchange: KeyExchange::X25519,
-        }
-    }
-}
-
-/// How client and server agree upon keys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeyExchange {
-    /// Elliptic curves alone (RFC 7748).
-    X25519,
-    /// The same, and the post-quantum ML-KEM-768 (FIPS 203) with it.
-    X25519MlKem768,
-}
-
-impl KeyExchange {
-    /// What is offered, the first choice first.
-    fn groups(self) -> Vec<&'static dyn SupportedKxGroup> {
-        match self {
-            KeyExchange::X25519 => vec![&key_exchange::X25519],
-            KeyExchange::X25519MlKem768 => {
-                vec![&key_exchange::X25519MlKem768, &key_exchange::X25519]
-            }
-        }
+/// What is offered, the first choice first.
+fn groups(key_exchange: KeyExchange) -> Vec<&'static dyn SupportedKxGroup> {
+    match key_exchange {
+        KeyExchange::X25519 => vec![&key_exchange::X25519],
+        KeyExchange::X25519MlKem768 => vec![&key_exchange::X25519MlKem768, &key_exchange::X25519],
     }
 }
 
 /// TLS at the devices of one fleet.
-pub struct Client {
+pub(crate) struct Client {
     config: ClientConfig,
     resumption: bool,
     seed: u64,
@@ -111,8 +87,7 @@ struct Device {
 
 impl Client {
     /// TLS for devices that nobody knows yet. `clock` is their site's.
-    #[must_use]
-    pub fn new(settings: TlsSettings, clock: Clock, seed: u64) -> Client {
+    pub(crate) fn new(settings: Tls, clock: Clock, seed: u64) -> Client {
         let provider = provider(settings.key_exchange);
         let config = ClientConfig::builder_with_details(provider, Arc::new(VirtualTime(clock)))
             .with_protocol_versions(&[&TLS13])
@@ -132,7 +107,7 @@ impl Client {
     /// # Errors
     /// Whatever the stream answers, `UnexpectedEof` when the server closes it,
     /// and `InvalidData`, in words, when the two do not come to terms.
-    pub async fn connect(&self, device: u32, stream: TcpStream) -> io::Result<TlsStream> {
+    pub(crate) async fn connect(&self, device: u32, stream: TcpStream) -> io::Result<TlsStream> {
         let (random, tickets) = self.device(device);
         let mut config = self.config.clone();
         config.resumption = match self.resumption {
@@ -154,7 +129,7 @@ impl Client {
     }
 
     /// The device has lost its memory.
-    pub fn forget(&self, device: u32) {
+    pub(crate) fn forget(&self, device: u32) {
         if let Some(device) = self.devices.lock().get_mut(&device) {
             device.tickets = Arc::default();
         }
@@ -181,15 +156,14 @@ impl fmt::Debug for Client {
 
 /// TLS at a server, from one start of it to its end.
 #[derive(Clone)]
-pub struct Server {
+pub(crate) struct Server {
     acceptor: TlsAcceptor,
     random: Arc<Mutex<Pcg64Mcg>>,
 }
 
 impl Server {
     /// TLS for a server that starts now by its `clock`.
-    #[must_use]
-    pub fn new(clock: Clock, seed: u64) -> Server {
+    pub(crate) fn new(clock: Clock, seed: u64, tap: &Arc<Mutex<Tap>>) -> Server {
         let mut random = stream(seed, "tls server", clock.now());
         let (chain, key) = chain::certified();
         let config = ServerConfig::builder_with_details(
@@ -200,6 +174,7 @@ impl Server {
         .and_then(|config| config.with_no_client_auth().with_single_cert(chain, key));
         let mut config = config
             .unwrap_or_else(|error| panic!("the certificates are committed and tested: {error}"));
+        config.key_log = Arc::new(KeyLog(Arc::clone(tap)));
         config.ticketer = Arc::new(Sealed::new(&mut random));
         Server {
             acceptor: TlsAcceptor::from(Arc::new(config)),
@@ -213,7 +188,7 @@ impl Server {
     /// # Errors
     /// Whatever the stream answers, `UnexpectedEof` when the client closes it,
     /// and `InvalidData`, in words, when the two do not come to terms.
-    pub async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream> {
+    pub(crate) async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream> {
         let random = fork(&mut self.random.lock());
         let accept = self.acceptor.accept_with(Below::new(stream), |connection| {
             connection.set_buffer_limit(Some(BUFFER_BYTES));
@@ -231,16 +206,16 @@ impl fmt::Debug for Server {
 
 /// A stream in TLS, at either end.
 #[derive(Debug)]
-pub struct TlsStream {
+pub(crate) struct TlsStream {
     tls: tokio_rustls::TlsStream<Below>,
 }
 
 impl TlsStream {
     /// Whether its handshake resumed an earlier session.
-    #[must_use]
-    pub fn is_resumed(&self) -> bool {
+    #[cfg(test)]
+    pub(crate) fn is_resumed(&self) -> bool {
         let (_, connection) = self.tls.get_ref();
-        connection.handshake_kind() == Some(HandshakeKind::Resumed)
+        connection.handshake_kind() == Some(tokio_rustls::rustls::HandshakeKind::Resumed)
     }
 }
 
@@ -338,7 +313,7 @@ impl TimeProvider for VirtualTime {
 
 fn provider(key_exchange: KeyExchange) -> Arc<CryptoProvider> {
     Arc::new(CryptoProvider {
-        kx_groups: key_exchange.groups(),
+        kx_groups: groups(key_exchange),
         secure_random: &Seeded,
         ..ring::default_provider()
     })

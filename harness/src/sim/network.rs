@@ -2,9 +2,9 @@
 //! has between that and the device.
 
 use super::websockets::{AUTHORITY, MQTT_PATH};
-use crate::net::{Clock, Nic, Service, address};
+use crate::net::{Clock, Nic, Service, address, tls};
 use crate::random;
-use crate::scenario::{self, Protocol};
+use crate::scenario::{self, DeviceMemory, Protocol, Tls};
 use rand::Rng as _;
 use squall_checks::websocket::{Framing, Keys, MqttFrames};
 use squall_devices::{BoxFuture, DeviceId, Dial, Stream};
@@ -12,14 +12,15 @@ use std::io;
 use std::net::SocketAddrV4;
 use std::sync::Arc;
 
-/// What a fleet's server offers it.
-pub(super) fn service(fleet: &scenario::Fleet) -> Service {
-    match fleet.protocol {
+/// What a fleet's server offers it, and whether in TLS.
+pub(super) fn service(fleet: &scenario::Fleet) -> (Service, bool) {
+    let service = match fleet.protocol {
         Protocol::Mqtt => Service::Mqtt,
         Protocol::MqttOverWebSocket(_) => Service::MqttWebSocket,
         Protocol::WebSocket(_) => Service::Hub,
         Protocol::Http(_) => Service::Http,
-    }
+    };
+    (service, fleet.tls.is_some())
 }
 
 /// What the connections of a fleet are made of.
@@ -28,12 +29,18 @@ pub(super) struct Layers {
     port: u16,
     /// How MQTT is divided among the frames of a WebSocket, if it is in one.
     framing: Option<Framing>,
+    tls: Option<Tls>,
+    /// Whether a device that loses its power forgets its sessions.
+    forgetful: bool,
 }
 
 impl Layers {
     pub(super) fn of(fleet: &scenario::Fleet) -> Self {
+        let (service, in_tls) = service(fleet);
         Self {
-            port: service(fleet).port(fleet.tls.is_some()),
+            port: service.port(in_tls),
+            tls: fleet.tls,
+            forgetful: fleet.device_memory == DeviceMemory::Ram,
             framing: match fleet.protocol {
                 Protocol::MqttOverWebSocket(framing) => Some(framing),
                 _ => None,
@@ -44,13 +51,25 @@ impl Layers {
 
 /// The network of a fleet's devices.
 pub(super) struct FleetNetwork {
-    pub(super) nic: Arc<Nic>,
-    pub(super) clock: Clock,
-    pub(super) seed: u64,
-    pub(super) layers: Layers,
+    nic: Arc<Nic>,
+    clock: Clock,
+    seed: u64,
+    layers: Layers,
+    tls: Option<tls::Client>,
 }
 
 impl FleetNetwork {
+    pub(super) fn new(nic: &Arc<Nic>, clock: Clock, seed: u64, layers: Layers) -> Self {
+        let tls = |settings| tls::Client::new(settings, clock, seed);
+        Self {
+            nic: Arc::clone(nic),
+            clock,
+            seed,
+            layers,
+            tls: layers.tls.map(tls),
+        }
+    }
+
     /// What a device draws for a connection that it opens now.
     fn keys(&self, device: DeviceId) -> Keys {
         let id = u64::from(device.0) << 32 ^ self.clock.now();
@@ -70,8 +89,12 @@ impl Dial for FleetNetwork {
             let server = SocketAddrV4::new(address::of_server(0), self.layers.port);
             let stream = self.nic.connect(address::of_device(device.0), server);
             let stream = stream.await?;
+            let stream: Box<dyn Stream> = match &self.tls {
+                None => Box::new(stream),
+                Some(tls) => Box::new(tls.connect(device.0, stream).await?),
+            };
             let Some(framing) = self.layers.framing else {
-                return Ok(Box::new(stream) as Box<dyn Stream>);
+                return Ok(stream);
             };
             let keys = self.keys(device);
             let opened = MqttFrames::connect_with(stream, AUTHORITY, MQTT_PATH, framing, keys);
@@ -85,5 +108,10 @@ impl Dial for FleetNetwork {
 
     fn vanish(&self, device: DeviceId) {
         self.nic.cut_power(address::of_device(device.0));
+        if self.layers.forgetful
+            && let Some(tls) = &self.tls
+        {
+            tls.forget(device.0);
+        }
     }
 }

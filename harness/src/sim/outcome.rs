@@ -3,6 +3,7 @@
 use super::RunOptions;
 use crate::invariants::Terms;
 use crate::metrics::Metrics;
+use crate::net::tls::chain_bytes;
 use crate::net::{Nanos, Tap, nanos};
 use crate::scenario::{self, CongestionControl, Metric, Scenario, Server, Unit, When, Whole};
 use crate::trace::Texts;
@@ -115,6 +116,10 @@ fn settings(scenario: &Scenario) -> Vec<Setting> {
         ),
         setting("congestion control", congestion.to_owned()),
     ];
+    if scenario.fleets.iter().any(|fleet| fleet.tls.is_some()) {
+        let bytes = figures::count(chain_bytes() as u64);
+        settings.push(setting("TLS certificates", format!("{bytes} B")));
+    }
     if let Some(takes) = scenario.broker.disk_sync {
         settings.push(setting("broker disk", format!("synced in {}", time(takes))));
     }

@@ -8,16 +8,17 @@
 //! and messages it knows what its disk has kept, if it has one.
 
 use super::disk::Disk;
-use super::websockets::WebSockets;
+use super::websockets::{Serving, WebSockets};
 use super::world::{Plan, first_end, surface};
 use crate::faults::Action;
-use crate::net::{Clock, Life, Nanos, Nic, Power, Service, TcpListener, TcpStream, address};
+use crate::net::{Clock, Life, Nanos, Nic, Power, Service, TcpListener, address, tls};
 use crate::random;
 use crate::scenario::BrokerSettings;
 use crate::trace::ServerRecorder;
 use parking_lot::Mutex;
 use rand::Rng as _;
 use squall_broker::{Config, Entropy, Server};
+use squall_devices::Stream;
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::io;
@@ -28,6 +29,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 /// The host of the server, and its number among the servers.
 const INDEX: u16 = 0;
@@ -175,13 +177,19 @@ impl ServerWeather {
 pub(crate) struct ServerPlan {
     pub(crate) plan: Plan,
     pub(crate) config: Config,
-    /// What is served.
-    pub(crate) services: BTreeSet<Service>,
+    /// What is served, and whether in TLS.
+    pub(crate) services: BTreeSet<(Service, bool)>,
     /// How WebSocket is, if it is.
     pub(crate) websockets: WebSockets,
     pub(crate) switch: Arc<ServerSwitch>,
     /// Where the broker keeps what must survive, if it does.
     pub(crate) disk: Option<Arc<Disk>>,
+}
+
+/// Where clients come in.
+struct Port {
+    listener: TcpListener,
+    tls: Option<tls::Server>,
 }
 
 impl ServerPlan {
@@ -244,20 +252,24 @@ impl ServerPlan {
             }
         };
         let listen = |port| nic.listen(SocketAddrV4::new(address::of_server(INDEX), port));
-        for service in &self.services {
-            let listener = listen(service.port(false))?;
+        let tls = tls::Server::new(clock, self.plan.seed, &self.plan.tap);
+        for &(service, in_tls) in &self.services {
+            let port = Port {
+                listener: listen(service.port(in_tls))?,
+                tls: in_tls.then(|| tls.clone()),
+            };
             match service {
                 Service::Mqtt => {
                     let server = server.clone();
-                    let serve = move |stream| server.serve(stream);
-                    tasks.spawn(self.accept(listener, serve));
+                    let serve = move |stream| -> Serving { Box::pin(server.serve(stream)) };
+                    tasks.spawn(self.accept(port, serve));
                 }
                 Service::MqttWebSocket => {
                     let serve = self.websockets.of_broker(&server);
-                    tasks.spawn(self.accept(listener, serve));
+                    tasks.spawn(self.accept(port, serve));
                 }
                 Service::Hub => {
-                    tasks.spawn(self.accept(listener, self.websockets.of_hub()));
+                    tasks.spawn(self.accept(port, self.websockets.of_hub()));
                 }
                 // Scenarios that need it are refused.
                 Service::Http => {}
@@ -272,24 +284,37 @@ impl ServerPlan {
     }
 
     /// Serves every connection that comes.
-    fn accept<S, F>(
+    fn accept<S>(
         &self,
-        mut listener: TcpListener,
+        mut port: Port,
         serve: S,
-    ) -> impl Future<Output = io::Result<()>> + Send + use<S, F>
+    ) -> impl Future<Output = io::Result<()>> + Send + use<S>
     where
-        S: Fn(TcpStream) -> F + Send,
-        F: Future<Output = ()> + Send + Unpin + 'static,
+        S: Fn(Box<dyn Stream>) -> Serving + Clone + Send + 'static,
     {
         let switch = Arc::clone(&self.switch);
+        let handshake_max = self.config.limits.connect_timeout;
         self.pausable(async move {
             let mut connections = JoinSet::new();
             loop {
                 tokio::select! {
                     biased;
                     Some(ended) = connections.join_next() => surface(ended),
-                    stream = listener.accept() => {
-                        let (switch, task) = (Arc::clone(&switch), serve(stream));
+                    stream = port.listener.accept() => {
+                        let task = match port.tls.clone() {
+                            None => serve(Box::new(stream)),
+                            Some(tls) => {
+                                let serve = serve.clone();
+                                Box::pin(async move {
+                                    // Who speaks no TLS, or is slow about it, is let go.
+                                    let accepted = timeout(handshake_max, tls.accept(stream)).await;
+                                    if let Ok(Ok(stream)) = accepted {
+                                        serve(Box::new(stream)).await;
+                                    }
+                                })
+                            }
+                        };
+                        let switch = Arc::clone(&switch);
                         connections.spawn(Pausable { switch, task });
                     }
                 }

@@ -1,10 +1,10 @@
 //! What of the server speaks WebSocket: the broker, at a second port, and the
 //! hub, at a third.
 
-use crate::net::TcpStream;
 use crate::scenario::Scenario;
 use squall_broker::{Hub, HubConfig, HubLimits, Limits, MqttWebSocket, Quirks, Server, Upgrade};
 use squall_checks::websocket::{Serves, WebSocketEndpoint};
+use squall_devices::Stream;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub(super) struct WebSockets {
 }
 
 /// One connection, from its handshake on.
-type Serving = Pin<Box<dyn Future<Output = ()> + Send>>;
+pub(super) type Serving = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl WebSockets {
     /// With these defects, for the pages of one origin only.
@@ -74,9 +74,12 @@ impl WebSockets {
     }
 
     /// Who serves the clients of the broker.
-    pub(super) fn of_broker(&self, server: &Server) -> impl Fn(TcpStream) -> Serving + use<> {
+    pub(super) fn of_broker(
+        &self,
+        server: &Server,
+    ) -> impl Fn(Box<dyn Stream>) -> Serving + Clone + use<> {
         let (server, upgrade, most) = (server.clone(), self.upgrade.clone(), self.handshake_max);
-        move |stream| {
+        move |stream: Box<dyn Stream>| -> Serving {
             let (server, upgrade) = (server.clone(), upgrade.clone());
             Box::pin(async move {
                 let upgraded = timeout(most, MqttWebSocket::accept(stream, &upgrade)).await;
@@ -88,9 +91,9 @@ impl WebSockets {
     }
 
     /// Who serves those of a hub, which knows nothing yet.
-    pub(super) fn of_hub(&self) -> impl Fn(TcpStream) -> Serving + use<> {
+    pub(super) fn of_hub(&self) -> impl Fn(Box<dyn Stream>) -> Serving + Clone + use<> {
         let (hub, most) = (Hub::new(self.hub.clone()), self.handshake_max);
-        move |stream| {
+        move |stream: Box<dyn Stream>| -> Serving {
             let hub = hub.clone();
             Box::pin(async move {
                 if let Ok(Ok(connection)) = timeout(most, hub.accept(stream)).await {

@@ -14,7 +14,6 @@ use crate::scenario::{LinkSpec, NetworkSettings, Scenario};
 use crate::trace::{ClientRecorder, Recorder};
 use parking_lot::Mutex;
 use squall_devices::{BoxFuture, DeviceId, Fleet, Strike};
-use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -32,7 +31,7 @@ pub(super) struct Plan {
     pub(super) seed: u64,
     network: Arc<NetworkSettings>,
     map: Arc<Map>,
-    tap: Arc<Mutex<Tap>>,
+    pub(super) tap: Arc<Mutex<Tap>>,
     pub(super) recorder: Arc<Mutex<Recorder>>,
     strikes: Strikes,
     /// What strikes the run, in the order of beginning.
@@ -97,7 +96,7 @@ impl World {
                 None => server::config(&scenario.broker),
             },
             services: match &guest {
-                Some(_) => BTreeSet::from(GUEST_SERVICES),
+                Some(_) => GUEST_SERVICES.map(|service| (service, false)).into(),
                 None => scenario.fleets.iter().map(network::service).collect(),
             },
             websockets: match &guest {
@@ -264,12 +263,7 @@ impl SitePlan {
         }
         for (layers, fleet) in self.fleets {
             let strikes = plan.strikes.on_fleet(fleet.first_device);
-            let network = Arc::new(FleetNetwork {
-                nic: Arc::clone(&nic),
-                clock,
-                seed: plan.seed,
-                layers,
-            });
+            let network = Arc::new(FleetNetwork::new(&nic, clock, plan.seed, layers));
             let observer = observer.clone();
             let running = squall_devices::run(fleet, network, observer, strikes);
             tasks.spawn(async move {

@@ -39,6 +39,7 @@ fn server_at(port: u16) -> SocketAddrV4 {
 pub(super) struct End {
     pub(super) nic: Arc<Nic>,
     pub(super) clock: Clock,
+    pub(super) tap: Arc<Mutex<Tap>>,
 }
 
 impl End {
@@ -207,6 +208,7 @@ impl World {
                 let end = End {
                     nic: Arc::clone(&nic),
                     clock,
+                    tap: Arc::clone(&tap),
                 };
                 let host = Host {
                     index,

@@ -2,9 +2,9 @@
 //! counted wrong. (That the layers add up is checked in every world.)
 
 use super::fixture::*;
-use crate::net::tls::{Client, KeyExchange, Server, TlsSettings};
+use crate::net::tls::{Client, Server};
 use crate::net::{MQTT_PORT, MQTT_TLS_PORT};
-use crate::scenario::Direction;
+use crate::scenario::{Direction, KeyExchange, Tls};
 use rstest::rstest;
 use squall_reports::{Bytes, Layer};
 use std::io;
@@ -21,12 +21,12 @@ const PUBLISHED: usize = 3;
 /// What TLS adds to a record: header, content type, tag.
 const RECORD_BYTES: u64 = 5 + 1 + 16;
 
-const PLAIN: TlsSettings = TlsSettings {
+const PLAIN: Tls = Tls {
     resumption: true,
     key_exchange: KeyExchange::X25519,
 };
 
-const HYBRID: TlsSettings = TlsSettings {
+const HYBRID: Tls = Tls {
     resumption: true,
     key_exchange: KeyExchange::X25519MlKem768,
 };
@@ -48,7 +48,7 @@ async fn acknowledge(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Res
 
 /// A broker, or as much of one as this takes, with and without TLS.
 async fn broker(end: End) {
-    let tls = Server::new(end.clock, 1);
+    let tls = Server::new(end.clock, 1, &end.tap);
     let (mut secure, mut open) = (end.listen_at(MQTT_TLS_PORT), end.listen());
     let mut connections = JoinSet::new();
     loop {
@@ -80,7 +80,7 @@ async fn publish(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<
 }
 
 /// So many connections, one after another; which of them resumed a session.
-fn connect(world: &World, settings: TlsSettings, connections: usize) -> Outcome<Vec<bool>> {
+fn connect(world: &World, settings: Tls, connections: usize) -> Outcome<Vec<bool>> {
     world.run(broker, move |end| async move {
         let client = Client::new(settings, end.clock, 1);
         let mut resumed = Vec::new();
@@ -119,7 +119,7 @@ fn what_is_inside_counts_as_it_does_outside() {
 
 /// Handshake, tickets and goodbye, up and down; of a session that is new, and of
 /// one that is resumed.
-fn handshakes(settings: TlsSettings) -> [[u64; 2]; 2] {
+fn handshakes(settings: Tls) -> [[u64; 2]; 2] {
     let once = connect(&World::ideal(), settings, 1);
     let twice = connect(&World::ideal(), settings, 2);
     assert_eq!(twice.answer, [false, settings.resumption]);
@@ -131,8 +131,8 @@ fn handshakes(settings: TlsSettings) -> [[u64; 2]; 2] {
 #[rstest]
 #[case::full_and_resumed(PLAIN, [[333, 2127], [526, 623]])]
 #[case::with_the_post_quantum_hybrid(HYBRID, [[1555, 3215], [1748, 1711]])]
-#[case::without_resumption(TlsSettings { resumption: false, ..PLAIN }, [[333, 2127]; 2])]
-fn a_handshake_has_its_size(#[case] settings: TlsSettings, #[case] bytes: [[u64; 2]; 2]) {
+#[case::without_resumption(Tls { resumption: false, ..PLAIN }, [[333, 2127]; 2])]
+fn a_handshake_has_its_size(#[case] settings: Tls, #[case] bytes: [[u64; 2]; 2]) {
     assert_eq!(handshakes(settings), bytes);
 }
 
@@ -161,7 +161,7 @@ fn records_survive_loss(#[values(1, 2, 3)] seed: u64) {
     });
     world.seed = seed;
     let server = |end: End| async move {
-        let tls = Server::new(end.clock, 1);
+        let tls = Server::new(end.clock, 1, &end.tap);
         let stream = end.listen_at(MQTT_TLS_PORT).accept().await;
         let stream = tls.accept(stream).await.expect("a handshake");
         let (mut from, mut to) = tokio::io::split(stream);
@@ -218,7 +218,7 @@ fn a_server_opens_no_tickets_from_before_its_start() {
         let mut listener = end.listen_at(MQTT_TLS_PORT);
         loop {
             let stream = listener.accept().await;
-            let tls = Server::new(end.clock, 1).accept(stream).await;
+            let tls = Server::new(end.clock, 1, &end.tap).accept(stream).await;
             acknowledge(tls.expect("a handshake"))
                 .await
                 .expect("a goodbye");

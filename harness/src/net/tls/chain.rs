@@ -38,6 +38,14 @@ pub(super) fn roots() -> RootCertStore {
     roots
 }
 
+/// Bytes of the certificates that a server sends.
+pub(crate) fn bytes() -> usize {
+    [LEAF, INTERMEDIATE]
+        .map(|pem| certificate(pem).len())
+        .iter()
+        .sum()
+}
+
 /// What a server sends, and its key.
 pub(super) fn certified() -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
     let chain = [LEAF, INTERMEDIATE].map(certificate);

@@ -41,7 +41,7 @@ impl Resolver<'_> {
             })?;
         let protocol = self.protocol(&table)?;
         let tls = self.tls(table.tls.as_ref());
-        self.simulated(&table, &protocol, tls)?;
+        self.simulated(&table, &protocol)?;
         let lifecycle = match table.lifecycle {
             None => Lifecycle::AlwaysOn,
             Some(lifecycle) => self.lifecycle(lifecycle.value, !table.subscribe.is_empty())?,

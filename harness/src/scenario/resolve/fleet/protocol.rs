@@ -296,24 +296,14 @@ impl Resolver<'_> {
         &self,
         table: &FleetTable,
         protocol: &Protocol,
-        tls: Option<Tls>,
     ) -> Result<(), ScenarioError> {
-        let span = |given: Option<Range<usize>>| given.unwrap_or(table.name.span.clone());
-        let what = match (protocol, tls) {
-            (_, Some(_)) => ("TLS", table.tls.as_ref().map(|at| at.span.clone())),
-            (Protocol::Http(_), None) => {
-                let place = table.protocol.as_ref().map(|at| at.span.clone());
-                ("HTTP", place)
-            }
-            (_, None) => return Ok(()),
-        };
+        if !matches!(protocol, Protocol::Http(_)) {
+            return Ok(());
+        }
+        let place = table.protocol.as_ref().map(|at| &at.span);
         Err(self.error(
-            &span(what.1),
-            Complaint::new(
-                format!("{} is not simulated yet", what.0),
-                "not yet",
-                "leave it out",
-            ),
+            place.unwrap_or(&table.name.span),
+            Complaint::new("HTTP is not simulated yet", "not yet", "leave it out"),
         ))
     }
 }

@@ -72,8 +72,8 @@ mod tests {
     use super::*;
     use rcgen::{
         BasicConstraints, Certificate, CertificateParams, CrlDistributionPoint, CustomExtension,
-        DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SerialNumber,
-        date_time_ymd,
+        DnType, DnValue, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+        SerialNumber, date_time_ymd,
     };
 
     /// Of the root and of the intermediate.
@@ -129,7 +129,8 @@ mod tests {
         params.serial_number = Some(SerialNumber::from_slice(&[serial; 18]));
         params.distinguished_name.remove(DnType::CommonName);
         if serial != LEAF_SERIAL {
-            params.distinguished_name.push(DnType::CountryName, "AQ");
+            let country = DnValue::PrintableString("AQ".try_into().expect("printable"));
+            params.distinguished_name.push(DnType::CountryName, country);
             let organization = "Squall Simulated Trust";
             params
                 .distinguished_name

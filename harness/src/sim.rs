@@ -10,6 +10,7 @@ mod disk;
 mod fleets;
 mod network;
 mod outcome;
+mod rest;
 mod server;
 mod strikes;
 pub(crate) mod tester;

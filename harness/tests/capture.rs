@@ -133,6 +133,20 @@ fn tshark_counts_the_same_bytes(
         "mqtt and not websocket",
     ],
 )]
+#[case(
+    "rest",
+    "80",
+    &[
+        "http.request.method == POST and http.request.uri matches \"^/sensor/fresh.fresh-[0-9]+[?]n=\"",
+        "http.request.method == POST and not http.connection == \"close\"",
+        "http.response.code == 204",
+        "http.request.uri matches \"^/sensors/fresh[?]after=\"",
+        "http.request.uri matches \"wait=30&after=\"",
+        "http.response.code == 200 and http.content_type == \"application/octet-stream\"",
+        "http.request.line contains \"if-none-match\"",
+        "http.response.code == 304",
+    ],
+)]
 fn tshark_takes_it_apart(#[case] name: &str, #[case] port: &str, #[case] filters: &[&str]) {
     let scenario = format!("scenarios/overhead/{name}.toml");
     if !tshark_is_here(&scenario) {

@@ -42,6 +42,7 @@ impl Run {
 #[rstest]
 fn two_processes_agree(
     #[files("../scenarios/smoke/*.toml")]
+    #[files("../scenarios/overhead/rest.toml")]
     #[files("tests/fixtures/every-fault.toml")]
     scenario: PathBuf,
 ) {

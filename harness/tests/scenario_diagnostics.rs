@@ -241,6 +241,7 @@ subscribe = [{ filter = "valley/+" }]
 #[rstest]
 #[case("mqtt-ws")]
 #[case("websocket")]
+#[case("http")]
 fn a_plain_scenario_is_valid_in_any_protocol(#[case] protocol: &str) {
     let overrides = [format!("fleet.*.protocol={protocol}")];
     if let Err(error) = Scenario::parse(Path::new("weather.toml"), PLAIN, &overrides) {
@@ -294,6 +295,17 @@ fn a_plain_scenario_is_valid_in_any_protocol(#[case] protocol: &str) {
     "count = 1\n",
     "count = 1\nhttp = { long_poll = \"1500ms\" }\n"
 )]
+#[case::a_long_poll_of_one_who_posts(
+    "http",
+    "every = \"10s\" }",
+    "every = \"10s\" }\nhttp = { long_poll = \"30s\" }\nsubscribe = [{ filter = \"valley/+\" }]"
+)]
+#[case::two_long_polls(
+    "http",
+    "[{ filter = \"valley/+\" }]",
+    "[{ filter = \"valley/+\" }, { filter = \"hill/+\" }]\nhttp = { long_poll = \"30s\" }"
+)]
+#[case::a_poll_of_a_group_without_wildcard("http", "\"valley/+\"", "\"valley\"")]
 #[case::a_topic_that_names_no_sensor("websocket", "\"valley/{device}\"", "\"valley\"")]
 #[case::a_topic_with_a_dot("http", "\"valley/{device}\"", "\"valley/t.{device}\"")]
 #[case::a_filter_of_no_group("websocket", "\"valley/+\"", "\"+/+\"")]

@@ -181,7 +181,9 @@ fn ends_with_connection(fleet: &devices::Fleet) -> bool {
     let mqtt = &fleet.mqtt;
     match (&fleet.protocol, mqtt.session_expiry_s) {
         (devices::Protocol::WebSocket(settings), _) => !settings.acknowledged,
-        (devices::Protocol::Http(_), _) | (_, Some(0)) => true,
+        // A device remembers what it has read.
+        (devices::Protocol::Http(_), _) => false,
+        (_, Some(0)) => true,
         // Nobody else may take up what a clean start begins.
         _ => mqtt.clean_session,
     }

@@ -8,6 +8,7 @@
 //! and messages it knows what its disk has kept, if it has one.
 
 use super::disk::Disk;
+use super::rest;
 use super::websockets::{Serving, WebSockets};
 use super::world::{Plan, first_end, surface};
 use crate::faults::Action;
@@ -17,7 +18,7 @@ use crate::scenario::BrokerSettings;
 use crate::trace::ServerRecorder;
 use parking_lot::Mutex;
 use rand::Rng as _;
-use squall_broker::{Config, Entropy, Server};
+use squall_broker::{Config, Entropy, HttpConfig, Server};
 use squall_devices::Stream;
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -181,6 +182,8 @@ pub(crate) struct ServerPlan {
     pub(crate) services: BTreeSet<(Service, bool)>,
     /// How WebSocket is, if it is.
     pub(crate) websockets: WebSockets,
+    /// How HTTP is.
+    pub(crate) rest: HttpConfig,
     pub(crate) switch: Arc<ServerSwitch>,
     /// Where the broker keeps what must survive, if it does.
     pub(crate) disk: Option<Arc<Disk>>,
@@ -271,8 +274,10 @@ impl ServerPlan {
                 Service::Hub => {
                     tasks.spawn(self.accept(port, self.websockets.of_hub()));
                 }
-                // Scenarios that need it are refused.
-                Service::Http => {}
+                Service::Http => {
+                    let serve = rest::serve(&self.rest, clock.now());
+                    tasks.spawn(self.accept(port, serve));
+                }
             }
         }
         let timers = server;

@@ -4,6 +4,7 @@ use super::agenda::Agenda;
 use super::disk::Disk;
 use super::fleets::Cast;
 use super::network::{self, FleetNetwork, Layers};
+use super::rest;
 use super::server::{self, ServerPlan, ServerSwitch};
 use super::strikes::Strikes;
 use super::websockets::WebSockets;
@@ -103,6 +104,7 @@ impl World {
                 Some(guest) => guest.websockets.clone(),
                 None => WebSockets::of(scenario),
             },
+            rest: rest::config(scenario),
             switch: server,
             disk: scenario
                 .broker

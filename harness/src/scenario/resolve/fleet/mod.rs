@@ -41,7 +41,6 @@ impl Resolver<'_> {
             })?;
         let protocol = self.protocol(&table)?;
         let tls = self.tls(table.tls.as_ref());
-        self.simulated(&table, &protocol)?;
         let lifecycle = match table.lifecycle {
             None => Lifecycle::AlwaysOn,
             Some(lifecycle) => self.lifecycle(lifecycle.value, !table.subscribe.is_empty())?,
@@ -56,11 +55,11 @@ impl Resolver<'_> {
             .into_iter()
             .map(|table| self.subscribe(table, mqtt.version))
             .collect::<Result<Vec<_>, _>>()?;
-        if let Some(qos) = protocol::qos(&protocol) {
+        if let Some((posted, polled)) = protocol::qos(&protocol) {
             publish
                 .iter_mut()
-                .for_each(|publish| publish.qos = vec![qos]);
-            subscribe.iter_mut().for_each(|wanted| wanted.qos = qos);
+                .for_each(|publish| publish.qos = vec![posted]);
+            subscribe.iter_mut().for_each(|wanted| wanted.qos = polled);
         }
         if publish.is_none() && subscribe.is_empty() {
             return Err(self.error(

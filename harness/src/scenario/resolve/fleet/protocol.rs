@@ -52,6 +52,7 @@ impl Resolver<'_> {
             ProtocolName::Websocket => self.websocket(websocket).map(Protocol::WebSocket),
             ProtocolName::Http => {
                 let http = table.http.as_ref().map(|given| &given.value);
+                self.polls(table, http, name)?;
                 self.http(http).map(Protocol::Http)
             }
         }
@@ -119,10 +120,7 @@ impl Resolver<'_> {
 
     /// Checks that topics name sensors, and filters groups of them.
     fn resources(&self, table: &FleetTable, name: ProtocolName) -> Result<(), ScenarioError> {
-        // Devices differ in their number: the last has the longest name.
-        let fleet = table.name.value.0.as_str();
-        let device = format!("{fleet}-{}", table.count.value.0);
-        let named = |text: &str| text.replace("{fleet}", fleet).replace("{device}", &device);
+        let named = |text: &str| self.named(table, text);
         if let Some(At { value, .. }) = &table.publish {
             if let Some(to) = value
                 .to
@@ -132,6 +130,7 @@ impl Resolver<'_> {
                 let help = "leave it out: a sensor has one connection for one topic";
                 return Err(self.senseless(&to.span, "to", name, help));
             }
+            let device = named("{device}");
             let topic = named(&value.topic.value.0).replace("{target}", &device);
             if resource::of_topic(&topic).is_none() {
                 return Err(self.error(
@@ -186,6 +185,14 @@ impl Resolver<'_> {
                 )),
             _ => Ok(()),
         }
+    }
+
+    /// A text as it is for the last device, which has the longest name: devices
+    /// differ in their number.
+    fn named(&self, table: &FleetTable, text: &str) -> String {
+        let fleet = table.name.value.0.as_str();
+        let device = format!("{fleet}-{}", table.count.value.0);
+        text.replace("{fleet}", fleet).replace("{device}", &device)
     }
 
     fn framing(&self, table: Option<&WebSocketTable>) -> Result<Framing, ScenarioError> {
@@ -291,33 +298,61 @@ impl Resolver<'_> {
         })
     }
 
-    /// Refuses what scenarios can say and the simulator cannot do yet.
-    pub(super) fn simulated(
+    /// Checks that a device has something to poll, and a connection for it.
+    fn polls(
         &self,
         table: &FleetTable,
-        protocol: &Protocol,
+        http: Option<&HttpTable>,
+        name: ProtocolName,
     ) -> Result<(), ScenarioError> {
-        if !matches!(protocol, Protocol::Http(_)) {
-            return Ok(());
+        for subscribe in &table.subscribe {
+            let filter = &subscribe.filter;
+            let named = self.named(table, &filter.value.0);
+            if !named.contains(['+', '#']) && resource::of_topic(&named).is_none() {
+                return Err(self.error(
+                    &filter.span,
+                    Complaint::new(
+                        format!("`{}` is no sensor", filter.value.0),
+                        "only a group",
+                        "write the whole topic of a sensor, or a wildcard: \"valley/#\"",
+                    ),
+                ));
+            }
         }
-        let place = table.protocol.as_ref().map(|at| &at.span);
-        Err(self.error(
-            place.unwrap_or(&table.name.span),
-            Complaint::new("HTTP is not simulated yet", "not yet", "leave it out"),
-        ))
+        let long_poll = http.and_then(|http| http.long_poll.as_ref());
+        let busy = table.publish.is_some() && !table.subscribe.is_empty();
+        match long_poll {
+            Some(long_poll) if busy || table.subscribe.len() > 1 => {
+                let help = "its connection is busy with one long poll: make it two fleets, or \
+                            give `poll`";
+                Err(self.error(
+                    &long_poll.span,
+                    Complaint::new(
+                        format!("a device that does more over {} than wait", words(name)),
+                        "it waits",
+                        help,
+                    ),
+                ))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
-/// The QoS that a fleet's readings, and what it listens to, have in a trace,
-/// where scenarios do not say.
-pub(super) fn qos(protocol: &Protocol) -> Option<Qos> {
+/// The QoS that a fleet's readings have in a trace, and that of what it listens
+/// to, where scenarios do not say.
+pub(super) fn qos(protocol: &Protocol) -> Option<(Qos, Qos)> {
+    const ONCE_AT_MOST: Qos = Qos::AtMostOnce;
+    const ONCE_AT_LEAST: Qos = Qos::AtLeastOnce;
     match protocol {
         Protocol::Mqtt | Protocol::MqttOverWebSocket(_) => None,
         Protocol::WebSocket(WebSocket {
             acknowledged: false,
             ..
-        }) => Some(Qos::AtMostOnce),
-        Protocol::WebSocket(_) | Protocol::Http(_) => Some(Qos::AtLeastOnce),
+        }) => Some((ONCE_AT_MOST, ONCE_AT_MOST)),
+        Protocol::WebSocket(_) => Some((ONCE_AT_LEAST, ONCE_AT_LEAST)),
+        // Whoever polls misses what a newer reading has replaced.
+        Protocol::Http(_) => Some((ONCE_AT_LEAST, ONCE_AT_MOST)),
     }
 }
 

@@ -110,18 +110,6 @@ impl Over {
     }
 
     pub(crate) fn read(text: &str) -> Result<Self, Complaint> {
-        let over = Self::named(text)?;
-        if over.protocol.is_simulated() && over.tls.is_none() {
-            return Ok(over);
-        }
-        Err(Complaint::new(
-            format!("`{text}` is not simulated yet"),
-            "not yet",
-            "leave it out",
-        ))
-    }
-
-    fn named(text: &str) -> Result<Self, Complaint> {
         let (name, secured) = match text.find('+') {
             Some(at) => text.split_at(at),
             None => (text, ""),
@@ -168,17 +156,12 @@ impl Over {
 
     /// Every name, with what it is, for help.
     pub fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
-        let simulated = PROTOCOLS.iter().filter(|(of, ..)| of.is_simulated());
-        simulated.map(|(_, name, summary)| (*name, *summary))
+        let protocols = PROTOCOLS.iter().map(|(_, name, summary)| (*name, *summary));
+        protocols.chain(SECURED.iter().map(|(_, name, summary)| (*name, *summary)))
     }
 }
 
 impl Protocol {
-    /// Whether the simulator has it.
-    fn is_simulated(self) -> bool {
-        matches!(self, Self::Mqtt | Self::Mqtt5 | Self::Mqtt5Alias)
-    }
-
     /// What a scenario calls it, and the table of its options.
     fn key(self) -> &'static str {
         self.quoted().trim_matches('"')
@@ -218,7 +201,7 @@ mod tests {
         for (_, protocol, _) in PROTOCOLS {
             for tls in ["", "+tls", "+tls-resumed", "+tls-pq"] {
                 let token = format!("{protocol}{tls}");
-                let over = Over::named(&token).expect("a protocol");
+                let over = Over::read(&token).expect("a protocol");
                 assert_eq!(over.token(), token);
             }
         }

@@ -7,7 +7,7 @@ use std::process::Output;
 use crate::support::{root, squall, stdout};
 use rstest::rstest;
 use squall::reports::comparison::{Cell, Comparison, Figure};
-use squall::reports::{Bytes, json};
+use squall::reports::{Bytes, Layer, json};
 
 const SCENARIO: &str = "scenarios/overhead/readings.toml";
 
@@ -43,7 +43,7 @@ fn two_processes_agree_however_many_runs_go_at_once() {
         let out = path.to_str().expect("it is UTF-8");
         let arguments = [
             "--protocols",
-            "mqtt,mqtt5-alias",
+            "mqtt,mqtt-ws,websocket,websocket-unacked",
             "--sweep",
             "loss=0,20%",
             "--seeds",
@@ -59,7 +59,7 @@ fn two_processes_agree_however_many_runs_go_at_once() {
     let (one, other) = (written("one.json", "1"), written("other.json", "2"));
     assert!(one == other, "other bytes");
     let comparison = json::parse_comparison(&one).expect("it is a comparison");
-    assert_eq!((comparison.planned, comparison.ended()), (8, 8));
+    assert_eq!((comparison.planned, comparison.ended()), (16, 16));
 }
 
 #[test]
@@ -100,14 +100,49 @@ fn a_grid_has_every_protocol_at_every_point() {
         let acknowledged = if cell.at[0] == "0" { 0 } else { 80 };
         assert_eq!(median(cell, Figure::Acknowledged), acknowledged);
         // Loss costs repeats, which nothing but it causes.
-        let repeats = |run: &squall::reports::comparison::CellRun| {
-            run.bytes.both(squall::reports::Layer::Retransmitted)
-        };
         let lossy = cell.at[1] != "0";
-        assert!(cell.runs.iter().all(|run| (repeats(run) > 0) == lossy));
+        for run in &cell.runs {
+            assert_eq!(run.bytes.both(Layer::Retransmitted) > 0, lossy);
+        }
         let spread = cell.figures[Figure::BytesOnWire].expect("measured");
         assert!(spread.min <= spread.median && spread.median <= spread.max);
     }
+}
+
+/// What every protocol has to bring to the recorder, and what it pays for that.
+#[rstest]
+#[case("mqtt", &[Layer::Mqtt, Layer::Acknowledgements, Layer::Connecting])]
+#[case("mqtt5-alias", &[Layer::Mqtt, Layer::Acknowledgements, Layer::Connecting])]
+#[case("mqtt-ws", &[Layer::Mqtt, Layer::WebSocket, Layer::Acknowledgements, Layer::Connecting])]
+#[case("websocket", &[Layer::WebSocket, Layer::Acknowledgements, Layer::Connecting])]
+#[case("websocket-unacked", &[Layer::WebSocket, Layer::Connecting])]
+fn every_protocol_brings_every_reading_and_pays_for_its_layers(
+    #[case] protocol: &str,
+    #[case] layers: &[Layer],
+) {
+    let comparison = comparison(&["--protocols", protocol]);
+    let [cell] = comparison.cells.as_slice() else {
+        panic!("one cell: {:?}", comparison.cells);
+    };
+    let run = &cell.runs[0];
+    assert_eq!((run.counts.published, run.counts.delivered), (80, 80));
+    assert_eq!(run.violated, Vec::<String>::new());
+    run.bytes.check().expect("the layers add up");
+    assert_eq!(run.bytes.both(Layer::Other), 0);
+    let of_a_protocol = [
+        Layer::Mqtt,
+        Layer::WebSocket,
+        Layer::Http,
+        Layer::Acknowledgements,
+        Layer::Connecting,
+    ];
+    for layer in of_a_protocol {
+        let paid = run.bytes.both(layer) > 0;
+        assert_eq!(paid, layers.contains(&layer), "{layer:?}: {:?}", run.bytes);
+    }
+    let anatomy = comparison.protocols[0].anatomy.expect("it was measured");
+    anatomy.reading.check().expect("the layers add up");
+    assert!(anatomy.reading.both(Layer::Payload) > 0);
 }
 
 #[test]
@@ -172,7 +207,6 @@ fn a_device_alone_pays_for_its_session_its_readings_and_its_idling() {
         bytes.check().expect("the layers add up");
         bytes.on_wire()
     };
-    use squall::reports::Layer;
     // One PUBLISH and its PUBACK, which QoS 1 asks for.
     assert_eq!(anatomy.reading.both(Layer::Acknowledgements), 4);
     assert_eq!(anatomy.reading.both(Layer::Connecting), 0);

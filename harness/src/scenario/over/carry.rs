@@ -323,7 +323,7 @@ mod tests {
     /// What a document is once it was carried over, and what was left out.
     fn carried(document: &str, over: &str) -> (String, Vec<String>) {
         let mut document = DeTable::parse(document).expect("TOML").into_inner();
-        let dropped = Over::named(over).expect("a protocol").carry(&mut document);
+        let dropped = Over::read(over).expect("a protocol").carry(&mut document);
         (written(&DeValue::Table(document)), dropped)
     }
 

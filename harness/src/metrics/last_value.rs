@@ -5,10 +5,11 @@
 //! server can tell: going by the publishers' clocks would be going by chance. A
 //! repeat at QoS 2 is no second value; one at QoS 1 is, as it is for the server
 //! [MQTT311-4.3.2-2]. Wills are nobody's readings, and are left out on both
-//! sides.
+//! sides. Only the broker's clients count: it alone tells what reached it.
 
 use super::filter::filter_matches;
 use super::{Metrics, reading_mut};
+use crate::scenario::Server;
 use crate::trace::{Message, TextId, Texts};
 use rustc_hash::FxHashMap;
 use squall_devices::{MessageId, Qos};
@@ -40,6 +41,9 @@ impl Metrics {
             let setter = value.id.map(|id| id.device().0);
             let setter = setter.and_then(|device| self.by_device.get(&device));
             for (index, subscriber) in self.subscribers.iter().enumerate() {
+                if subscriber.server != Server::Broker {
+                    continue;
+                }
                 let own = setter == Some(&index);
                 let mut filters = subscriber.filters.iter().zip(&subscriber.left);
                 if filters.any(|(wanted, left)| {

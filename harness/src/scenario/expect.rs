@@ -53,8 +53,8 @@ pub enum Metric {
     Acknowledged,
     /// Share of deliveries that were repeats.
     Duplicated,
-    /// Share of subscribers, topic by topic, that ended with the value that the
-    /// server took in last.
+    /// Share of the broker's subscribers, topic by topic, that ended with the
+    /// value that reached it last.
     LastValue,
     /// Publishes of all fleets.
     Published,

@@ -182,8 +182,8 @@ pub(crate) struct ExpectTable {
     pub(crate) acknowledged: Option<Bound<OfShare>>,
     /// Share of deliveries that were repeats.
     pub(crate) duplicated: Option<Bound<OfShare>>,
-    /// Share of subscribers, topic by topic, that ended with the value that
-    /// reached the server last, be it a reading or what was retained.
+    /// Share of the broker's subscribers, topic by topic, that ended with the
+    /// value that reached it last, be it as a reading or as what was retained.
     pub(crate) last_value: Option<Bound<OfShare>>,
     /// Publishes of all fleets.
     pub(crate) published: Option<Bound<OfThings>>,

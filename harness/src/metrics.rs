@@ -111,6 +111,15 @@ struct FlowCount {
     latency: Distribution,
 }
 
+/// A published reading, as the metrics leave it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Published {
+    pub(crate) id: MessageId,
+    pub(crate) at: Nanos,
+    /// Owed deliveries that never arrived.
+    pub(crate) missing: u32,
+}
+
 /// A published reading.
 struct Reading {
     at: Nanos,
@@ -487,6 +496,19 @@ impl Metrics {
             self.flows[reading.flow as usize].counts.owed -= 1;
             self.acknowledged_owed -= u64::from(reading.acknowledged);
         }
+    }
+
+    /// Every reading, by device and sequence number.
+    pub(crate) fn readings(&self) -> impl Iterator<Item = Published> {
+        let devices = self.readings.iter().zip(0..);
+        devices.flat_map(|(readings, device)| {
+            let readings = readings.iter().zip(1..);
+            readings.map(move |(reading, sequence)| Published {
+                id: MessageId::new(DeviceId(device), sequence),
+                at: reading.at,
+                missing: reading.owed.saturating_sub(reading.delivered),
+            })
+        })
     }
 
     /// Owed deliveries of acknowledged readings, and how many of them arrived.

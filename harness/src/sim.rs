@@ -12,6 +12,7 @@ mod network;
 mod outcome;
 mod rest;
 mod server;
+mod story;
 mod strikes;
 pub(crate) mod tester;
 #[cfg(test)]
@@ -22,11 +23,12 @@ mod world;
 use crate::faults::{self, FaultLog, Occurrence};
 use crate::invariants;
 use crate::metrics::Metrics;
-use crate::net::{Capture, Tap, nanos};
+use crate::net::{Capture, Nanos, Tap, nanos};
 use crate::scenario::Scenario;
 use crate::trace::Recorder;
 use crate::trace::jsonl::Writer;
 use parking_lot::Mutex;
+use squall_reports::story::Story;
 use squall_reports::{FaultSpan, Report};
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -34,6 +36,7 @@ use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use story::{Picks, Teller};
 use world::World;
 
 /// What a run is given besides its scenario.
@@ -89,6 +92,9 @@ pub enum Error {
     /// The layers of the bytes do not add up: a defect of Squall's.
     #[error("the simulation miscounted")]
     Bytes(#[from] squall_reports::BytesMismatch),
+    /// The same scenario and seed gave another run: a defect of Squall's.
+    #[error("a second run with the same seed was not the same")]
+    Differs,
 }
 
 /// The devices of a scenario, fleet by fleet, just as [`run`] has them with
@@ -129,6 +135,56 @@ pub fn forecast(scenario: &Scenario, seed: u64) -> Vec<FaultSpan> {
 /// hold are in the report.
 pub fn run(scenario: &Scenario, options: &RunOptions) -> Result<Report, Error> {
     let cast = fleets::Cast::new(scenario, options.seed)?;
+    let ran = carry_out(scenario, options, &cast, None)?;
+    Ok(ran.report)
+}
+
+/// Runs a scenario from beginning to end as [`run`] does, and tells what
+/// happened in it. That takes a second run, which writes no files.
+///
+/// # Errors
+/// Those of [`run`], and when the second run differs from the first.
+pub fn run_with_story(scenario: &Scenario, options: &RunOptions) -> Result<(Report, Story), Error> {
+    let cast = fleets::Cast::new(scenario, options.seed)?;
+    let first = carry_out(scenario, options, &cast, None)?;
+    let picks = Picks::new(&first.report, &first.metrics, &cast);
+    let again = RunOptions {
+        seed: options.seed,
+        unjudged: true,
+        progress: Arc::clone(&options.progress),
+        ..RunOptions::default()
+    };
+    let wanted = Some((picks, first.report.ended_ns));
+    let second = carry_out(scenario, &again, &cast, wanted)?;
+    let (one, other) = (&first.report, &second.report);
+    if (&one.arrived, &one.bytes, &one.connections, &one.weather)
+        != (
+            &other.arrived,
+            &other.bytes,
+            &other.connections,
+            &other.weather,
+        )
+    {
+        return Err(Error::Differs);
+    }
+    Ok((first.report, second.story.unwrap_or_default()))
+}
+
+/// What comes of a run.
+struct Ran {
+    report: Report,
+    metrics: Metrics,
+    story: Option<Story>,
+}
+
+/// Runs a scenario; up to the time given, if a story is wanted, and else to its
+/// end.
+fn carry_out(
+    scenario: &Scenario,
+    options: &RunOptions,
+    cast: &fleets::Cast,
+    story: Option<(Picks, Nanos)>,
+) -> Result<Ran, Error> {
     let capture = options
         .pcap
         .as_deref()
@@ -143,6 +199,13 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Result<Report, Error> {
     let tap = Arc::new(Mutex::new(tap));
     let recorder = Arc::new(Mutex::new(Recorder::default()));
     let mut metrics = Metrics::new(cast.fleet_infos(), nanos(scenario.duration));
+    let duration = nanos(scenario.duration);
+    let until = story.as_ref().map_or(duration, |(_, until)| *until);
+    let mut teller =
+        story.map(|(picks, until)| Teller::new(picks, until, cast, &mut recorder.lock().texts));
+    if let Some(teller) = &teller {
+        tap.lock().watch(teller.watch(cast));
+    }
     let mut histories = match options.unjudged {
         true => Vec::new(),
         false => cast.histories(&mut recorder.lock().texts),
@@ -152,17 +215,8 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Result<Report, Error> {
     let mut log =
         (!scenario.faults.is_empty()).then(|| FaultLog::new(&faults, Arc::clone(&cast.map)));
     let mut set_off = BTreeSet::new();
-    let mut world = World::build(
-        scenario,
-        options.seed,
-        &cast,
-        &tap,
-        &recorder,
-        &faults,
-        None,
-    );
-    let duration = nanos(scenario.duration);
-    while world.now() < duration && !options.stop.load(Ordering::Relaxed) {
+    let mut world = World::build(scenario, options.seed, cast, &tap, &recorder, &faults, None);
+    while world.now() < until && !options.stop.load(Ordering::Relaxed) {
         world.step().map_err(Error::World)?;
         let now = world.now();
         options.progress.store(now, Ordering::Relaxed);
@@ -181,6 +235,9 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Result<Report, Error> {
             for history in &mut histories {
                 history.see(&entry);
             }
+            if let Some(teller) = &mut teller {
+                teller.see(&entry, &recorder.texts);
+            }
             if let Some((path, writer)) = &mut trace {
                 writer
                     .write(&entry, &recorder.texts, &cast.host_names, |device| {
@@ -191,6 +248,9 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Result<Report, Error> {
                         source,
                     })?;
             }
+        }
+        if let Some(teller) = &mut teller {
+            teller.count_packets(now, scenario.sites.len(), &tap.lock());
         }
     }
     let ended = world.now();
@@ -222,7 +282,13 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Result<Report, Error> {
         report.guarantees.extend(outcome::lost(scenario, &report));
     }
     report.bytes.check()?;
-    Ok(report)
+    let watch = tap.take_watch();
+    let story = teller.map(|teller| teller.finish(&metrics, cast, texts, watch));
+    Ok(Ran {
+        report,
+        metrics,
+        story,
+    })
 }
 
 fn create(path: &Path) -> Result<BufWriter<File>, Error> {

@@ -9,6 +9,7 @@
 //! A topic or a reason is a [`TextId`], the same text always the same id; a
 //! payload is its length and hash. [`jsonl`] writes a trace down.
 
+pub mod exchange;
 pub mod jsonl;
 mod record;
 

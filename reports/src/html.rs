@@ -1,6 +1,8 @@
-//! Conformance runs, and the ledger of claims, as web pages: one file each, with nothing to fetch.
+//! Runs, conformance runs and the ledger of claims as web pages: one file each,
+//! with nothing to fetch.
 //!
-//! A page is readable without its script, which only filters. The templates are
+//! A page is readable without its script, which only filters, zooms and draws
+//! what stands in tables already. The templates are
 //! in `html/`; what they are filled with is escaped by the template engine.
 
 use minijinja::{AutoEscape, Environment};
@@ -12,25 +14,32 @@ use crate::{
     words::conformance as words,
 };
 
+mod chart;
 mod claims;
 mod conformance;
 mod matrix;
+mod run;
 
 pub use claims::render_claims;
 pub use conformance::render_conformance;
 pub use matrix::render_matrix;
+pub use run::render_run;
 
 /// How every page looks: colours in both themes, type, tables.
 pub const STYLE: &str = include_str!("html/style.css");
 
 /// The templates and what they include, by name.
-const TEMPLATES: [(&str, &str); 6] = [
+const TEMPLATES: [(&str, &str); 10] = [
+    ("run.html", include_str!("html/run.html")),
+    ("table.html", include_str!("html/table.html")),
     ("claims.html", include_str!("html/claims.html")),
     ("conformance.html", include_str!("html/conformance.html")),
     ("matrix.html", include_str!("html/matrix.html")),
     ("evidence.html", include_str!("html/evidence.html")),
     ("style.css", STYLE),
     ("filter.js", include_str!("html/filter.js")),
+    ("timeline.js", include_str!("html/timeline.js")),
+    ("sequence.js", include_str!("html/sequence.js")),
 ];
 
 /// A page of the template of this name.

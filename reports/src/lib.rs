@@ -23,6 +23,7 @@ pub mod markdown;
 mod model;
 #[cfg(test)]
 mod samples;
+pub mod story;
 mod style;
 mod summary;
 mod table;

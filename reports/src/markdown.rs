@@ -5,13 +5,12 @@
 
 use crate::{
     escape,
-    figures::{NONE, count, percent},
+    figures::count,
     layout::clean,
-    model::{Guarantee, PacketCounts, Report, Verdict, Violation, Weather},
-    style::Tone,
-    table::{Cell, Column, Table},
+    model::{Guarantee, Report, Verdict, Violation, Weather},
+    table::Table,
     timeline::Timeline,
-    words,
+    words::{self, tables},
 };
 
 mod claims;
@@ -98,68 +97,15 @@ fn non_empty(block: String) -> Vec<String> {
 }
 
 fn weather(weather: &Weather) -> Vec<String> {
-    let mut blocks = Vec::new();
-    if !weather.faults.is_empty() {
-        let mut table = Table::new(["fault", "target", "when", "effect"].map(Column::text));
-        for fault in words::faults(&weather.faults) {
-            table.row([
-                Cell::plain(fault.kind),
-                Cell::plain(fault.target),
-                Cell::plain(fault.when),
-                Cell::plain(fault.effect),
-            ]);
-        }
-        blocks.push(table.markdown());
-    }
-    if !weather.sites.is_empty() {
-        let mut table = Table::new([
-            Column::text("site"),
-            Column::text("link"),
-            Column::text("direction"),
-            Column::figure("packets"),
-            Column::figure("lost"),
-            Column::figure("share"),
-            Column::text("why"),
-            Column::figure("duplicated"),
-            Column::figure("reordered"),
-        ]);
-        for site in &weather.sites {
-            let mut row = |name: &str, link: &str, direction: &str, packets: &PacketCounts| {
-                let lost = packets.lost_total();
-                table.row([
-                    Cell::plain(name),
-                    Cell::plain(link),
-                    Cell::plain(direction),
-                    Cell::plain(count(packets.sent)),
-                    Cell::plain(count(lost)),
-                    Cell::plain(percent(lost, packets.sent)),
-                    Cell::plain(words::causes(packets).join(", ")),
-                    Cell::plain(count(packets.duplicated)),
-                    Cell::plain(count(packets.reordered)),
-                ]);
-            };
-            row(&site.site, &site.link, "up", &site.up);
-            row("", "", "down", &site.down);
-        }
-        blocks.push(table.markdown());
-    }
-    blocks
+    let tables = [tables::faults(weather), tables::sites(weather)];
+    tables.iter().flatten().map(Table::markdown).collect()
 }
 
 fn guarantees(guarantees: &[Guarantee]) -> Vec<String> {
     if guarantees.is_empty() {
         return Vec::new();
     }
-    let mut table = Table::new(["", "guarantee", "evidence", "statement"].map(Column::text));
-    for guarantee in guarantees {
-        let (mark, tone) = words::mark(guarantee.verdict);
-        table.row([
-            Cell::new(tone, mark),
-            Cell::plain(&guarantee.name),
-            Cell::plain(&guarantee.summary),
-            Cell::plain(guarantee.statement.as_deref().unwrap_or_default()),
-        ]);
-    }
+    let table = tables::guarantees(guarantees);
     let mut blocks = vec![table.markdown()];
     for guarantee in guarantees {
         if guarantee.verdict == Verdict::Violated {
@@ -208,20 +154,8 @@ fn violation_text(violation: &Violation) -> String {
 }
 
 fn expected(report: &Report) -> Vec<String> {
-    if report.expectations.is_empty() {
-        return Vec::new();
-    }
-    let mut table = Table::new(["", "expectation", "actual", "bound"].map(Column::text));
-    for expectation in &report.expectations {
-        let (mark, tone) = words::mark(report.expectation_verdict(expectation));
-        table.row([
-            Cell::new(tone, mark),
-            Cell::plain(&expectation.name),
-            Cell::plain(&expectation.actual),
-            Cell::plain(&expectation.bound),
-        ]);
-    }
-    vec![table.markdown()]
+    let table = tables::expectations(report);
+    table.iter().map(Table::markdown).collect()
 }
 
 fn arrived(report: &Report) -> Vec<String> {
@@ -230,23 +164,8 @@ fn arrived(report: &Report) -> Vec<String> {
     } else {
         vec![words::arrived_table(&report.arrived).markdown()]
     };
-    if !report.arrived.receivers.is_empty() {
-        let mut table = Table::new([
-            Column::text("subscribing fleet"),
-            Column::figure("received"),
-            Column::figure("retained"),
-            Column::figure("repeated"),
-        ]);
-        for receiver in &report.arrived.receivers {
-            table.row([
-                Cell::plain(&receiver.fleet),
-                Cell::plain(count(receiver.received)),
-                Cell::plain(count(receiver.retained)),
-                Cell::plain(count(receiver.duplicated)),
-            ]);
-        }
-        blocks.push(table.markdown());
-    }
+    let receivers = tables::receivers(&report.arrived);
+    blocks.extend(receivers.iter().map(Table::markdown));
     blocks
 }
 
@@ -266,45 +185,7 @@ fn latency(report: &Report) -> Vec<String> {
 }
 
 fn bytes(report: &Report) -> Vec<String> {
-    let bytes = &report.bytes;
-    let mut table = Table::new([
-        Column::text("layer"),
-        Column::figure("up, B"),
-        Column::figure("down, B"),
-        Column::figure("both, B"),
-        Column::figure("per delivered reading"),
-        Column::figure("share"),
-        Column::text("what it is"),
-    ]);
-    for layer in words::layers(report) {
-        let per_reading = match report.arrived.total.delivered {
-            0 => NONE.to_owned(),
-            _ => words::layer_cost(report, layer),
-        };
-        table.row([
-            Cell::plain(layer.name()),
-            Cell::plain(count(bytes.up[layer])),
-            Cell::plain(count(bytes.down[layer])),
-            Cell::plain(count(bytes.both(layer))),
-            Cell::plain(per_reading),
-            Cell::plain(percent(bytes.both(layer), bytes.on_wire())),
-            Cell::plain(words::layer_explanation(report, layer)),
-        ]);
-    }
-    let per_reading = report.bytes_per_reading();
-    table.row([
-        Cell::new(Tone::Strong, "on the wire"),
-        Cell::plain(count(bytes.on_wire_up)),
-        Cell::plain(count(bytes.on_wire_down)),
-        Cell::plain(count(bytes.on_wire())),
-        Cell::plain(per_reading.map_or(NONE.to_owned(), |each| format!("{} B", count(each)))),
-        Cell::plain(percent(bytes.on_wire(), bytes.on_wire())),
-        Cell::plain(format!(
-            "{} packets up, {} down",
-            count(bytes.packets_up),
-            count(bytes.packets_down)
-        )),
-    ]);
+    let table = tables::bytes(report);
     vec![
         format!("{}\n", words::bytes_headline(report)),
         table.markdown(),
@@ -312,14 +193,8 @@ fn bytes(report: &Report) -> Vec<String> {
 }
 
 fn settings(report: &Report) -> Vec<String> {
-    if report.settings.is_empty() {
-        return Vec::new();
-    }
-    let mut table = Table::new(["setting", "value"].map(Column::text));
-    for setting in &report.settings {
-        table.row([Cell::plain(&setting.name), Cell::plain(&setting.value)]);
-    }
-    vec![table.markdown()]
+    let table = tables::settings(report);
+    table.iter().map(Table::markdown).collect()
 }
 
 #[cfg(test)]

@@ -56,3 +56,16 @@ pub(crate) enum Tone {
     /// A bar or a sparkline.
     Drawn,
 }
+
+impl Tone {
+    /// Its class in the style sheet of web pages.
+    pub(crate) fn class(self) -> &'static str {
+        match self {
+            Self::Plain | Self::Drawn => "plain",
+            Self::Strong => "strong",
+            Self::Dim => "dim",
+            Self::Good => "good",
+            Self::Bad => "bad",
+        }
+    }
+}

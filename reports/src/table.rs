@@ -1,4 +1,6 @@
-//! A table, for the terminal and for Markdown.
+//! A table, for the terminal, for Markdown and for a web page.
+
+use serde::Serialize;
 
 use crate::{
     escape,
@@ -8,6 +10,9 @@ use crate::{
 
 /// Spaces between two columns on a terminal.
 const GAP: usize = 2;
+
+/// Columns of what stays on one line of a web page: a statement's name, a figure.
+const SHORT: usize = 16;
 
 /// Columns that the first, textual column of a terminal table is never cut below.
 const FIRST_COLUMN_MIN: usize = 10;
@@ -36,6 +41,20 @@ enum Side {
 pub(crate) struct Cell {
     text: String,
     tone: Tone,
+}
+
+/// A table as a page's template takes it.
+#[derive(Serialize)]
+pub(crate) struct Html {
+    heads: Vec<HtmlCell>,
+    rows: Vec<Vec<HtmlCell>>,
+}
+
+#[derive(Serialize)]
+struct HtmlCell {
+    text: String,
+    /// Classes of the style sheet.
+    class: String,
 }
 
 impl Column {
@@ -209,6 +228,36 @@ impl Table {
             self.markdown_row(&mut text, &widths, row.iter().map(String::as_str));
         }
         text
+    }
+
+    /// The heads and the rows, for a web page.
+    pub(crate) fn html(&self) -> Html {
+        let side = |column: &Column| match column.side {
+            Side::Left => "text",
+            Side::Right => "figure",
+        };
+        let cell = |text: &str, class: String| HtmlCell {
+            text: text.to_owned(),
+            class,
+        };
+        let columns = self.columns.iter();
+        let heads = columns.map(|column| cell(&column.head, side(column).to_owned()));
+        let rows = self.rows.iter().map(|row| {
+            let cells = row.iter().zip(&self.columns);
+            let cells = cells.map(|(of_row, column)| {
+                let tone = of_row.tone.class();
+                let length = match width(&of_row.text) {
+                    0..=SHORT => " short",
+                    _ => "",
+                };
+                cell(&of_row.text, format!("{} {tone}{length}", side(column)))
+            });
+            cells.collect()
+        });
+        Html {
+            heads: heads.collect(),
+            rows: rows.collect(),
+        }
     }
 
     fn markdown_row<'a>(

@@ -17,6 +17,7 @@ pub(crate) mod claims;
 pub(crate) mod comparison;
 pub(crate) mod conformance;
 pub(crate) mod diff;
+pub(crate) mod tables;
 
 /// How many devices at how many sites, and how many servers.
 pub(crate) fn size(report: &Report) -> String {

@@ -80,9 +80,10 @@ impl Plan {
                 "give at most a million: fewer --seeds",
             ));
         }
-        if runs > 1 && (arguments.pcap.is_some() || arguments.trace.is_some()) {
+        let of_one_run = [&arguments.pcap, &arguments.trace, &arguments.html];
+        if runs > 1 && of_one_run.iter().any(|path| path.is_some()) {
             return Err(Failure::usage(
-                format!("--pcap and --trace write one run, and this is {runs}"),
+                format!("--pcap, --trace and --html write one run, and this is {runs}"),
                 "give one scenario and one --seed",
             ));
         }

@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 
 use squall::scenario::{Scenario, When, memory};
 use squall::sim;
-use squall_reports::{Outcome, Report, Run, Summary, figures, json, junit, markdown, terminal};
+use squall_reports::{
+    Outcome, Report, Run, Summary, figures, html, json, junit, markdown, terminal,
+};
 
 use super::exit::{Exit, Failure};
 use super::files::{self, Staged};
@@ -27,6 +29,7 @@ Examples:
   squall run scenarios/faults/lossy-cell.toml
   squall run scenarios/smoke                      every scenario of a directory
   squall run cell.toml --seed 7 --pcap cell.pcapng
+  squall run cell.toml --html cell.html           a page of pictures and a timeline
   squall run cell.toml --seeds 1..100             100 seeds on all cores
   squall run cell.toml --set fleet.thermometer.count=10 --set site.valley.link.loss=20%
   squall run cell.toml --mqtt 5.0                 all of its fleets speak MQTT 5.0
@@ -71,6 +74,9 @@ pub(crate) struct Arguments {
     /// Write what every client and server saw to this file, as JSON Lines; one run only.
     #[arg(long, value_name = "FILE.jsonl")]
     pub(crate) trace: Option<PathBuf>,
+    /// Write the report as a web page, with what happened as a timeline; one run only.
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) html: Option<PathBuf>,
     /// Only the report: no notes, no progress.
     #[arg(long, short)]
     pub(crate) quiet: bool,
@@ -198,10 +204,16 @@ fn one(
         stop: Arc::clone(stop),
         pcap: destinations.pcap.as_ref(),
         trace: destinations.trace.as_ref(),
+        tells: destinations.html.is_some(),
     };
-    let report = pool::one(job, watched, output.draws_progress()).map_err(Failure::Environment)?;
+    let ran = pool::one(job, watched, output.draws_progress());
+    let (report, story) = ran.map_err(Failure::Environment)?;
     destinations.report(0, &report, arguments.format)?;
-    for staged in [destinations.pcap, destinations.trace]
+    if let (Some(staged), Some(story)) = (&destinations.html, story) {
+        std::fs::write(staged.path(), html::render_run(&report, &story))
+            .map_err(|error| lost(staged.destination(), &error))?;
+    }
+    for staged in [destinations.pcap, destinations.trace, destinations.html]
         .into_iter()
         .flatten()
     {
@@ -274,6 +286,7 @@ fn many(
 struct Destinations {
     pcap: Option<Staged>,
     trace: Option<Staged>,
+    html: Option<Staged>,
     directory: Option<PathBuf>,
     /// The name of each job's report, without its extension.
     names: Vec<String>,
@@ -297,6 +310,7 @@ impl Destinations {
         Ok(Self {
             pcap: staged(&arguments.pcap)?,
             trace: staged(&arguments.trace)?,
+            html: staged(&arguments.html)?,
             directory: arguments.out.clone(),
             names,
         })
@@ -348,6 +362,7 @@ fn distinct(
     for (path, what) in [
         (&arguments.pcap, "the file of --pcap"),
         (&arguments.trace, "the file of --trace"),
+        (&arguments.html, "the file of --html"),
     ] {
         let Some(path) = path else { continue };
         let resolved = files::resolved(path).map_err(|error| Failure::unwritable(path, &error))?;

@@ -12,6 +12,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use squall::trace::exchange::{Exchanges, Way};
 use squall::trace::jsonl::FORMAT;
 use squall_devices::MessageId;
 use squall_reports::figures::{clock, count, counted, duration};
@@ -139,23 +140,6 @@ fn read(path: &Path, mut each: impl FnMut(&Line<'_>)) -> Result<bool, Failure> {
     Ok(false)
 }
 
-/// Which way an exchange goes, as the server sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
-    /// From the publisher.
-    In,
-    /// To a subscriber.
-    Out,
-}
-
-/// An exchange that carries the message: PUBLISH and its acknowledgements.
-#[derive(Debug)]
-struct Exchange {
-    client: String,
-    way: Way,
-    packet_id: u16,
-}
-
 /// One event of the message's life.
 struct Moment {
     at: u64,
@@ -177,7 +161,8 @@ struct Story {
     moments: Vec<Moment>,
     /// The client of each connection of a server.
     clients: BTreeMap<(String, u64), String>,
-    exchanges: Vec<Exchange>,
+    /// Those that carry the message, by client.
+    exchanges: Exchanges<String, ()>,
     /// Of the device that the id names: its readings.
     siblings: Vec<MessageId>,
     readings: u64,
@@ -195,7 +180,7 @@ impl Story {
             delivered: BTreeMap::new(),
             moments: Vec::new(),
             clients: BTreeMap::new(),
-            exchanges: Vec::new(),
+            exchanges: Exchanges::default(),
             siblings: Vec::new(),
             readings: 0,
         }
@@ -282,11 +267,7 @@ impl Story {
     /// Whether how a device's connections go matters now.
     fn concerns(&self, device: &str) -> bool {
         let on_its_way = self.message.is_some() && self.acknowledged.is_none();
-        on_its_way && device == self.publisher
-            || self
-                .exchanges
-                .iter()
-                .any(|exchange| exchange.client == device)
+        on_its_way && device == self.publisher || self.exchanges.has(&device.to_owned())
     }
 
     fn see_server(&mut self, line: &Line<'_>, connection: u64) {
@@ -310,15 +291,10 @@ impl Story {
         let Some(packet) = line.packet.as_deref() else {
             return;
         };
-        let concerned = match packet {
-            "PUBLISH" => self.publish(line, &client, way),
-            "PUBACK" | "PUBCOMP" => self.ends(line, &client, opposite(way)),
-            // PUBREL goes the way of its PUBLISH, and all answers the other.
-            "PUBREC" => self.goes_on(line, &client, opposite(way)),
-            "PUBREL" => self.goes_on(line, &client, way),
-            _ => false,
-        };
-        if concerned {
+        let ours = (line.id.as_deref() == Some(&self.text)).then_some(());
+        let exchanges = &mut self.exchanges;
+        let concerned = exchanges.about(&client, way, packet, line.packet_id, ours);
+        if concerned.is_some() {
             let number = line.packet_id;
             let number = number.map_or(String::new(), |number| format!(" {number}"));
             let arrow = match way {
@@ -328,45 +304,6 @@ impl Story {
             let what = format!("{arrow} {client}  {packet}{number}{}", flags(line));
             self.moment(line, &line.at, what);
         }
-    }
-
-    /// Whether a PUBLISH carries the message. If it does, an exchange begins;
-    /// one with the same packet identifier is over in any case.
-    fn publish(&mut self, line: &Line<'_>, client: &str, way: Way) -> bool {
-        let ours = line.id.as_deref() == Some(&self.text);
-        if let Some(packet_id) = line.packet_id {
-            self.exchanges.retain(|exchange| {
-                !(exchange.client == client
-                    && exchange.way == way
-                    && exchange.packet_id == packet_id)
-            });
-            if ours {
-                self.exchanges.push(Exchange {
-                    client: client.to_owned(),
-                    way,
-                    packet_id,
-                });
-            }
-        }
-        ours
-    }
-
-    fn goes_on(&self, line: &Line<'_>, client: &str, way: Way) -> bool {
-        self.place(line, client, way).is_some()
-    }
-
-    fn ends(&mut self, line: &Line<'_>, client: &str, way: Way) -> bool {
-        let place = self.place(line, client, way);
-        place.map(|place| self.exchanges.remove(place)).is_some()
-    }
-
-    fn place(&self, line: &Line<'_>, client: &str, way: Way) -> Option<usize> {
-        let mut exchanges = self.exchanges.iter();
-        exchanges.position(|exchange| {
-            exchange.client == client
-                && exchange.way == way
-                && Some(exchange.packet_id) == line.packet_id
-        })
     }
 
     /// That there is no such message, and what there is.
@@ -436,13 +373,6 @@ impl Story {
             parts.push("delivered to nobody".to_owned());
         }
         parts.join("; ")
-    }
-}
-
-fn opposite(way: Way) -> Way {
-    match way {
-        Way::In => Way::Out,
-        Way::Out => Way::In,
     }
 }
 

@@ -38,6 +38,7 @@ mod tests;
 mod time;
 pub(crate) mod tls;
 mod tunnel;
+mod watch;
 
 pub(crate) use access::Access;
 pub(crate) use account::StreamMark;
@@ -47,6 +48,7 @@ pub(crate) use link::{Loss, Strain, draw_latency};
 pub(crate) use power::{Life, Power};
 pub(crate) use tap::{PacketKey, Tallies, Tally, Tap, Way};
 pub(crate) use time::MILLISECOND;
+pub(crate) use watch::{Befallen, Mishap, Watch};
 
 pub use address::{
     HTTP_PORT, HTTP_TLS_PORT, HUB_PORT, HUB_TLS_PORT, MQTT_PORT, MQTT_TLS_PORT, Service,

@@ -4,7 +4,8 @@
 use super::capture::Capture;
 use super::link::Loss;
 use super::time::Nanos;
-use squall_reports::{Bytes, LayerBytes, PacketCounts};
+use super::watch::Watch;
+use squall_reports::{Bytes, Layer, LayerBytes, PacketCounts};
 
 /// Which way a packet goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -117,6 +118,7 @@ pub(crate) struct Tap {
     fleets: Vec<Bytes>,
     sites: Vec<[Traffic; 2]>,
     capture: Option<Capture>,
+    watch: Option<Watch>,
 }
 
 impl Tap {
@@ -126,7 +128,18 @@ impl Tap {
             fleets: vec![Bytes::default(); fleets],
             sites: vec![<[Traffic; 2]>::default(); sites],
             capture,
+            watch: None,
         }
+    }
+
+    /// Watches the packets of some devices from now on.
+    pub(crate) fn watch(&mut self, watch: Watch) {
+        self.watch = Some(watch);
+    }
+
+    /// Takes what was watched.
+    pub(crate) fn take_watch(&mut self) -> Option<Watch> {
+        self.watch.take()
     }
 
     /// A packet leaves the end that sends it: `count` splits it over the layers.
@@ -148,7 +161,12 @@ impl Tap {
                 &mut bytes.packets_down,
             ),
         };
+        let repeated = layers[Layer::Retransmitted];
         count(layers);
+        let repeats = layers[Layer::Retransmitted] > repeated;
+        if let Some(watch) = &mut self.watch {
+            watch.sent(way, key, packet, repeats);
+        }
         *on_wire += packet.len() as u64;
         *packets += 1;
         self.sites[site][way as usize].sent += 1;
@@ -165,6 +183,9 @@ impl Tap {
     /// The packet was lost, on its link or behind it.
     pub(crate) fn lost(&mut self, way: Way, site: usize, key: PacketKey, cause: Loss) {
         self.sites[site][way as usize].lost[cause as usize] += 1;
+        if let Some(watch) = &mut self.watch {
+            watch.lost(key, cause);
+        }
         if let Some(capture) = &mut self.capture {
             capture.settle(key, Some(format!("dropped: {}", cause.name())));
         }
@@ -176,6 +197,9 @@ impl Tap {
         let traffic = &mut self.sites[site][way as usize];
         traffic.duplicated += u64::from(passage.duplicated);
         traffic.reordered += u64::from(passage.held_back);
+        if let (Way::Down, Some(watch)) = (way, &mut self.watch) {
+            watch.arrived(key);
+        }
         if let Some(capture) = &mut self.capture {
             match way {
                 Way::Up => capture.remark(key, passage.comment()),
@@ -186,6 +210,9 @@ impl Tap {
 
     /// A packet has reached its server.
     pub(crate) fn arrived(&mut self, key: PacketKey) {
+        if let Some(watch) = &mut self.watch {
+            watch.arrived(key);
+        }
         if let Some(capture) = &mut self.capture {
             capture.arrived(key);
         }

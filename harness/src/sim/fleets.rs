@@ -75,12 +75,17 @@ impl Cast {
         })
     }
 
-    /// A device's name.
-    pub(crate) fn device_name(&self, device: DeviceId) -> String {
+    /// A device's fleet.
+    pub(crate) fn fleet_of(&self, device: DeviceId) -> &devices::Fleet {
         let after = self
             .fleets
             .partition_point(|fleet| fleet.first_device <= device);
-        let fleet = &self.fleets[after.saturating_sub(1)];
+        &self.fleets[after.saturating_sub(1)]
+    }
+
+    /// A device's name.
+    pub(crate) fn device_name(&self, device: DeviceId) -> String {
+        let fleet = self.fleet_of(device);
         fleet.device_name(device.0 - fleet.first_device.0)
     }
 

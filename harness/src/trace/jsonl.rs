@@ -32,6 +32,7 @@ use super::{
     Texts,
 };
 use serde::Serialize;
+use squall_broker::DropCause;
 use squall_devices::{DeviceId, DropReason, MessageId, Qos};
 use std::io::{self, Write};
 
@@ -184,6 +185,30 @@ fn write_line(file: &mut impl Write, line: &impl Serialize) -> io::Result<()> {
     file.write_all(b"\n")
 }
 
+/// Why a client gave a reading up.
+pub(crate) fn given_up(reason: DropReason) -> &'static str {
+    match reason {
+        DropReason::OutboxFull => "outbox full",
+        DropReason::SessionLost => "session lost",
+        DropReason::Refused => "refused",
+        DropReason::Forgotten => "forgotten",
+    }
+}
+
+/// Why a server dropped a message.
+pub(crate) fn dropped(cause: DropCause) -> &'static str {
+    match cause {
+        DropCause::QueueFull => "queue full",
+        DropCause::SlowSubscriber => "slow subscriber",
+        DropCause::Offline => "offline",
+        DropCause::NotAuthorized => "not authorized",
+        DropCause::TopicTooDeep => "topic too deep",
+        DropCause::Expired => "expired",
+        DropCause::PacketTooLarge => "packet too large",
+        DropCause::RetainedFull => "no room to retain",
+    }
+}
+
 impl<'a> Line<'a> {
     fn client_event(&mut self, event: &ClientEvent, texts: &'a Texts) {
         let text = |id: TextId| Some(texts.text(id));
@@ -234,12 +259,7 @@ impl<'a> Line<'a> {
             }
             ClientEvent::Dropped { id, reason } => {
                 self.id = Some(id.to_string());
-                self.reason = Some(match reason {
-                    DropReason::OutboxFull => "outbox full",
-                    DropReason::SessionLost => "session lost",
-                    DropReason::Refused => "refused",
-                    DropReason::Forgotten => "forgotten",
-                });
+                self.reason = Some(given_up(reason));
                 "dropped"
             }
             ClientEvent::Delivered {
@@ -287,7 +307,6 @@ impl<'a> Line<'a> {
     }
 
     fn session_event(&mut self, event: &SessionEvent) {
-        use squall_broker::DropCause;
         self.event = match event {
             SessionEvent::Created => "session created",
             SessionEvent::Resumed => "session resumed",
@@ -297,16 +316,7 @@ impl<'a> Line<'a> {
             }
             SessionEvent::MessageDropped { id, cause } => {
                 self.id = id.map(|id| id.to_string());
-                self.reason = Some(match cause {
-                    DropCause::QueueFull => "queue full",
-                    DropCause::SlowSubscriber => "slow subscriber",
-                    DropCause::Offline => "offline",
-                    DropCause::NotAuthorized => "not authorized",
-                    DropCause::TopicTooDeep => "topic too deep",
-                    DropCause::Expired => "expired",
-                    DropCause::PacketTooLarge => "packet too large",
-                    DropCause::RetainedFull => "no room to retain",
-                });
+                self.reason = Some(dropped(*cause));
                 "message dropped"
             }
         };

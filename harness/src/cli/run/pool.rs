@@ -9,6 +9,7 @@ use std::thread;
 
 use squall::sim::{self, RunOptions};
 use squall_reports::Report;
+use squall_reports::story::Story;
 
 use super::super::files::Staged;
 use super::super::plan::Job;
@@ -19,11 +20,17 @@ pub(super) struct Watched<'a> {
     pub(super) stop: Arc<AtomicBool>,
     pub(super) pcap: Option<&'a Staged>,
     pub(super) trace: Option<&'a Staged>,
+    /// Whether to tell what happened, too.
+    pub(super) tells: bool,
 }
 
 /// Does one run and shows how far it has come in virtual time. The error is
 /// why the harness failed.
-pub(super) fn one(job: &Job, watched: Watched<'_>, drawn: bool) -> Result<Report, String> {
+pub(super) fn one(
+    job: &Job,
+    watched: Watched<'_>,
+    drawn: bool,
+) -> Result<(Report, Option<Story>), String> {
     let progress = Arc::new(AtomicU64::new(0));
     let options = RunOptions {
         seed: job.seed,
@@ -42,14 +49,19 @@ pub(super) fn one(job: &Job, watched: Watched<'_>, drawn: bool) -> Result<Report
     let virtual_ms = u64::try_from(job.scenario.duration.as_millis()).unwrap_or(u64::MAX);
     let mut bar = Progress::of_one(drawn, virtual_ms);
     let (done, result) = mpsc::channel();
-    let report = thread::scope(|scope| {
+    let ran = thread::scope(|scope| {
         scope.spawn(move || {
             // Whoever waits for it is below, and does not leave without it.
-            let _ = done.send(simulate(job, &options, &outputs));
+            let _ = done.send(if watched.tells {
+                let run = || sim::run_with_story(&job.scenario, &options);
+                guarded(&outputs, run).map(|(report, story)| (report, Some(story)))
+            } else {
+                simulate(job, &options, &outputs).map(|report| (report, None))
+            });
         });
         loop {
             match result.recv_timeout(INTERVAL) {
-                Ok(report) => break report,
+                Ok(ran) => break ran,
                 Err(RecvTimeoutError::Timeout) => {
                     bar.tick(progress.load(Ordering::Relaxed) / 1_000_000);
                 }
@@ -60,7 +72,7 @@ pub(super) fn one(job: &Job, watched: Watched<'_>, drawn: bool) -> Result<Report
         }
     });
     bar.finish();
-    report
+    ran
 }
 
 /// Does many runs, `parallel` at once, and hands over each as it ends, by its

@@ -24,6 +24,7 @@ pub(crate) mod samples;
 
 pub use axis::{Axis, AxisUnit, Point};
 pub use crossover::Crossover;
+pub(crate) use crossover::{along, others};
 pub use figure::{Figure, FigureUnit, Figures, Spread};
 
 /// The version of the JSON format of [`Comparison`]; it grows as

@@ -1,5 +1,5 @@
-//! Runs, conformance runs and the ledger of claims as web pages: one file each,
-//! with nothing to fetch.
+//! Runs, comparisons, conformance runs and the ledger of claims as web pages: one
+//! file each, with nothing to fetch.
 //!
 //! A page is readable without its script, which only filters, zooms and draws
 //! what stands in tables already. The templates are
@@ -16,11 +16,13 @@ use crate::{
 
 mod chart;
 mod claims;
+mod comparison;
 mod conformance;
 mod matrix;
 mod run;
 
 pub use claims::render_claims;
+pub use comparison::render_comparison;
 pub use conformance::render_conformance;
 pub use matrix::render_matrix;
 pub use run::render_run;
@@ -29,7 +31,8 @@ pub use run::render_run;
 pub const STYLE: &str = include_str!("html/style.css");
 
 /// The templates and what they include, by name.
-const TEMPLATES: [(&str, &str); 10] = [
+const TEMPLATES: [(&str, &str); 11] = [
+    ("comparison.html", include_str!("html/comparison.html")),
     ("run.html", include_str!("html/run.html")),
     ("table.html", include_str!("html/table.html")),
     ("claims.html", include_str!("html/claims.html")),

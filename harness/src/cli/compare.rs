@@ -13,7 +13,7 @@ use squall::scenario::Over;
 use squall::shell;
 use squall_reports::comparison::Comparison;
 use squall_reports::terminal::Timing;
-use squall_reports::{Style, figures, json, markdown, terminal};
+use squall_reports::{Style, figures, html, json, markdown, terminal};
 
 use super::exit::{Exit, Failure};
 use super::output::Output;
@@ -51,7 +51,7 @@ pub(crate) struct Arguments {
     /// What the report on standard output looks like.
     #[arg(long, value_enum, default_value_t = Format::Terminal)]
     pub(crate) format: Format,
-    /// Write the report to a file, too: FILE.md or FILE.json, or a directory for
+    /// Write the report to a file, too: FILE.html, FILE.md or FILE.json, or a directory for
     /// all of them. May be given again.
     #[arg(long, value_name = "FILE|DIR")]
     pub(crate) out: Vec<PathBuf>,
@@ -72,6 +72,8 @@ pub(crate) enum Format {
     Markdown,
     /// For a program, and for `squall diff`.
     Json,
+    /// For a browser: one page of pictures and tables.
+    Html,
 }
 
 impl Format {
@@ -80,6 +82,7 @@ impl Format {
             Self::Terminal => "txt",
             Self::Markdown => "md",
             Self::Json => "json",
+            Self::Html => "html",
         }
     }
 
@@ -91,6 +94,7 @@ impl Format {
             }
             Self::Markdown => markdown::render_comparison(comparison),
             Self::Json => json::render_comparison(comparison),
+            Self::Html => html::render_comparison(comparison),
         }
     }
 }
@@ -100,7 +104,7 @@ fn help() -> String {
         "Examples:\n  \
          squall compare scenarios/overhead/readings.toml\n  \
          squall compare readings.toml --protocols mqtt,mqtt5-alias --sweep loss=0,1%,5%,20% --seeds 1..5\n  \
-         squall compare readings.toml --sweep readings_per_session=1,10,100 --out readings.md\n  \
+         squall compare readings.toml --sweep readings_per_session=1,10,100 --out readings.html\n  \
          squall compare readings.toml --sweep 'fleet.*.mqtt.keep_alive=10s,60s' --out new.json\n  \
          squall diff old.json new.json                   what has changed, and what is worse\n\n\
          Protocols:\n",

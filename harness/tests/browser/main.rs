@@ -9,6 +9,7 @@ mod browser;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod compare;
 mod run;
 
 use std::path::PathBuf;

@@ -72,7 +72,7 @@ pub(super) fn find(comparison: &Comparison) -> Vec<Crossover> {
 }
 
 /// The points of all axes but the one at `place`, in the order of the cells.
-fn others(comparison: &Comparison, place: usize) -> Vec<Vec<String>> {
+pub(crate) fn others(comparison: &Comparison, place: usize) -> Vec<Vec<String>> {
     let mut others: Vec<Vec<String>> = Vec::new();
     for cell in &comparison.cells {
         let other = without(cell, place);
@@ -93,15 +93,22 @@ fn without(cell: &Cell, place: usize) -> Vec<String> {
 
 /// A figure along an axis: the value of each point and the figure there, by
 /// value ascending.
-type Line = Vec<(u64, Spread)>;
+pub(crate) type Line = Vec<(u64, Spread)>;
 
-fn line(comparison: &Comparison, place: usize, at: &[String], figure: Figure, token: &str) -> Line {
+/// What is `read` of the cells of the protocol with this token along the axis at
+/// `place`, with the other axes at `at`.
+pub(crate) fn along(
+    comparison: &Comparison,
+    place: usize,
+    at: &[String],
+    token: &str,
+    read: impl Fn(&Cell) -> Option<Spread>,
+) -> Line {
     let axis = &comparison.axes[place];
     let value = |cell: &Cell| {
         let mut points = axis.points.iter();
         let point = points.find(|point| Some(&point.text) == cell.at.get(place))?;
-        let costs = cell.runs.iter().filter_map(|run| cost(figure, run));
-        Some((point.value?, Spread::of(costs.collect())?))
+        Some((point.value?, read(cell)?))
     };
     let mut line: Line = comparison
         .cells
@@ -111,6 +118,13 @@ fn line(comparison: &Comparison, place: usize, at: &[String], figure: Figure, to
         .collect();
     line.sort_by_key(|(value, _)| *value);
     line
+}
+
+fn line(comparison: &Comparison, place: usize, at: &[String], figure: Figure, token: &str) -> Line {
+    along(comparison, place, at, token, |cell| {
+        let costs = cell.runs.iter().filter_map(|run| cost(figure, run));
+        Spread::of(costs.collect())
+    })
 }
 
 /// Two protocols along one axis.

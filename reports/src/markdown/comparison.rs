@@ -1,11 +1,10 @@
 //! A comparison in GitHub's Markdown. It holds every figure at every point.
 
 use crate::{
-    comparison::{Cell as CompareCell, Comparison, Figure},
+    comparison::{Cell as CompareCell, Comparison},
     escape,
     layout::clean,
     markdown::{code, list, non_empty},
-    table::{Cell, Column, Table},
     words::comparison as words,
 };
 
@@ -53,19 +52,7 @@ pub fn render_comparison(comparison: &Comparison) -> String {
 /// Every figure of every protocol under the same conditions, with its spread,
 /// and the layers.
 fn point(cells: &[CompareCell]) -> Vec<String> {
-    let columns = cells.iter().map(|cell| Column::figure(&cell.protocol));
-    let mut table = Table::new(std::iter::once(Column::text("figure")).chain(columns));
-    for figure in Figure::ALL {
-        let figures = cells.iter().map(|cell| {
-            let median = words::median(cell, figure);
-            match words::spread(cell, figure) {
-                spread if spread.is_empty() => Cell::plain(median),
-                spread => Cell::plain(format!("{median} ({spread})")),
-            }
-        });
-        table.row(std::iter::once(Cell::plain(figure.name())).chain(figures));
-    }
-    let mut blocks = vec![table.markdown()];
+    let mut blocks = vec![words::figures_table(cells).markdown()];
     let layers = words::layers(cells);
     if !layers.is_empty() {
         blocks.push(words::layers_table(cells, &layers).markdown());

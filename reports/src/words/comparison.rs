@@ -148,6 +148,23 @@ pub(crate) fn spread(cell: &CompareCell, figure: Figure) -> String {
     }
 }
 
+/// Every figure of every protocol under the same conditions, with its spread.
+pub(crate) fn figures_table(cells: &[CompareCell]) -> Table {
+    let columns = cells.iter().map(|cell| Column::figure(&cell.protocol));
+    let mut table = Table::new(std::iter::once(Column::text("figure")).chain(columns));
+    for figure in Figure::ALL {
+        let figures = cells.iter().map(|cell| {
+            let median = median(cell, figure);
+            match spread(cell, figure) {
+                spread if spread.is_empty() => Cell::plain(median),
+                spread => Cell::plain(format!("{median} ({spread})")),
+            }
+        });
+        table.row(std::iter::once(Cell::plain(figure.name())).chain(figures));
+    }
+    table
+}
+
 /// What went wrong with runs of a cell: those that failed, and the guarantees
 /// that were violated in others; empty if nothing.
 pub(crate) fn troubles(cell: &CompareCell) -> Vec<String> {
@@ -209,17 +226,7 @@ pub(crate) fn crossover(comparison: &Comparison, crossover: &Crossover) -> Strin
         Some(axis) => axis.says(crossover.from),
         None => count(crossover.from),
     };
-    let elsewhere = comparison.axes.iter();
-    let elsewhere = elsewhere.filter(|axis| axis.key != crossover.axis);
-    let elsewhere: Vec<String> = elsewhere
-        .zip(&crossover.at)
-        .map(|(axis, text)| value(axis, text))
-        .collect();
-    let at = if elsewhere.is_empty() {
-        String::new()
-    } else {
-        format!(", with {}", elsewhere.join(", "))
-    };
+    let at = elsewhere(comparison, &crossover.axis, &crossover.at);
     let doubt = if crossover.every_seed {
         ""
     } else {
@@ -229,6 +236,21 @@ pub(crate) fn crossover(comparison: &Comparison, crossover: &Crossover) -> Strin
         "{} is cheaper than {} from {from} on{at}{doubt}",
         crossover.cheaper, crossover.than
     ))
+}
+
+/// What the axes but the one of this key are at: `, with 5 % loss`; empty if
+/// there are no others.
+pub(crate) fn elsewhere(comparison: &Comparison, key: &str, at: &[String]) -> String {
+    let others = comparison.axes.iter().filter(|axis| axis.key != key);
+    let others: Vec<String> = others
+        .zip(at)
+        .map(|(axis, text)| value(axis, text))
+        .collect();
+    if others.is_empty() {
+        String::new()
+    } else {
+        format!(", with {}", others.join(", "))
+    }
 }
 
 /// The crossovers of the one figure that a reader wants told: the cost of what

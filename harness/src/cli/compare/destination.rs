@@ -11,7 +11,7 @@ use super::super::run::lost;
 use super::{Arguments, Format};
 
 /// The reports that a directory gets.
-const IN_A_DIRECTORY: [Format; 2] = [Format::Markdown, Format::Json];
+const IN_A_DIRECTORY: [Format; 3] = [Format::Html, Format::Markdown, Format::Json];
 
 /// Files to write, each in its format.
 pub(super) struct Destinations(Vec<(PathBuf, Format)>);
@@ -68,14 +68,19 @@ fn format(path: &Path) -> Result<Option<Format>, Failure> {
     let Some(extension) = path.extension() else {
         return Ok(None);
     };
-    let formats = [Format::Terminal, Format::Markdown, Format::Json];
+    let formats = [
+        Format::Terminal,
+        Format::Markdown,
+        Format::Json,
+        Format::Html,
+    ];
     let format = formats
         .into_iter()
         .find(|format| extension == format.extension());
     format.map(Some).ok_or_else(|| {
         Failure::usage(
             format!("cannot write {}: no such format", path.display()),
-            "nothing was run; give a file that ends in .md, .json or .txt, or a directory",
+            "nothing was run; give a file that ends in .html, .md, .json or .txt, or a directory",
         )
     })
 }

@@ -31,6 +31,7 @@ enum Kind {
     /// With marks at whole minutes and hours.
     Time,
     LogTime,
+    Log,
 }
 
 impl Scale {
@@ -54,6 +55,16 @@ impl Scale {
         }
     }
 
+    /// Values from `from` to `to`; logarithmic if they differ much, and else
+    /// from 0.
+    pub(in crate::html) fn values(from: u64, to: u64, text: fn(u64) -> String) -> Self {
+        if from > 0 && to / from >= 50 {
+            Self::new(from, to, Kind::Log, text)
+        } else {
+            Self::new(0, to, Kind::Linear, text)
+        }
+    }
+
     fn new(from: u64, to: u64, kind: Kind, text: fn(u64) -> String) -> Self {
         Self {
             from,
@@ -68,7 +79,7 @@ impl Scale {
         let value = value.max(self.from);
         match self.kind {
             Kind::Linear | Kind::Time => i64::try_from(value).unwrap_or(i64::MAX),
-            Kind::LogTime => {
+            Kind::LogTime | Kind::Log => {
                 let decades = libm::log10(value as f64) - libm::log10(self.from as f64);
                 (decades * DECADE) as i64
             }
@@ -86,6 +97,7 @@ impl Scale {
             Kind::Linear => steps(self.to, most, decimal_steps()),
             Kind::Time => steps(self.to, most, time_steps()),
             Kind::LogTime => self.round(most, time_steps()),
+            Kind::Log => self.round(most, decimal_steps()),
         };
         let values = values.into_iter();
         values
@@ -151,5 +163,12 @@ mod tests {
     fn what_differs_much_is_logarithmic() {
         let scale = Scale::durations(120_000_000, 94 * SECOND);
         assert_eq!(texts(&scale, 5), "200 ms | 1 s | 5 s | 15 s | 1 min");
+    }
+    #[test]
+    fn a_decade_is_as_wide_as_the_next() {
+        let scale = Scale::values(10, 10_000, figures::count);
+        let places = [10, 100, 1_000].map(|value| scale.place(value));
+        assert_eq!(places, [0, 1_000_000, 2_000_000]);
+        assert_eq!(Scale::values(10, 20, figures::count).place(10), 10);
     }
 }

@@ -101,7 +101,7 @@ fn tshark_counts_the_same_bytes(
 #[rstest]
 #[case(
     "websocket",
-    "9001",
+    "tcp.port==9001,http",
     &[
         "http.request.uri matches \"^/sensors/field/sensor-[0-9]+.temperature$\"",
         "http.request.uri == \"/groups/field\"",
@@ -113,7 +113,7 @@ fn tshark_counts_the_same_bytes(
 )]
 #[case(
     "websocket-acknowledged",
-    "9001",
+    "tcp.port==9001,http",
     &[
         "http.request.uri == \"/groups/field/recorder-1\"",
         "http.sec_websocket_protocol == \"acknowledged.squall\"",
@@ -123,7 +123,7 @@ fn tshark_counts_the_same_bytes(
 )]
 #[case(
     "mqtt-over-websocket",
-    "8083",
+    "tcp.port==8083,http",
     &[
         "http.request.uri == \"/mqtt\"",
         "http.sec_websocket_protocol == \"mqtt\"",
@@ -135,9 +135,9 @@ fn tshark_counts_the_same_bytes(
 )]
 #[case(
     "rest",
-    "80",
+    "tcp.port==80,http",
     &[
-        "http.request.method == POST and http.request.uri matches \"^/sensor/fresh.fresh-[0-9]+[?]n=\"",
+        "http.request.method == POST and http.request.uri matches \"^/sensor/fresh.fresh-[0-9]+.temperature[?]n=\"",
         "http.request.method == POST and not http.connection == \"close\"",
         "http.response.code == 204",
         "http.request.uri matches \"^/sensors/fresh[?]after=\"",
@@ -147,7 +147,23 @@ fn tshark_counts_the_same_bytes(
         "http.response.code == 304",
     ],
 )]
-fn tshark_takes_it_apart(#[case] name: &str, #[case] port: &str, #[case] filters: &[&str]) {
+#[case(
+    "tls",
+    "tcp.port==9443,tls",
+    &[
+        "tls.handshake.type == 1 and tls.handshake.extension.type == 41",
+        "tls.handshake.type == 2 and tls.handshake.extensions_key_share_group == 0x11ec",
+        "tls.handshake.type == 2 and tls.handshake.extensions_key_share_group == 0x001d",
+        "tls.handshake.certificate",
+        "tls and mqtt.msgtype == 3 and mqtt.qos == 1",
+        "tls and websocket and mqtt.msgtype == 3",
+        "tls and websocket.opcode == 2 and websocket.mask == 1",
+        "tls and websocket.opcode == 1 and websocket.mask == 0",
+        "tls and http.request.method == POST",
+        "tls and http.response.code == 200",
+    ],
+)]
+fn tshark_takes_it_apart(#[case] name: &str, #[case] decoded: &str, #[case] filters: &[&str]) {
     let scenario = format!("scenarios/overhead/{name}.toml");
     if !tshark_is_here(&scenario) {
         return;
@@ -165,11 +181,11 @@ fn tshark_takes_it_apart(#[case] name: &str, #[case] port: &str, #[case] filters
     let script = directory.path().join("mqtt.lua");
     std::fs::write(&script, MQTT_IN_WEBSOCKET).expect("written");
     for filter in filters {
-        let found = matching(&capture, &script, port, filter);
+        let found = matching(&capture, &script, decoded, filter);
         assert!(found > 0, "nothing is `{filter}`");
     }
     for wrong in ["_ws.malformed", "http.response.code >= 400"] {
-        assert_eq!(matching(&capture, &script, port, wrong), 0, "{wrong}");
+        assert_eq!(matching(&capture, &script, decoded, wrong), 0, "{wrong}");
     }
 }
 
@@ -177,15 +193,15 @@ fn tshark_takes_it_apart(#[case] name: &str, #[case] port: &str, #[case] filters
 const MQTT_IN_WEBSOCKET: &str =
     r#"DissectorTable.get("ws.protocol"):add("mqtt", Dissector.get("mqtt"))"#;
 
-/// The packets of a capture that a display filter of tshark's matches. `port` is
-/// one that HTTP is not known to be on.
-fn matching(capture: &Path, script: &Path, port: &str, filter: &str) -> u64 {
+/// The packets of a capture that a display filter of tshark's matches. `decoded` says
+/// what is at a port that tshark does not know it at.
+fn matching(capture: &Path, script: &Path, decoded: &str, filter: &str) -> u64 {
     let mut tshark = Command::new("tshark");
     tshark
         .arg("-X")
         .arg(format!("lua_script:{}", script.display()));
     tshark.arg("-r").arg(capture);
-    tshark.args(["-d", &format!("tcp.port=={port},http")]);
+    tshark.args(["-d", decoded]);
     tshark.args(["-Y", filter, "-T", "fields", "-e", "frame.number"]);
     let output = tshark.output().expect("tshark starts");
     let error = String::from_utf8_lossy(&output.stderr);

@@ -127,7 +127,7 @@ const KILLS: [(Quirk, Invariant, &str); 21] = [
 /// what its report must say.
 type Claim = (&'static str, &'static str, fn(&Report) -> bool);
 
-const CLAIMS: [Claim; 29] = [
+const CLAIMS: [Claim; 31] = [
     (
         "QoS 0 alone arrives on a good link",
         "smoke/qos0",
@@ -297,6 +297,22 @@ const CLAIMS: [Claim; 29] = [
         |report| {
             let total = report.arrived.total;
             total.acknowledged > 0 && total.acknowledged == total.published
+        },
+    ),
+    (
+        "a REST server gets every reading, and whoever polls it misses some",
+        "overhead/rest",
+        |report| {
+            let total = report.arrived.total;
+            total.acknowledged == total.published && total.lost > 0
+        },
+    ),
+    (
+        "TLS costs sensors that come and go more than all they say",
+        "overhead/tls",
+        |report| {
+            let handshakes = report.bytes.both(Layer::TlsHandshake);
+            report.arrived.total.lost == 0 && handshakes * 2 > report.bytes.on_wire()
         },
     ),
     (

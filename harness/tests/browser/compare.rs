@@ -71,12 +71,12 @@ async fn the_page_of_a_comparison_shows_what_its_json_says() {
         .evaluate(
             "(() => {
                 const search = document.querySelector('input[type=search]');
-                search.value = '10 %';
+                search.value = '100 readings';
                 search.dispatchEvent(new Event('input', { bubbles: true }));
             })()",
         )
         .await;
-    assert_eq!(browser.evaluate(visible).await, json!(points / 2));
+    assert_eq!(browser.evaluate(visible).await, json!(points / 3));
     browser
         .evaluate(
             "(() => {

@@ -47,12 +47,14 @@ async fn tables(browser: &mut Browser) -> Vec<Vec<Vec<String>>> {
     serde_json::from_value(cells).expect("texts")
 }
 
-/// The whole number at a column and a row of the table that has them both.
+/// The whole number at a column and a row of the table that has them both; a
+/// spread behind it is left out.
 fn figure(tables: &[Vec<Vec<String>>], row: &str, column: &str) -> Option<u64> {
     tables.iter().find_map(|table| {
         let at = table[0].iter().position(|head| head == column)?;
         let row = table.iter().find(|cells| cells[0] == row)?;
-        row[at].replace(',', "").parse().ok()
+        let (number, _) = row[at].split_once(" (").unwrap_or((&row[at], ""));
+        number.replace(',', "").parse().ok()
     })
 }
 

@@ -89,12 +89,13 @@ fn violated(
 }
 
 /// Whatever in a violation's evidence reads as a message's identifier. That it
-/// might be another thing does no harm: one more message is told.
+/// might be another thing does no harm: one more message is told. A time has
+/// colons, which no identifier has.
 fn named(violation: &Violation) -> impl Iterator<Item = MessageId> {
     let texts = violation.text.iter().chain(&violation.command);
     texts
-        .flat_map(|text| text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '.')))
-        .filter_map(|word| word.trim_end_matches('.').parse().ok())
+        .flat_map(|text| text.split(|c: char| !(c.is_ascii_alphanumeric() || ".:".contains(c))))
+        .filter_map(|word| word.trim_end_matches(['.', ':']).parse().ok())
 }
 
 /// Adds devices of every fleet in turn: publishers of lost messages first, then

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     bytes::Bytes,
     model::{
-        Connections, Counts, FirstReading, FleetBytes, Latency, LatencyPoint, Report, Verdict,
+        Connections, Counts, FirstReading, FleetBytes, Latency, LatencyPoint, RadioTime, Report,
+        Verdict,
     },
 };
 
@@ -126,6 +127,9 @@ pub struct CellRun {
     pub seed: u64,
     /// What it cost on the wire, every fleet's connections together.
     pub bytes: Bytes,
+    /// How long radios were on; `None` if no site has any.
+    #[serde(default)]
+    pub radio: Option<RadioTime>,
     /// What it cost each fleet alone, in the scenario's order.
     pub fleets: Vec<FleetBytes>,
     /// What became of the readings.
@@ -158,6 +162,7 @@ impl From<&Report> for CellRun {
         Self {
             seed: report.seed,
             bytes: report.bytes,
+            radio: report.radio_time(),
             fleets: report.fleets.clone(),
             counts: report.arrived.total,
             latency: report.arrived.latency,

@@ -14,9 +14,10 @@ use crate::{
 
 /// The figures that are compared. The highest latency is one event among many,
 /// and is not.
-const COMPARED: [Figure; 8] = [
+const COMPARED: [Figure; 9] = [
     Figure::BytesPerDelivered,
     Figure::BytesPerPublished,
+    Figure::RadioPerDelivered,
     Figure::LostShare,
     Figure::Duplicated,
     Figure::LatencyP50,
@@ -366,6 +367,14 @@ pub(crate) mod tests {
         // The other way round, it is as much better.
         let back = diff(new, run(|_| {}), tolerance_ppm);
         assert_eq!(first(&back), worse.map(|worse| !worse));
+    }
+
+    #[test]
+    fn a_radio_that_is_on_for_longer_is_worse() {
+        let new = run(|report| report.weather.sites[0].up.airtime_ns *= 2);
+        let diff = diff(run(|_| {}), new, 20_000);
+        let worse: Vec<&str> = diff.worse().map(|change| change.what.as_str()).collect();
+        assert_eq!(worse, ["radio on per delivered reading"]);
     }
 
     #[test]

@@ -185,11 +185,11 @@ fn latency(report: &Report) -> Vec<String> {
 }
 
 fn bytes(report: &Report) -> Vec<String> {
-    let table = tables::bytes(report);
-    vec![
-        format!("{}\n", words::bytes_headline(report)),
-        table.markdown(),
-    ]
+    let mut blocks = vec![format!("{}\n", words::bytes_headline(report))];
+    blocks.extend(words::radio_headline(report).map(|radio| format!("{radio}\n")));
+    blocks.push(tables::bytes(report).markdown());
+    blocks.extend(tables::fleets(report).map(|table| table.markdown()));
+    blocks
 }
 
 fn settings(report: &Report) -> Vec<String> {

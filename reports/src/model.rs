@@ -144,7 +144,7 @@ impl Report {
 /// link's rate, and off at once. What comes on top depends on the network: a
 /// cellular modem stays connected for seconds after the last packet, listens for
 /// paging, and repeats in poor coverage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RadioTime {
     /// Sending.
     pub up_ns: u64,
@@ -512,6 +512,25 @@ mod tests {
     ) {
         let report = with_verdicts(verdicts, met);
         assert_eq!(crate::words::verdict(&report), text);
+    }
+
+    #[test]
+    fn radio_time_is_that_of_the_sites_that_have_one() {
+        let mut report = samples::green();
+        let wired = SiteWeather {
+            radio: false,
+            ..report.weather.sites[0].clone()
+        };
+        let lone = report.radio_time().expect("a radio");
+        let site = &report.weather.sites[0];
+        assert_eq!(lone.up_ns, site.up.airtime_ns);
+        assert_eq!(lone.both_ns(), site.up.airtime_ns + site.down.airtime_ns);
+
+        report.weather.sites.push(wired.clone());
+        assert_eq!(report.radio_time(), Some(lone), "a wire is no radio");
+        report.weather.sites[0] = wired;
+        assert_eq!(report.radio_time(), None);
+        assert_eq!(report.radio_ns_per_reading(), None);
     }
 
     #[rstest]

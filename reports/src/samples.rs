@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use crate::{
     bytes::{Bytes, Layer, LayerBytes},
     model::{
-        Arrived, Connections, Counts, Expectation, FORMAT, FaultSpan, FirstReading, Flow,
-        Guarantee, Latency, LatencyBucket, LatencyOverTime, LatencyPoint, PacketCounts, Receiver,
-        Report, Setting, SiteWeather, Verdict, Violation, Weather,
+        Arrived, Connections, Counts, Expectation, FORMAT, FaultSpan, FirstReading, FleetBytes,
+        Flow, Guarantee, Latency, LatencyBucket, LatencyOverTime, LatencyPoint, PacketCounts,
+        Receiver, Report, Setting, SiteWeather, Verdict, Violation, Weather,
     },
     summary::{Run, Summary},
 };
@@ -205,6 +205,7 @@ pub(crate) fn red() -> Report {
     for flow in &report.arrived.flows {
         report.arrived.total += flow.counts;
     }
+    report.fleets = fleets(&report.bytes);
     report.connections.refused = 3;
     report.connections.taken_over = 1;
     report.connections.closed_by_keep_alive = 214;
@@ -400,6 +401,34 @@ fn latency_over_time() -> LatencyOverTime {
         bucket_ns: 100 * SECOND,
         buckets: buckets.collect(),
     }
+}
+
+/// The bytes of a run, a third of each layer for the first of two fleets.
+fn fleets(all: &Bytes) -> Vec<FleetBytes> {
+    let (mut first, mut second) = (*all, *all);
+    for layer in Layer::ALL {
+        for (first, second) in [
+            (&mut first.up[layer], &mut second.up[layer]),
+            (&mut first.down[layer], &mut second.down[layer]),
+        ] {
+            *first /= 3;
+            *second -= *first;
+        }
+    }
+    for bytes in [&mut first, &mut second] {
+        bytes.on_wire_up = bytes.up.total();
+        bytes.on_wire_down = bytes.down.total();
+    }
+    first.packets_up /= 3;
+    first.packets_down /= 3;
+    second.packets_up -= first.packets_up;
+    second.packets_down -= first.packets_down;
+    let named = [("thermometer", first), ("温度計", second)];
+    let fleets = named.map(|(fleet, bytes)| FleetBytes {
+        fleet: fleet.to_owned(),
+        bytes,
+    });
+    fleets.to_vec()
 }
 
 fn bytes() -> Bytes {

@@ -276,6 +276,8 @@ fn latency(report: &Report, page: &Page) -> Vec<String> {
 
 fn bytes(report: &Report, page: &Page) -> Vec<String> {
     let mut lines = wrap(&words::bytes_headline(report), page.room());
+    let radio = words::radio_headline(report);
+    lines.extend(radio.iter().flat_map(|radio| wrap(radio, page.room())));
     let most = words::layers(report)
         .map(|layer| report.bytes.both(layer))
         .max()

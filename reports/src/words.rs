@@ -356,6 +356,22 @@ pub(crate) fn bytes_headline(report: &Report) -> String {
     }
 }
 
+/// How long radios were on, per delivered reading and in all; `None` if there are
+/// none.
+pub(crate) fn radio_headline(report: &Report) -> Option<String> {
+    let radio = report.radio_time()?;
+    let all = format!(
+        "{} in all: {} up, {} down",
+        duration(radio.both_ns()),
+        duration(radio.up_ns),
+        duration(radio.down_ns)
+    );
+    Some(match report.radio_ns_per_reading() {
+        Some(each) => format!("radio on {} per delivered reading · {all}", duration(each)),
+        None => format!("radio on {all}"),
+    })
+}
+
 /// The layers on which anything was spent.
 pub(crate) fn layers(report: &Report) -> impl Iterator<Item = Layer> {
     Layer::ALL

@@ -30,6 +30,9 @@ pub enum Figure {
     BytesDown,
     /// IP packets, both directions.
     Packets,
+    /// How long radios were on, both directions, per owed delivery that arrived; of
+    /// sites with a radio only, as in [`RadioTime`](crate::RadioTime).
+    RadioPerDelivered,
     /// Connections that were asked for.
     Attempts,
     /// Connections that were established.
@@ -76,7 +79,7 @@ pub enum FigureUnit {
 
 impl Figure {
     /// How many figures there are.
-    pub const COUNT: usize = 20;
+    pub const COUNT: usize = 21;
 
     /// All figures, in the order of reports.
     pub const ALL: [Self; Self::COUNT] = [
@@ -86,6 +89,7 @@ impl Figure {
         Self::BytesUp,
         Self::BytesDown,
         Self::Packets,
+        Self::RadioPerDelivered,
         Self::Attempts,
         Self::Connections,
         Self::Published,
@@ -112,6 +116,7 @@ impl Figure {
             Self::BytesUp => "bytes_up",
             Self::BytesDown => "bytes_down",
             Self::Packets => "packets",
+            Self::RadioPerDelivered => "radio_ns_per_delivered",
             Self::Attempts => "attempts",
             Self::Connections => "connections",
             Self::Published => "published",
@@ -139,6 +144,7 @@ impl Figure {
             Self::BytesUp => "bytes up",
             Self::BytesDown => "bytes down",
             Self::Packets => "packets",
+            Self::RadioPerDelivered => "radio on per delivered reading",
             Self::Attempts => "connection attempts",
             Self::Connections => "connections",
             Self::Published => "published",
@@ -165,7 +171,8 @@ impl Figure {
             | Self::BytesOnWire
             | Self::BytesUp
             | Self::BytesDown => FigureUnit::Bytes,
-            Self::LatencyP50
+            Self::RadioPerDelivered
+            | Self::LatencyP50
             | Self::LatencyP95
             | Self::LatencyP99
             | Self::LatencyMax
@@ -209,6 +216,7 @@ impl Figure {
             Self::BytesUp => Some(bytes.on_wire_up),
             Self::BytesDown => Some(bytes.on_wire_down),
             Self::Packets => Some(bytes.packets()),
+            Self::RadioPerDelivered => per_reading(run.radio?.both_ns(), counts.delivered),
             Self::Attempts => Some(run.connections.attempts),
             Self::Connections => Some(run.connections.established),
             Self::Published => Some(counts.published),
@@ -355,6 +363,7 @@ mod tests {
     #[case(Figure::Delivered, Some(8_000))]
     #[case(Figure::BytesPerDelivered, Some(283))]
     #[case(Figure::LostShare, Some(0))]
+    #[case(Figure::RadioPerDelivered, Some(1_031_375_000))]
     #[case(Figure::LatencyP99, Some(3_804_000_000))]
     fn a_figure_is_what_the_run_counted(#[case] figure: Figure, #[case] value: Option<u64>) {
         assert_eq!(figure.of(&CellRun::from(&samples::green())), value);

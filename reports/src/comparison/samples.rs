@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     bytes::{Bytes, Layer},
-    model::{Connections, Counts, FirstReading, Latency, LatencyPoint},
+    model::{Connections, Counts, FirstReading, Latency, LatencyPoint, RadioTime},
 };
 
 const MS: u64 = 1_000_000;
@@ -54,7 +54,7 @@ pub(crate) fn sweep() -> Comparison {
         points: [1, 10, 100, 1_000].map(point).to_vec(),
     };
     let cell = |readings: u64, cost: &Cost| {
-        let runs = [1, 2, 3].map(|seed| run(cost, seed, 100, readings, 0));
+        let runs = [1, 2, 3].map(|seed| over_radio(run(cost, seed, 100, readings, 0)));
         let at = vec![readings.to_string()];
         Cell::new(cost.token, at, &command(cost), runs.to_vec(), Vec::new())
     };
@@ -224,6 +224,18 @@ fn protocol(cost: &Cost) -> Protocol {
     }
 }
 
+/// A run whose devices have a radio of 1 Mbit/s.
+fn over_radio(run: CellRun) -> CellRun {
+    let radio = RadioTime {
+        up_ns: 8_000 * run.bytes.on_wire_up,
+        down_ns: 8_000 * run.bytes.on_wire_down,
+    };
+    CellRun {
+        radio: Some(radio),
+        ..run
+    }
+}
+
 /// `sessions` sessions of `readings` readings each, of which `lost` in a
 /// thousand are lost.
 fn run(cost: &Cost, seed: u64, sessions: u64, readings: u64, lost: u64) -> CellRun {
@@ -254,6 +266,7 @@ fn run(cost: &Cost, seed: u64, sessions: u64, readings: u64, lost: u64) -> CellR
     CellRun {
         seed,
         bytes,
+        radio: None,
         fleets: Vec::new(),
         counts: Counts {
             published,

@@ -20,8 +20,9 @@ use crate::{
 };
 
 /// Figures that are drawn over each axis.
-const DRAWN: [Figure; 3] = [
+const DRAWN: [Figure; 4] = [
     Figure::BytesPerDelivered,
+    Figure::RadioPerDelivered,
     Figure::LostShare,
     Figure::LatencyP99,
 ];

@@ -35,7 +35,9 @@ struct Page {
     arrived: Vec<Html>,
     latency: Option<Latency>,
     bytes_headline: String,
+    radio: Option<String>,
     bytes: Option<Picture>,
+    fleets: Option<Html>,
     connections: Vec<String>,
     settings: Option<Html>,
     notes: Vec<String>,
@@ -119,6 +121,8 @@ pub fn render_run(report: &Report, story: &Story) -> String {
             distribution: latency_distribution(report),
         }),
         bytes_headline: words::bytes_headline(report),
+        radio: words::radio_headline(report),
+        fleets: tables::fleets(report).map(|table| table.html()),
         bytes: (report.bytes.on_wire() > 0).then(|| Picture {
             chart: bytes(report),
             table: tables::bytes(report).html(),

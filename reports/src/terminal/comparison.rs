@@ -129,6 +129,15 @@ fn point(comparison: &Comparison, cells: &[CompareCell], page: &Page) -> Vec<Str
         .map(|line| page.paint(Tone::Strong, line))
         .collect();
     lines.extend(table.terminal(page.style, page.room()));
+    if words::has_radios(cells) {
+        let lead = "radio on per delivered reading  ";
+        let each = cells.iter().map(|cell| {
+            let time = words::median_and_spread(cell, Figure::RadioPerDelivered);
+            format!("{} {time}", clean(&cell.protocol))
+        });
+        let each: Vec<String> = each.collect();
+        lines.extend(page.hang_list(lead, width(lead), Tone::Plain, &each));
+    }
     for cell in cells {
         for trouble in words::troubles(cell) {
             let said = format!("✘ {} {trouble}", clean(&cell.protocol));

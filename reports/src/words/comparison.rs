@@ -134,12 +134,22 @@ pub(crate) fn median(cell: &CompareCell, figure: Figure) -> String {
     spread.map_or(NONE.to_owned(), |spread| figure.says(spread.median))
 }
 
-/// A figure's lowest and highest, if they differ.
+/// A figure's median, and its lowest and highest if they differ.
+pub(crate) fn median_and_spread(cell: &CompareCell, figure: Figure) -> String {
+    let median = median(cell, figure);
+    match spread(cell, figure) {
+        spread if spread.is_empty() => median,
+        spread => format!("{median} ({spread})"),
+    }
+}
+
+/// A figure's lowest and highest, if a reader can tell them apart.
 pub(crate) fn spread(cell: &CompareCell, figure: Figure) -> String {
     match cell.figures[figure] {
         Some(spread) if spread.min < spread.max => {
             let (min, max) = (figure.says(spread.min), figure.says(spread.max));
             match (min.rsplit_once(' '), max.rsplit_once(' ')) {
+                _ if min == max => String::new(),
                 (Some((min, one)), Some((_, other))) if one == other => format!("{min}–{max}"),
                 _ => format!("{min}–{max}"),
             }
@@ -148,18 +158,27 @@ pub(crate) fn spread(cell: &CompareCell, figure: Figure) -> String {
     }
 }
 
+/// The figures that tables of these cells have: those of radios only where there
+/// are any.
+fn measured(cells: &[CompareCell]) -> impl Iterator<Item = Figure> {
+    let radios = has_radios(cells);
+    let figures = Figure::ALL.into_iter();
+    figures.filter(move |figure| *figure != Figure::RadioPerDelivered || radios)
+}
+
+/// Whether any of the cells has devices with a radio.
+pub(crate) fn has_radios(cells: &[CompareCell]) -> bool {
+    let mut runs = cells.iter().flat_map(|cell| &cell.runs);
+    runs.any(|run| run.radio.is_some())
+}
+
 /// Every figure of every protocol under the same conditions, with its spread.
 pub(crate) fn figures_table(cells: &[CompareCell]) -> Table {
     let columns = cells.iter().map(|cell| Column::figure(&cell.protocol));
     let mut table = Table::new(std::iter::once(Column::text("figure")).chain(columns));
-    for figure in Figure::ALL {
-        let figures = cells.iter().map(|cell| {
-            let median = median(cell, figure);
-            match spread(cell, figure) {
-                spread if spread.is_empty() => Cell::plain(median),
-                spread => Cell::plain(format!("{median} ({spread})")),
-            }
-        });
+    for figure in measured(cells) {
+        let figures = cells.iter();
+        let figures = figures.map(|cell| Cell::plain(median_and_spread(cell, figure)));
         table.row(std::iter::once(Cell::plain(figure.name())).chain(figures));
     }
     table

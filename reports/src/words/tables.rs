@@ -2,6 +2,7 @@
 
 use super::{causes, faults as fault_rows, layer_cost, layer_explanation, layers, mark};
 use crate::{
+    bytes::Bytes,
     figures::{NONE, count, percent},
     model::{Arrived, Guarantee, PacketCounts, Report, Weather},
     style::Tone,
@@ -147,6 +148,29 @@ pub(crate) fn bytes(report: &Report) -> Table {
         )),
     ]);
     table
+}
+
+/// What the connections of each fleet cost, layer by layer; `None` if there is but
+/// one.
+pub(crate) fn fleets(report: &Report) -> Option<Table> {
+    let fleets = &report.fleets;
+    if fleets.len() < 2 {
+        return None;
+    }
+    let named = fleets.iter().map(|cost| Column::figure(&cost.fleet));
+    let mut table = Table::new(std::iter::once(Column::text("fleet by fleet, B")).chain(named));
+    let mut row = |tone, name: &str, spent: &dyn Fn(&Bytes) -> u64| {
+        let spent = fleets
+            .iter()
+            .map(|cost| Cell::new(tone, count(spent(&cost.bytes))));
+        table.row(std::iter::once(Cell::new(tone, name)).chain(spent));
+    };
+    for layer in layers(report) {
+        row(Tone::Plain, layer.name(), &|bytes| bytes.both(layer));
+    }
+    row(Tone::Strong, "on the wire", &Bytes::on_wire);
+    row(Tone::Plain, "packets", &Bytes::packets);
+    Some(table)
 }
 
 /// What the simulation ran with; `None` if nothing is said of it.

@@ -23,7 +23,7 @@ use super::seeds::SeedRange;
 use destination::Destinations;
 
 /// What is compared unless said.
-const PROTOCOLS: &str = "mqtt,mqtt-ws,websocket";
+const PROTOCOLS: &str = "mqtt,mqtt-ws,websocket,http";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = help())]

@@ -93,8 +93,8 @@ pub struct Anatomy {
     /// What one more reading costs.
     pub reading: Bytes,
     /// What an hour costs in which nothing is said; as the scenario has it, with
-    /// its keep-alive.
-    pub idle_hour: Bytes,
+    /// its keep-alive. `None` if the connection ends otherwise for it.
+    pub idle_hour: Option<Bytes>,
     /// Round trips from the first packet until the first reading leaves the
     /// device; `None` if the device does not say when that is.
     pub round_trips_before_reading: Option<u64>,

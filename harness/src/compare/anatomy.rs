@@ -116,8 +116,9 @@ impl Measured {
         }
     }
 
-    /// What the protocol costs; `None` unless every session ended, and each part
-    /// of the longer ones is one of the shorter as well.
+    /// What the protocol costs; `None` unless every session ended, and the one of
+    /// two readings has all that the one of one reading has. A connection that ends
+    /// otherwise when it has been idle for long has no idle hour.
     pub(super) fn anatomy(&self) -> Option<Anatomy> {
         let [short, two_readings, long] = self.bytes;
         let (short, two_readings, long) = (short?, two_readings?, long?);
@@ -128,7 +129,7 @@ impl Measured {
         Some(Anatomy {
             session: less(&short, &reading)?,
             reading,
-            idle_hour: less(&long, &short)?,
+            idle_hour: less(&long, &short),
             round_trips_before_reading: sent.map(round_trips),
             round_trips_of_reading: sent
                 .zip(known)

@@ -66,12 +66,12 @@ const PROTOCOLS: [(Protocol, &str, &str); 10] = [
     (
         Protocol::Http,
         "http",
-        "HTTP/1.1, a connection for each request",
+        "HTTP/1.1, a connection for each request; readers poll, every 5 s unless they say",
     ),
     (
         Protocol::HttpKeepAlive,
         "http-keep-alive",
-        "HTTP/1.1, connections kept open",
+        "HTTP/1.1, connections kept open; readers poll, every 5 s unless they say",
     ),
     (
         Protocol::HttpLongPoll,

@@ -43,7 +43,7 @@ fn two_processes_agree_however_many_runs_go_at_once() {
         let out = path.to_str().expect("it is UTF-8");
         let arguments = [
             "--protocols",
-            "mqtt,mqtt-ws,websocket,websocket-unacked",
+            "mqtt,mqtt-ws+tls-resumed,websocket,websocket-unacked+tls-pq,http,http-keep-alive+tls",
             "--sweep",
             "loss=0,20%",
             "--seeds",
@@ -59,7 +59,7 @@ fn two_processes_agree_however_many_runs_go_at_once() {
     let (one, other) = (written("one.json", "1"), written("other.json", "2"));
     assert!(one == other, "other bytes");
     let comparison = json::parse_comparison(&one).expect("it is a comparison");
-    assert_eq!((comparison.planned, comparison.ended()), (16, 16));
+    assert_eq!((comparison.planned, comparison.ended()), (24, 24));
 }
 
 #[test]
@@ -116,6 +116,10 @@ fn a_grid_has_every_protocol_at_every_point() {
 #[case("mqtt-ws", &[Layer::Mqtt, Layer::WebSocket, Layer::Acknowledgements, Layer::Connecting])]
 #[case("websocket", &[Layer::WebSocket, Layer::Acknowledgements, Layer::Connecting])]
 #[case("websocket-unacked", &[Layer::WebSocket, Layer::Connecting])]
+#[case("http-long-poll", &[Layer::Http])]
+#[case("mqtt+tls", &[Layer::Mqtt, Layer::Acknowledgements, Layer::Connecting, Layer::TlsHandshake, Layer::Tls])]
+#[case("websocket-unacked+tls-pq", &[Layer::WebSocket, Layer::Connecting, Layer::TlsHandshake, Layer::Tls])]
+#[case("http-long-poll+tls-resumed", &[Layer::Http, Layer::TlsHandshake, Layer::Tls])]
 fn every_protocol_brings_every_reading_and_pays_for_its_layers(
     #[case] protocol: &str,
     #[case] layers: &[Layer],
@@ -135,6 +139,8 @@ fn every_protocol_brings_every_reading_and_pays_for_its_layers(
         Layer::Http,
         Layer::Acknowledgements,
         Layer::Connecting,
+        Layer::TlsHandshake,
+        Layer::Tls,
     ];
     for layer in of_a_protocol {
         let paid = run.bytes.both(layer) > 0;
@@ -216,8 +222,9 @@ fn a_device_alone_pays_for_its_session_its_readings_and_its_idling() {
     assert!(anatomy.session.both(Layer::TcpHandshake) >= 4 * 40);
     assert_eq!(anatomy.session.both(Layer::Payload), 0);
     // A ping and its answer each minute.
-    assert_eq!(anatomy.idle_hour.both(Layer::KeepAlive), 60 * 4);
-    assert!(on_wire(&anatomy.idle_hour) > 60 * (4 + 2 * 40));
+    let idle = anatomy.idle_hour.expect("the connection is kept");
+    assert_eq!(idle.both(Layer::KeepAlive), 60 * 4);
+    assert!(on_wire(&idle) > 60 * (4 + 2 * 40));
     // TCP's, then MQTT's own, before anything can be said; and the PUBACK's.
     assert_eq!(anatomy.round_trips_before_reading, Some(2));
     assert_eq!(anatomy.round_trips_of_reading, Some(1));
@@ -295,7 +302,7 @@ fn a_dry_run_says_how_much_it_is() {
     let output = compare(&arguments);
     let says = stdout(&output);
     assert!(
-        says.starts_with("3 protocols, 2 of loss, 3 seeds: 18 runs, about "),
+        says.starts_with("4 protocols, 2 of loss, 3 seeds: 24 runs, about "),
         "{says}"
     );
 }

@@ -217,7 +217,7 @@ fn protocol(cost: &Cost) -> Protocol {
                 (Layer::Connecting, cost.session - cost.session / 2),
             ]),
             reading: part(&[(Layer::Payload, 24), (Layer::TcpIp, cost.reading - 24)]),
-            idle_hour: part(&[(Layer::KeepAlive, 240), (Layer::TcpIp, 9_600)]),
+            idle_hour: Some(part(&[(Layer::KeepAlive, 240), (Layer::TcpIp, 9_600)])),
             round_trips_before_reading: Some(2),
             round_trips_of_reading: (cost.token != "websocket").then_some(1),
         }),

@@ -111,10 +111,10 @@ fn ink(comparison: &Comparison, token: &str) -> Ink {
 
 /// What a protocol costs one device alone, in pictures.
 fn alone(comparison: &Comparison) -> Vec<Chart> {
-    let picture = |title: &str, read: fn(&Anatomy) -> &Bytes| {
+    let picture = |title: &str, read: fn(&Anatomy) -> Option<&Bytes>| {
         let cost = |protocol: &Protocol| {
             let anatomy = protocol.anatomy.as_ref()?;
-            Some((clean(&protocol.token), *read(anatomy)))
+            Some((clean(&protocol.token), *read(anatomy)?))
         };
         let costs: Vec<(String, Bytes)> = comparison.protocols.iter().filter_map(cost).collect();
         let spends = |layer: &Layer| costs.iter().any(|(_, bytes)| bytes.both(*layer) > 0);
@@ -130,12 +130,14 @@ fn alone(comparison: &Comparison) -> Vec<Chart> {
     };
     let session = picture(
         "A session without its readings: bytes by layer",
-        |anatomy| &anatomy.session,
+        |anatomy| Some(&anatomy.session),
     );
     let reading = picture("One reading more: bytes by layer", |anatomy| {
-        &anatomy.reading
+        Some(&anatomy.reading)
     });
-    let idle = picture("An idle hour: bytes by layer", |anatomy| &anatomy.idle_hour);
+    let idle = picture("An idle hour: bytes by layer", |anatomy| {
+        anatomy.idle_hour.as_ref()
+    });
     [session, reading, idle].into_iter().flatten().collect()
 }
 

@@ -115,12 +115,13 @@ pub(crate) fn anatomy_table(comparison: &Comparison) -> Option<Table> {
     let trips = |trips: Option<u64>| trips.map_or(NONE.to_owned(), count);
     for (protocol, anatomy) in measured {
         let bytes = |bytes: &Bytes| format!("{} B", count(bytes.on_wire()));
+        let idle = anatomy.idle_hour.as_ref();
         table.row([
             Cell::plain(&protocol.token),
             Cell::plain(bytes(&anatomy.session)),
             Cell::plain(bytes(&anatomy.reading)),
             Cell::plain(count(anatomy.reading.packets())),
-            Cell::plain(figures::bytes(anatomy.idle_hour.on_wire())),
+            Cell::plain(idle.map_or(NONE.to_owned(), |idle| figures::bytes(idle.on_wire()))),
             Cell::plain(trips(anatomy.round_trips_before_reading)),
             Cell::plain(trips(anatomy.round_trips_of_reading)),
         ]);

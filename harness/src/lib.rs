@@ -5,6 +5,7 @@
 //! what it found is a [`reports::Report`]. [`testing`] makes test cases of them,
 //! and shows how.
 
+pub mod claims;
 pub mod compare;
 pub mod conform;
 pub mod demo;

@@ -509,6 +509,9 @@ fn names() -> BTreeSet<String> {
         }
         for file in std::fs::read_dir(&folder).expect("a directory") {
             let file = file.expect("an entry").path();
+            if file.is_dir() {
+                continue;
+            }
             let stem = |path: &Path| {
                 path.file_stem()
                     .and_then(|stem| stem.to_str())

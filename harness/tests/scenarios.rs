@@ -14,7 +14,7 @@ use support::{relative, root, squall, stdout};
 #[rstest]
 fn holds(
     #[files("../scenarios/**/*.toml")]
-    #[exclude("/scenarios/targets/")]
+    #[exclude("/scenarios/(targets|overhead/claims)/")]
     scenario: PathBuf,
 ) {
     let path = relative(&scenario);
@@ -45,7 +45,7 @@ const CUT_SHORT: [(&str, &[&str]); 5] = [
 #[rstest]
 fn holds_in_5_0(
     #[files("../scenarios/**/*.toml")]
-    #[exclude("/scenarios/targets/")]
+    #[exclude("/scenarios/(targets|overhead/claims)/")]
     scenario: PathBuf,
 ) {
     let path = relative(&scenario);
@@ -135,6 +135,10 @@ fn scenarios() -> Vec<String> {
     }
     let mut found = Vec::new();
     collect(&root().join("scenarios"), &mut found);
-    found.retain(|path| !path.starts_with("scenarios/targets/"));
+    // Brokers, and what claims are measured on: `tests/claims.rs` has those.
+    found.retain(|path| {
+        let elsewhere = ["scenarios/targets/", "scenarios/overhead/claims/"];
+        !elsewhere.iter().any(|folder| path.starts_with(folder))
+    });
     found
 }

@@ -32,7 +32,9 @@ pub struct Claim {
     pub said: String,
     /// Whether it is so.
     pub ruling: Ruling,
-    /// What was found, in a sentence or two, conditions and figures included.
+    /// When it is, if it is so under a condition: what follows "holds when".
+    pub condition: Option<String>,
+    /// What was found, in a sentence or two, figures included.
     pub finding: String,
     /// The figures that the ruling rests on.
     pub figures: Vec<Figures>,
@@ -48,22 +50,19 @@ pub struct Claim {
 pub enum Ruling {
     /// In everything that was measured.
     Holds,
-    /// Under a condition, which the finding spells out.
+    /// Under a condition, which the claim spells out.
     HoldsWhen,
     /// Not as it is said.
     DoesNotHold,
 }
 
 impl Ruling {
-    /// All rulings.
-    pub const ALL: [Self; 3] = [Self::Holds, Self::HoldsWhen, Self::DoesNotHold];
-
-    /// What it is called.
+    /// What it is called; a condition follows the second.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Holds => "holds",
-            Self::HoldsWhen => "holds when …",
+            Self::HoldsWhen => "holds when",
             Self::DoesNotHold => "does not hold",
         }
     }
@@ -134,8 +133,8 @@ pub(crate) fn sample() -> Ledger {
                 number: 1,
                 said: "MQTT's header overhead is 2-5 bytes a message.".to_owned(),
                 ruling: Ruling::HoldsWhen,
-                finding: "Of the fixed header. With its topic, a message of QoS 0 has 34 B."
-                    .to_owned(),
+                condition: Some("the topic is left out".to_owned()),
+                finding: "With its topic, a message of QoS 0 has 34 B.".to_owned(),
                 figures: vec![Figures {
                     title: "MQTT's part of a PUBLISH".to_owned(),
                     heads: ["", "PUBLISHes", "each", "lost", "in"]
@@ -161,6 +160,7 @@ pub(crate) fn sample() -> Ledger {
                 number: 18,
                 said: "QoS sets a priority among messages.".to_owned(),
                 ruling: Ruling::DoesNotHold,
+                condition: None,
                 finding: "Messages of <all> three levels wait as long.".to_owned(),
                 figures: Vec::new(),
                 notes: Vec::new(),

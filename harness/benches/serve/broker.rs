@@ -19,6 +19,8 @@ const TICKS: f64 = 100.0;
 pub(crate) enum Kind {
     /// `squall serve`.
     Squall,
+    /// `squall serve`, with nothing but its plain WebSocket hub.
+    Hub,
     /// Eclipse Mosquitto.
     Mosquitto,
 }
@@ -70,9 +72,13 @@ impl Broker {
         let address = free_address();
         let config = scratch.path().join("config");
         let mut command = match kind {
-            Kind::Squall => {
+            Kind::Squall | Kind::Hub => {
+                let service = match kind {
+                    Kind::Hub => "hub",
+                    _ => "tcp",
+                };
                 let text = format!(
-                    "[listen]\ntcp = \"{address}\"\n\
+                    "[listen]\n{service} = \"{address}\"\n\
                      [limits]\ninflight = 65_535\noutbound_bytes = \"16 MiB\"\n"
                 );
                 fs::write(&config, text).expect("written");

@@ -17,7 +17,8 @@
 //!
 //! The broker is pinned to one core and the load to another, if there are two.
 //! `-- --quick` takes half a minute; `--seconds` and `--rounds` choose how long
-//! and how often. Without Mosquitto (Debian: `apt-get install mosquitto`) it
+//! and how often. `-- --idle reports/published/idle.json` measures the memory of idle
+//! connections alone, MQTT's and the plain WebSocket hub's, for the ledger of claims. Without Mosquitto (Debian: `apt-get install mosquitto`) it
 //! says so, and measures Squall alone.
 
 #![expect(
@@ -27,6 +28,7 @@
 )]
 
 mod broker;
+mod curve;
 mod load;
 mod memory;
 
@@ -34,6 +36,7 @@ use broker::{Broker, Kind};
 use clap::Parser;
 use load::{Load, Measured};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Messages a second of all publishers together, where they are paced: far below
@@ -55,6 +58,10 @@ struct Arguments {
     /// Three rounds of one second, and 1,000 clients.
     #[arg(long)]
     quick: bool,
+    /// Only the memory of idle connections, over their number: printed, and written
+    /// as JSON for the ledger of claims.
+    #[arg(long, value_name = "FILE")]
+    idle: Option<PathBuf>,
     /// The load itself, in a process of its own.
     #[arg(long, hide = true, value_name = "ADDR")]
     load: Option<SocketAddr>,
@@ -86,6 +93,10 @@ fn main() {
     match &mosquitto {
         Some(version) => println!("squall {} against {version}", env!("CARGO_PKG_VERSION")),
         None => println!("skipped: Mosquitto is not installed; Squall alone"),
+    }
+    if let Some(file) = &arguments.idle {
+        curve::write(file, mosquitto.is_some());
+        return;
     }
     if !broker::are_cores_enough() {
         println!("one core for everything: the load takes from what the broker could do");

@@ -72,12 +72,12 @@ fn measure(kind: Kind, clients: u32) -> Footprint {
     }
 }
 
-fn at_rest(broker: &Broker) -> f64 {
+pub(crate) fn at_rest(broker: &Broker) -> f64 {
     std::thread::sleep(REST);
     broker.resident_bytes() as f64
 }
 
-fn connect(address: SocketAddr, number: u32, clean_session: bool) -> TcpStream {
+pub(crate) fn connect(address: SocketAddr, number: u32, clean_session: bool) -> TcpStream {
     let mut stream = TcpStream::connect(address).expect("connected");
     stream.set_nodelay(true).expect("set");
     let connect = load::connect(format!("client-{number}"), clean_session);

@@ -14,6 +14,7 @@ mod output;
 mod password;
 mod plan;
 mod progress;
+mod publish;
 mod quirks;
 mod run;
 mod schema;
@@ -63,6 +64,8 @@ enum Verb {
     Serve(serve::Arguments),
     /// Touch a scenario: a page for the browser, with devices and a broker behind it.
     Demo(demo::Arguments),
+    /// Measure anew what the project publishes about protocols.
+    Publish(publish::Arguments),
     /// List the brokers that can be tested here, or start one of them.
     Targets(targets::Arguments),
     /// List what the broker can be made to do wrong, with the statement it breaks.
@@ -112,6 +115,7 @@ fn dispatch(verb: Verb) -> Exit {
         Verb::Coverage(arguments) => coverage::run(&arguments, &output),
         Verb::Serve(arguments) => serve::run(&arguments, &output),
         Verb::Demo(arguments) => demo::run(&arguments, &output),
+        Verb::Publish(arguments) => publish::run(&arguments, &mut output),
         Verb::Targets(arguments) => targets::run(&arguments, &output),
         Verb::Quirks => quirks::run(&output),
         Verb::Password(arguments) => password::run(&arguments, &output),

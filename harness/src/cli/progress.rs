@@ -38,6 +38,11 @@ impl Progress {
         Self::new(drawn, checks, "{bar:40} {pos} of {len} checks, {elapsed}")
     }
 
+    /// Claims of a ledger.
+    pub(crate) fn of_claims(drawn: bool, claims: u64) -> Self {
+        Self::new(drawn, claims, "{bar:40} {pos} of {len} claims, {elapsed}")
+    }
+
     fn new(drawn: bool, length: u64, template: &'static str) -> Self {
         let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::hidden());
         Self {

@@ -22,11 +22,12 @@ struct Told {
     number: u8,
     said: String,
     mark: &'static str,
-    ruling: &'static str,
+    ruling: String,
     class: &'static str,
     finding: String,
     figures: Vec<Tabled>,
     notes: Vec<String>,
+    measured_by: String,
     commands: Vec<String>,
 }
 
@@ -59,7 +60,7 @@ fn told(claim: &Claim) -> Told {
         number: claim.number,
         said: clean(&claim.said),
         mark: words::mark(claim.ruling),
-        ruling: claim.ruling.name(),
+        ruling: words::ruling(claim),
         class: match claim.ruling {
             Ruling::Holds => "good",
             Ruling::HoldsWhen => "non-strict",
@@ -68,6 +69,7 @@ fn told(claim: &Claim) -> Told {
         finding: clean(&claim.finding),
         figures: claim.figures.iter().map(tabled).collect(),
         notes: claim.notes.iter().map(|note| clean(note)).collect(),
+        measured_by: words::measured_by(claim),
         commands: claim
             .commands
             .iter()

@@ -38,7 +38,7 @@ pub fn render_claims(ledger: &Ledger) -> String {
 }
 
 fn ruling(claim: &Claim) -> String {
-    format!("{} {}", words::mark(claim.ruling), claim.ruling.name())
+    format!("{} {}", words::mark(claim.ruling), words::ruling(claim))
 }
 
 fn section(claim: &Claim) -> String {
@@ -46,7 +46,7 @@ fn section(claim: &Claim) -> String {
     let finding = escape::block(&clean(&claim.finding));
     let mut blocks = vec![
         format!("## {}. {said}\n", claim.number),
-        format!("**{}.** {finding}\n", ruling(claim)),
+        format!("**{}.** {finding}\n", escape::inline(&ruling(claim))),
     ];
     for figures in &claim.figures {
         blocks.push(format!("{}:\n", escape::block(&clean(&figures.title))));
@@ -61,7 +61,11 @@ fn section(claim: &Claim) -> String {
             .iter()
             .map(|command| clean(command))
             .collect();
-        blocks.push(format!("```sh\n{}\n```\n", commands.join("\n")));
+        blocks.push(format!(
+            "<details><summary>{}</summary>\n\n```sh\n{}\n```\n\n</details>\n",
+            words::measured_by(claim),
+            commands.join("\n")
+        ));
     }
     blocks.join("\n")
 }

@@ -1,8 +1,9 @@
 //! The words for the ledger of claims that its renderers share.
 
 use crate::{
-    claims::{Figure, Ledger, Ruling},
+    claims::{Claim, Figure, Ledger, Ruling},
     figures::{self, NONE, bytes, count, counted, duration, percent},
+    layout::clean,
 };
 
 /// The mark of a ruling.
@@ -11,6 +12,15 @@ pub(crate) fn mark(ruling: Ruling) -> &'static str {
         Ruling::Holds => "✔",
         Ruling::HoldsWhen => "≈",
         Ruling::DoesNotHold => "✘",
+    }
+}
+
+/// The ruling on a claim, with its condition if it has one: `holds when a session
+/// is short`.
+pub(crate) fn ruling(claim: &Claim) -> String {
+    match &claim.condition {
+        Some(condition) => format!("{} {}", claim.ruling.name(), clean(condition)),
+        None => claim.ruling.name().to_owned(),
     }
 }
 
@@ -27,6 +37,14 @@ pub(crate) fn tally(ledger: &Ledger) -> String {
         number(Ruling::Holds),
         number(Ruling::HoldsWhen),
         number(Ruling::DoesNotHold),
+    )
+}
+
+/// What stands above a claim's commands: `measured by 6 commands`.
+pub(crate) fn measured_by(claim: &Claim) -> String {
+    format!(
+        "measured by {}",
+        counted(claim.commands.len() as u64, "command")
     )
 }
 

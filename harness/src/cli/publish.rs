@@ -84,6 +84,7 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Fa
         std::fs::create_dir_all(&published)
             .and_then(|()| files::write(path, text))
             .map_err(|error| Failure::unwritable(path, &error))?;
+        let path = path.strip_prefix(".").unwrap_or(path);
         output.print(&format!("wrote {}\n", path.display()))?;
     }
     if stale.is_empty() {

@@ -29,7 +29,10 @@ fn every_claim_has_figures_and_commands_that_measure_them() {
         let measured = figures.any(|row| row.figures.iter().any(|it| *it != Figure::None));
         assert!(measured, "claim {}: {}", claim.number, claim.said);
         assert!(!claim.commands.is_empty(), "claim {}", claim.number);
-        let says_when = claim.condition.as_ref().is_some_and(|when| !when.is_empty());
+        let says_when = claim
+            .condition
+            .as_ref()
+            .is_some_and(|when| !when.is_empty());
         let has_to = claim.ruling == Ruling::HoldsWhen;
         assert_eq!(says_when, has_to, "claim {}", claim.number);
     }

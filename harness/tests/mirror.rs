@@ -7,11 +7,16 @@
 //! connection when all who listen from the beginning have subscribed, and who
 //! comes late gets one when all has been published.
 
+use rstest::rstest;
 use serde_json::Value;
 use squall::scenario::Scenario;
 use squall::sim;
+use squall_broker::{
+    Config, HttpConfig, HttpServer, Hub, HubConfig, MqttWebSocket, Server, Upgrade,
+};
+use squall_checks::websocket::{Framing, MqttFrames};
 use squall_devices::{
-    BoxFuture, DeviceId, Dial, DisconnectReason, Event, Fleet, Observer, Qos, Stream,
+    BoxFuture, DeviceId, Dial, DisconnectReason, Event, Fleet, Observer, Protocol, Qos, Stream,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -104,6 +109,51 @@ start     = { after = "4s", spread = "0s" }
 subscribe = [{ filter = "lab/#", qos = 1 }, { filter = "will/#", qos = 0 }]
 "##;
 
+/// Readings to the hub and to the REST server; a listener, who gets each, and one
+/// that asks for the latest of each sensor when all has been posted.
+const OTHERS: &str = r##"
+title    = "Mirror of others"
+duration = "6s"
+
+[[site]]
+name = "lab"
+link = { latency = "1ms" }
+
+[[fleet]]
+name      = "recorder"
+site      = "lab"
+count     = 1
+protocol  = "websocket"
+websocket = { acknowledged = true }
+subscribe = [{ filter = "lab/#" }]
+
+[[fleet]]
+name      = "sensor"
+site      = "lab"
+count     = 4
+protocol  = "websocket"
+websocket = { acknowledged = true }
+start     = { after = "700ms", spread = "10ms" }
+publish   = { topic = "lab/{device}", every = "10ms", readings = 90 }
+
+[[fleet]]
+name     = "poster"
+site     = "lab"
+count    = 3
+protocol = "http"
+start    = { after = "700ms", spread = "10ms" }
+publish  = { topic = "office/{device}", every = "10ms", readings = 30 }
+
+[[fleet]]
+name      = "latecomer"
+site      = "lab"
+count     = 2
+protocol  = "http"
+http      = { keep_alive = true, poll = "200ms" }
+start     = { after = "4s", spread = "0s" }
+subscribe = [{ filter = "office/+" }]
+"##;
+
 /// Longest wait for what must come over loopback.
 const PATIENCE: Duration = Duration::from_secs(40);
 
@@ -133,9 +183,12 @@ fn of<'a>(deliveries: &'a Deliveries, subscriber: &str) -> usize {
     deliveries.iter().filter_map(of).sum()
 }
 
-#[test]
-fn loopback_delivers_what_the_simulation_delivers() {
-    let scenario = Scenario::parse(Path::new("mirror.toml"), SCENARIO, &[]);
+#[rstest]
+#[case::mqtt("mqtt")]
+#[case::mqtt_over_websocket("mqtt-ws")]
+fn loopback_delivers_what_the_simulation_delivers(#[case] protocol: &str) {
+    let set = [format!("protocol={protocol}")];
+    let scenario = Scenario::parse(Path::new("mirror.toml"), SCENARIO, &set);
     let scenario = scenario.expect("a scenario");
     let simulated = simulated(&scenario);
 
@@ -154,13 +207,26 @@ fn loopback_delivers_what_the_simulation_delivers() {
     let retained = |seen: &&Delivery| seen.subscriber == "latecomer-1" && seen.retain;
     assert_eq!(simulated.keys().filter(retained).count(), 12 + 1);
     assert_eq!(of(&simulated, "sleeper"), 8 * 90 + 3 * 7 + 10);
+    assert_same(&scenario, protocol == "mqtt-ws", &simulated);
+}
 
+#[test]
+fn loopback_delivers_what_the_simulation_delivers_of_other_protocols() {
+    let scenario = Scenario::parse(Path::new("others.toml"), OTHERS, &[]);
+    let scenario = scenario.expect("a scenario");
+    let simulated = simulated(&scenario);
+    assert_eq!(of(&simulated, "recorder"), 4 * 90);
+    assert_eq!(of(&simulated, "latecomer"), 2 * 3, "the latest of each");
+    assert_same(&scenario, false, &simulated);
+}
+
+fn assert_same(scenario: &Scenario, in_frames: bool, simulated: &Deliveries) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     let mirrored = runtime
         .expect("a runtime")
-        .block_on(mirrored(&scenario, &simulated));
+        .block_on(mirrored(scenario, in_frames, simulated));
     let differing: Vec<_> = simulated
         .keys()
         .chain(mirrored.keys())
@@ -206,34 +272,57 @@ fn simulated(scenario: &Scenario) -> Deliveries {
             *deliveries.entry(delivery).or_default() += 1;
         }
     }
-    assert!(resumed.contains("sleeper-1") && resumed.contains("commuter-1"));
+    let comes_back = |name: &str| resumed.contains(name);
+    let away = scenario.fleets.iter().any(|fleet| fleet.name == "sleeper");
+    assert!(!away || comes_back("sleeper-1") && comes_back("commuter-1"));
     deliveries
 }
 
-/// What the same devices are delivered over loopback sockets, until all of
-/// `expected` has come.
-async fn mirrored(scenario: &Scenario, expected: &Deliveries) -> Deliveries {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("an address");
-    let server = squall_broker::Server::new(squall_broker::Config::default(), None);
-    let serving = server.clone();
-    tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.expect("a connection");
-            tokio::spawn(serving.serve(stream));
+/// What the same devices are delivered over loopback sockets, with WebSockets on
+/// them or without, until all of `expected` has come.
+async fn mirrored(scenario: &Scenario, in_frames: bool, expected: &Deliveries) -> Deliveries {
+    let server = Server::new(Config::default(), None);
+    let (hub, rest) = (
+        Hub::new(HubConfig::default()),
+        HttpServer::new(HttpConfig::default()),
+    );
+    let broker = server.clone();
+    let of_broker = listen(move |stream| {
+        let broker = broker.clone();
+        async move {
+            if !in_frames {
+                return broker.serve(stream).await;
+            }
+            let upgraded = MqttWebSocket::accept(stream, &Upgrade::default()).await;
+            broker.serve(upgraded.expect("a WebSocket")).await;
         }
     });
+    let of_hub = listen(move |stream| {
+        let hub = hub.clone();
+        async move { hub.accept(stream).await.expect("a WebSocket").serve().await }
+    });
+    let of_rest = listen(move |stream| {
+        let rest = rest.clone();
+        async move { rest.serve(stream).await }
+    });
+    let (of_broker, of_hub, of_rest) = (of_broker.await, of_hub.await, of_rest.await);
     tokio::spawn(async move { server.run_timers().await });
 
     let fleets = sim::fleets(scenario, 1).expect("fleets");
     let everybody = Arc::new(Everybody::new(&fleets, expected));
-    let loopback = Arc::new(Loopback {
-        address,
-        everybody: Arc::clone(&everybody),
-        without_power: Arc::default(),
-    });
+    let without_power = Arc::default();
     for fleet in fleets {
-        let (network, observer) = (loopback.clone(), everybody.clone());
+        let network = Arc::new(Loopback {
+            address: match fleet.protocol {
+                Protocol::Mqtt => of_broker,
+                Protocol::WebSocket(_) => of_hub,
+                Protocol::Http(_) => of_rest,
+            },
+            in_frames,
+            everybody: Arc::clone(&everybody),
+            without_power: Arc::clone(&without_power),
+        });
+        let observer = everybody.clone();
         tokio::spawn(squall_devices::run(
             fleet,
             network,
@@ -250,6 +339,22 @@ async fn mirrored(scenario: &Scenario, expected: &Deliveries) -> Deliveries {
     seen.clone()
 }
 
+/// Listens on loopback, and serves each connection that comes.
+async fn listen<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> SocketAddr
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.expect("a connection");
+            tokio::spawn(serve(stream));
+        }
+    });
+    address
+}
+
 /// How far the devices have come.
 #[derive(Default)]
 struct Progress {
@@ -257,14 +362,9 @@ struct Progress {
     /// The sleeper has subscribed and gone.
     sleeper_left: bool,
     recorded: usize,
+    /// Answers to what was posted.
+    posted: usize,
     deliveries: usize,
-}
-
-impl Progress {
-    fn all_listen(&self) -> bool {
-        let ready = |name| self.subscribed.contains(name);
-        ready("recorder-1") && ready("viewer-1") && self.sleeper_left
-    }
 }
 
 /// Who the devices are, and what they have seen.
@@ -272,6 +372,8 @@ struct Everybody {
     names: BTreeMap<DeviceId, String>,
     /// What the recorder will have been delivered in the end.
     to_record: usize,
+    /// How many readings will have been posted.
+    to_post: usize,
     progress: watch::Sender<Progress>,
     deliveries: Mutex<Deliveries>,
 }
@@ -284,6 +386,11 @@ impl Everybody {
         Everybody {
             names: names.collect(),
             to_record: of(expected, "recorder"),
+            to_post: fleets
+                .iter()
+                .filter(|fleet| fleet.name == "poster")
+                .map(|fleet| 30 * fleet.count as usize)
+                .sum(),
             progress: watch::Sender::default(),
             deliveries: Mutex::default(),
         }
@@ -294,13 +401,26 @@ impl Everybody {
         let name = self.names[&device].as_str();
         let turn = |progress: &Progress| match name {
             "recorder-1" | "viewer-1" => true,
-            "sleeper-1" => !progress.sleeper_left || progress.recorded >= self.to_record,
-            "latecomer-1" | "latecomer-2" => progress.recorded >= self.to_record,
-            _ => progress.all_listen(),
+            "sleeper-1" => !progress.sleeper_left || self.all_published(progress),
+            "latecomer-1" | "latecomer-2" => self.all_published(progress),
+            _ => self.all_listen(progress),
         };
         let mut progress = self.progress.subscribe();
         // Fails when the sender is gone, and `self` holds it.
         let _ = progress.wait_for(turn).await;
+    }
+
+    /// Whether all who listen from the beginning do.
+    fn all_listen(&self, progress: &Progress) -> bool {
+        self.names.values().all(|name| match name.as_str() {
+            "recorder-1" | "viewer-1" => progress.subscribed.contains(name),
+            "sleeper-1" => progress.sleeper_left,
+            _ => true,
+        })
+    }
+
+    fn all_published(&self, progress: &Progress) -> bool {
+        progress.recorded >= self.to_record && progress.posted >= self.to_post
     }
 }
 
@@ -320,6 +440,9 @@ impl Observer for Everybody {
                     progress.sleeper_left |=
                         name == "sleeper-1" && progress.subscribed.contains(name);
                 });
+            }
+            Event::Acknowledged { .. } if name.starts_with("poster") => {
+                self.progress.send_modify(|progress| progress.posted += 1);
             }
             Event::Delivered {
                 id,
@@ -353,6 +476,8 @@ impl Observer for Everybody {
 /// Real sockets.
 struct Loopback {
     address: SocketAddr,
+    /// Whether MQTT is in the frames of a WebSocket.
+    in_frames: bool,
     everybody: Arc<Everybody>,
     without_power: Arc<Mutex<WithoutPower>>,
 }
@@ -372,11 +497,17 @@ impl Dial for Loopback {
             socket.set_nodelay(true)?;
             let without_power = Arc::clone(&self.without_power);
             let socket = Some(socket);
-            Ok(Box::new(Socket {
+            let socket = Socket {
                 device,
                 socket,
                 without_power,
-            }) as Box<dyn Stream>)
+            };
+            if !self.in_frames {
+                return Ok(Box::new(socket) as Box<dyn Stream>);
+            }
+            let framing = Framing::default();
+            let frames = MqttFrames::connect(socket, "localhost", "/mqtt", framing).await?;
+            Ok(Box::new(frames) as Box<dyn Stream>)
         })
     }
 

@@ -166,3 +166,66 @@ fn two_processes_write_the_same_page() {
     assert!(one.starts_with(b"<!DOCTYPE html>"));
     assert!(one == other, "the pages differ");
 }
+
+/// What passes between a device and the hub, or the server for HTTP, is told in the
+/// words of its protocol, and nothing is called lost that nobody would have told of.
+#[rstest]
+#[case::a_hub("overhead/websocket", &["data frame"], &["data frame"], None)]
+#[case::a_hub_that_acknowledges(
+    "overhead/websocket-acknowledged",
+    &["data frame", "data frame, sent again"],
+    &["acknowledgement", "data frame"],
+    Some("acknowledgement")
+)]
+#[case::requests(
+    "overhead/rest",
+    &["POST"],
+    &["response to GET", "response to POST"],
+    Some("response to POST")
+)]
+fn what_is_no_mqtt_is_told_in_its_own_words(
+    #[case] scenario: &str,
+    #[case] up: &[&str],
+    #[case] down: &[&str],
+    #[case] acknowledges: Option<&str>,
+) {
+    let (_, story) = told(scenario, &[]);
+    let (mut sent, mut got) = (BTreeSet::new(), BTreeSet::new());
+    for message in &story.messages {
+        assert!(message.protocol.is_some(), "{message:?}");
+        let packets = message
+            .steps
+            .iter()
+            .filter(|step| step.to.is_some() && !step.what.starts_with("a TCP packet"));
+        let mut acknowledged = None;
+        for step in packets {
+            assert!(!step.is_lost(), "{step:?}");
+            match step.from == message.publisher {
+                true => sent.insert(step.what.as_str()),
+                false => got.insert(step.what.as_str()),
+            };
+            if Some(step.what.as_str()) == acknowledges {
+                acknowledged = step.arrived_ns;
+            }
+        }
+        if acknowledges.is_some() {
+            assert_eq!(acknowledged, message.acknowledged_ns, "{message:?}");
+        }
+        let sessions = message
+            .steps
+            .iter()
+            .find(|step| step.what.contains("session"));
+        assert_eq!(sessions, None, "sessions are MQTT's");
+    }
+    assert_eq!(Vec::from_iter(sent), up);
+    assert_eq!(Vec::from_iter(got), down);
+}
+
+/// Of a thousand devices, a page tells as many as one can look at.
+#[test]
+fn the_page_of_a_thousand_devices_is_small() {
+    let (report, story) = told("faults/lossy-cell", &[]);
+    assert!(report.devices > 1_000);
+    let bytes = html::render_run(&report, &story).len();
+    assert!(bytes < 2_000_000, "{bytes} B");
+}

@@ -95,7 +95,10 @@ pub struct Message {
     pub fleet: String,
     /// Its topic.
     pub topic: String,
-    /// QoS of its publishing: 0, 1 or 2.
+    /// What its publisher speaks if that is not MQTT, such as `HTTP`.
+    pub protocol: Option<String>,
+    /// QoS of its publishing: 0, 1 or 2. In another protocol than MQTT, 1 says that
+    /// it was to be acknowledged.
     pub qos: u8,
     /// Whether it was to be retained.
     pub retain: bool,

@@ -14,6 +14,9 @@ const GAP: usize = 2;
 /// Columns of what stays on one line of a web page: a statement's name, a figure.
 const SHORT: usize = 16;
 
+/// Class of a web page's cells with figures.
+const FIGURE: &str = "figure";
+
 /// Columns that the first, textual column of a terminal table is never cut below.
 const FIRST_COLUMN_MIN: usize = 10;
 
@@ -53,6 +56,8 @@ pub(crate) struct Html {
 #[derive(Serialize)]
 struct HtmlCell {
     text: String,
+    /// What stands in parentheses behind a figure, such as its spread; mostly empty.
+    behind: String,
     /// Classes of the style sheet.
     class: String,
 }
@@ -234,11 +239,19 @@ impl Table {
     pub(crate) fn html(&self) -> Html {
         let side = |column: &Column| match column.side {
             Side::Left => "text",
-            Side::Right => "figure",
+            Side::Right => FIGURE,
         };
-        let cell = |text: &str, class: String| HtmlCell {
-            text: text.to_owned(),
-            class,
+        let cell = |text: &str, class: String| {
+            let split = text.split_once(" (").filter(|_| class.starts_with(FIGURE));
+            let (text, behind) = split.unwrap_or((text, ""));
+            HtmlCell {
+                text: text.to_owned(),
+                behind: match behind {
+                    "" => String::new(),
+                    behind => format!("({behind}"),
+                },
+                class,
+            }
         };
         let columns = self.columns.iter();
         let heads = columns.map(|column| cell(&column.head, side(column).to_owned()));

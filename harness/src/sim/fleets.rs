@@ -25,7 +25,7 @@ pub(crate) struct Cast {
     pub(crate) host_names: Vec<String>,
     pub(crate) map: Arc<Map>,
     /// By fleet, with whom it speaks.
-    servers: Vec<Server>,
+    pub(crate) servers: Vec<Server>,
     /// What the broker offers, whatever fleets ask for.
     capabilities: Capabilities,
 }

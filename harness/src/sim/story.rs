@@ -15,6 +15,7 @@ pub(super) use picks::Picks;
 use super::fleets::Cast;
 use crate::metrics::Metrics;
 use crate::net::{Befallen, Nanos, Tap, Watch};
+use crate::scenario::Server;
 use crate::trace::exchange::{Exchanges, Way};
 use crate::trace::{ClientEvent, Entry, Event, Packet, ServerEvent, SessionEvent, TextId, Texts};
 use life::{Befell, Life, Party};
@@ -59,17 +60,15 @@ impl Teller {
         let stretch = until.div_ceil(STRETCHES).max(1);
         let count = until.div_ceil(stretch).max(1) as usize;
         let mut devices_of: FxHashMap<TextId, Vec<DeviceId>> = FxHashMap::default();
-        let mut devices = 0;
-        for fleet in &cast.fleets {
+        let mut logs = Vec::new();
+        for (fleet, server) in cast.fleets.iter().zip(&cast.servers) {
             for index in 0..fleet.count {
                 let client = texts.id(&fleet.client_id(index));
                 let device = DeviceId(fleet.first_device.0 + index);
                 devices_of.entry(client).or_default().push(device);
             }
-            devices += fleet.count as usize;
+            logs.extend((0..fleet.count).map(|_| DeviceLog::new(*server)));
         }
-        let mut logs = Vec::new();
-        logs.resize_with(devices, DeviceLog::default);
         Teller {
             picks,
             until,
@@ -106,7 +105,8 @@ impl Teller {
     /// Takes the next entry of the trace.
     pub(super) fn see(&mut self, entry: &Entry, texts: &Texts) {
         self.advance(entry.at);
-        let server = Party::Server(entry.host);
+        // No other server tells anything.
+        let server = Party::Server(entry.host, Server::Broker);
         match &entry.event {
             Event::Client(device, event) => self.see_client(entry.at, *device, event),
             Event::Server(connection, event) => {
@@ -140,6 +140,7 @@ impl Teller {
     fn see_client(&mut self, at: Nanos, device: DeviceId, event: &ClientEvent) {
         let picked = self.picks.devices.contains(&device);
         let log = &mut self.logs[device.0 as usize];
+        let server = log.server;
         let now = &mut self.stretches[self.current];
         let was_connected = log.is_connected();
         now.broken += u64::from(log.see(at, event));
@@ -166,17 +167,17 @@ impl Teller {
                     log.delivered.push(at);
                 }
                 if let Some(life) = id.and_then(|id| self.lives.get_mut(&id)) {
-                    life.delivered(at, device, dup, message.retain);
+                    life.delivered(at, device, (dup, message.retain), server);
                 }
             }
             ClientEvent::Sent { id, dup } => {
                 if let Some(life) = self.lives.get_mut(&id) {
-                    life.sent(at, device, dup);
+                    life.sent(at, device, dup, server);
                 }
             }
             ClientEvent::Acknowledged { id } => {
                 if let Some(life) = self.lives.get_mut(&id) {
-                    life.acknowledged(at);
+                    life.acknowledged(at, device, server);
                 }
             }
             ClientEvent::Dropped { id, reason } => {
@@ -328,7 +329,9 @@ impl Names<'_> {
     fn party(&self, party: Party) -> String {
         match party {
             Party::Device(device) => self.device(device),
-            Party::Server(host) => self.cast.host_names[usize::from(host)].clone(),
+            Party::Server(host, Server::Broker) => self.cast.host_names[usize::from(host)].clone(),
+            Party::Server(_, Server::Hub) => "hub".to_owned(),
+            Party::Server(_, Server::Rest) => "HTTP server".to_owned(),
         }
     }
 }

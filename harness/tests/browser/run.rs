@@ -7,12 +7,15 @@ use super::{Browser, figure, pictures, place, support, tables};
 /// A fault that cuts one of two fleets off.
 const SCENARIO: &str = "scenarios/faults/partition-long.toml";
 
+/// Fleets that speak every protocol, all in TLS.
+const IN_TLS: &str = "scenarios/overhead/tls.toml";
+
 /// The page of a run, and its report as JSON.
-fn page() -> (String, Value) {
-    let file = place("run.html");
+fn page(scenario: &str, name: &str) -> (String, Value) {
+    let file = place(name);
     let path = file.to_str().expect("UTF-8");
     let arguments = [
-        "run", SCENARIO, "--quiet", "--format", "json", "--html", path,
+        "run", scenario, "--quiet", "--format", "json", "--html", path,
     ];
     let output = support::squall(arguments);
     let report = serde_json::from_str(support::stdout(&output)).expect("a report");
@@ -24,7 +27,7 @@ async fn the_page_of_a_run_shows_what_its_json_says_and_can_be_zoomed_and_filter
     let Some(mut browser) = Browser::start().await else {
         return;
     };
-    let (url, report) = page();
+    let (url, report) = page(SCENARIO, "run.html");
     browser.show_at(1280, false).await;
     browser.open(&url).await;
 
@@ -34,6 +37,72 @@ async fn the_page_of_a_run_shows_what_its_json_says_and_can_be_zoomed_and_filter
     tells_a_message(&mut browser).await;
     assert_eq!(browser.errors(), [""; 0]);
     pictures(&mut browser, "run").await;
+    assert_eq!(browser.errors(), [""; 0]);
+}
+
+#[tokio::test]
+async fn the_page_of_a_run_tells_every_protocol_and_tls() {
+    let Some(mut browser) = Browser::start().await else {
+        return;
+    };
+    let (url, report) = page(IN_TLS, "run-tls.html");
+    browser.show_at(1280, false).await;
+    browser.open(&url).await;
+
+    // What each fleet's handshakes and connections cost, as the JSON has it.
+    let tables = tables(&mut browser).await;
+    let fleets = report["fleets"].as_array().expect("fleets");
+    for cost in fleets {
+        let (name, bytes) = (cost["fleet"].as_str().expect("a name"), &cost["bytes"]);
+        for (row, key) in [
+            ("TLS handshake", "tls_handshake"),
+            ("TLS", "tls"),
+            ("HTTP", "http"),
+            ("WebSocket", "websocket"),
+        ] {
+            let both = ["up", "down"].map(|way| bytes[way][key].as_u64().expect("bytes"));
+            let both = both.iter().sum();
+            assert_eq!(figure(&tables, row, name), Some(both), "{name}, {row}");
+        }
+    }
+    let bars = "document.querySelectorAll('.roomy rect.layer-tls_handshake').length";
+    let bars = browser.evaluate(bars).await.as_u64();
+    assert!(bars >= Some(2 * fleets.len() as u64), "{bars:?}");
+
+    // A message over each, as it is drawn.
+    for (publisher, packets) in [
+        ("meter-1", json!(["PUBLISH 1", "PUBACK 1"])),
+        ("gauge-1", json!(["data frame", "acknowledgement"])),
+        ("poster-1", json!(["POST", "response to POST"])),
+    ] {
+        let drawn = browser
+            .evaluate(&format!(
+                "(() => {{
+                    const told = [...document.querySelectorAll('details.message')]
+                        .filter((it) => it.dataset.parties.split('\\n')[0] === '{publisher}');
+                    told.forEach((it) => {{ it.open = true; sequence(it); }});
+                    const clean = told.find((it) => !it.querySelector('.steps tr.lost'));
+                    return [...clean.querySelectorAll('.sequence .packet')]
+                        .map((text) => text.textContent);
+                }})()"
+            ))
+            .await;
+        let drawn = drawn.as_array().expect("texts");
+        for packet in packets.as_array().expect("texts") {
+            let without_id = |text: &Value| {
+                let text = text.as_str().unwrap_or_default();
+                text.trim_end_matches(|c: char| c.is_ascii_digit())
+                    .to_owned()
+            };
+            let has = drawn
+                .iter()
+                .any(|text| without_id(text) == without_id(packet));
+            assert!(has, "{publisher}: no {packet} in {drawn:?}");
+        }
+    }
+    browser.open(&url).await;
+    assert_eq!(browser.errors(), [""; 0]);
+    pictures(&mut browser, "run-tls").await;
     assert_eq!(browser.errors(), [""; 0]);
 }
 

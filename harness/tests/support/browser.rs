@@ -223,8 +223,17 @@ impl Browser {
         self.command("Emulation.setDeviceMetricsOverride", size)
             .await;
         let theme = if dark { "dark" } else { "light" };
-        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": theme }] });
+        let features = json!([{ "name": "prefers-color-scheme", "value": theme }]);
+        let features = json!({ "media": "", "features": features });
         self.command("Emulation.setEmulatedMedia", features).await;
+    }
+
+    /// Shows the page as it is printed, asked for in the dark theme.
+    #[allow(dead_code, reason = "not every test prints")]
+    pub(crate) async fn show_printed(&mut self) {
+        let features = json!([{ "name": "prefers-color-scheme", "value": "dark" }]);
+        let media = json!({ "media": "print", "features": features });
+        self.command("Emulation.setEmulatedMedia", media).await;
     }
 
     /// Keeps a picture of the whole page, where pictures are asked for.

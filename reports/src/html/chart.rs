@@ -7,6 +7,8 @@
 //! read; the style sheet shows one of the two. Its figures stand in a table beside
 //! it, which is what a screen reader is given to read.
 
+mod lines;
+mod marker;
 mod scale;
 mod svg;
 
@@ -20,17 +22,22 @@ use serde::Serialize;
 use std::convert::Infallible;
 use svg::Svg;
 
-use crate::figures::percent;
+use crate::figures::{duration, percent};
 use crate::layout::{clean, fit, width};
+use crate::table::Html;
 
 /// A chart, drawn.
 #[derive(Serialize)]
 pub(super) struct Chart {
     /// What it shows, in a phrase.
     title: String,
+    /// What stands above it, where the title says more than there is to see.
+    caption: Option<String>,
     /// Both drawings, as SVG elements.
     svg: String,
     legend: Vec<Entry>,
+    /// What it is drawn from, where no table beside it has that.
+    figures: Option<Html>,
 }
 
 /// One of the things that a chart tells apart.
@@ -38,6 +45,8 @@ pub(super) struct Chart {
 struct Entry {
     class: String,
     name: String,
+    /// A piece of the line, as an SVG element; empty for a surface.
+    key: String,
 }
 
 /// A stacked bar.
@@ -66,6 +75,12 @@ pub(super) struct Mark {
     pub(super) text: String,
 }
 
+/// A stretch of the horizontal axis that is different, such as a fault.
+pub(super) struct Band {
+    pub(super) from: u64,
+    pub(super) to: u64,
+}
+
 /// The axes of a line chart.
 pub(super) struct Axes {
     pub(super) x: Scale,
@@ -73,6 +88,8 @@ pub(super) struct Axes {
     /// What is measured along each.
     pub(super) x_title: String,
     pub(super) y_title: String,
+    /// Whether each line has its name at its end, where there is room.
+    pub(super) names_at_end: bool,
 }
 
 /// A drawing area, and what is left of plotters' errors: those of layout, which
@@ -90,38 +107,43 @@ struct Size {
     ticks: usize,
 }
 
-const SIZES: [Size; 2] = [
-    Size {
-        class: "roomy",
-        width: 760,
-        name_columns: 24,
-        ticks: 8,
-    },
-    Size {
-        class: "tight",
-        width: 360,
-        name_columns: 12,
-        ticks: 4,
-    },
-];
+const ROOMY: Size = Size {
+    class: "roomy",
+    width: 760,
+    name_columns: 24,
+    ticks: 8,
+};
+/// Two of them stand side by side.
+const ROOMY_LINES: Size = Size {
+    width: 572,
+    name_columns: 16,
+    ..ROOMY
+};
+const TIGHT: Size = Size {
+    class: "tight",
+    width: 360,
+    name_columns: 12,
+    ticks: 4,
+};
 
 /// Width of a character of a label, in pixels, on the safe side.
 const CHARACTER: u32 = 8;
 const BAR_HEIGHT: u32 = 30;
 const LINES_HEIGHT: u32 = 280;
 const X_LABELS_HEIGHT: u32 = 26;
-const MARK_HEIGHT: i32 = 14;
+/// Lines of more points than this have no marker at each.
+const MARKED_MAX: usize = 12;
 
 impl Chart {
     fn new(
         title: &str,
         description: &str,
-        legend: impl Iterator<Item = (Ink, String)>,
-        height: u32,
+        legend: Vec<Entry>,
+        (roomy, height): (Size, u32),
         draw: impl Fn(Size, &Area<'_>) -> Drawn,
     ) -> Self {
         let mut all = String::new();
-        for size in SIZES {
+        for size in [roomy, TIGHT] {
             let mut body = String::new();
             let area = Svg::new(&mut body, (size.width, height)).into_drawing_area();
             if let Err(error) = draw(size, &area).and_then(|()| area.present()) {
@@ -136,14 +158,20 @@ impl Chart {
                 &body,
             ));
         }
-        let legend = legend.map(|(ink, name)| Entry {
-            class: ink.class(),
-            name: clean(&name),
-        });
         Self {
             title: clean(title),
+            caption: None,
             svg: all,
-            legend: legend.collect(),
+            legend,
+            figures: None,
+        }
+    }
+
+    /// With a caption that leaves out what its surroundings say.
+    pub(super) fn captioned(self, caption: &str) -> Self {
+        Self {
+            caption: Some(clean(caption)),
+            ..self
         }
     }
 
@@ -159,7 +187,13 @@ impl Chart {
         let longest: u64 = bars.iter().map(sum).max().unwrap_or(0);
         let scale = Scale::linear(longest, tick);
         let height = BAR_HEIGHT * bars.len() as u32 + X_LABELS_HEIGHT + 8;
-        Self::new(title, description, legend, height, |size, area| {
+        let legend = legend.map(|(ink, name)| Entry {
+            class: ink.class(),
+            name: clean(&name),
+            key: String::new(),
+        });
+        let size = (ROOMY, height);
+        Self::new(title, description, legend.collect(), size, |size, area| {
             draw_bars(size, area, bars, &scale)
         })
     }
@@ -169,13 +203,22 @@ impl Chart {
         title: &str,
         description: &str,
         lines: &[Line],
-        marks: &[Mark],
+        (bands, marks): (&[Band], &[Mark]),
         axes: &Axes,
     ) -> Self {
-        let legend = lines.iter().map(|line| (line.ink, line.name.clone()));
-        Self::new(title, description, legend, LINES_HEIGHT, |size, area| {
-            draw_lines(size, area, lines, marks, axes)
-        })
+        let legend = lines.iter().map(|line| Entry {
+            class: line.ink.class(),
+            name: clean(&line.name),
+            key: marker::key(line),
+        });
+        let size = (ROOMY_LINES, LINES_HEIGHT);
+        let chart = Self::new(title, description, legend.collect(), size, |size, area| {
+            lines::draw(size, area, lines, (bands, marks), axes)
+        });
+        Self {
+            figures: Some(lines::figures(lines, axes)),
+            ..chart
+        }
     }
 }
 
@@ -190,13 +233,31 @@ impl Chart {
                 .map(|(at, _)| *at)
         };
         let axes = Axes {
-            x: Scale::durations(durations().min()?, durations().max()?),
+            x: Scale::durations(durations().min()?, durations().max()?).reading(duration),
             y: Scale::linear(1_000, |per_mille| percent(per_mille, 1_000)),
             x_title: "latency".to_owned(),
             y_title: "deliveries no slower".to_owned(),
+            names_at_end: false,
         };
         let title = "How many deliveries were no slower";
-        Some(Self::lines(title, description, lines, &[], &axes))
+        let mut chart = Self::lines(title, description, lines, (&[], &[]), &axes);
+        // A share stands for itself, and the latency is what is looked up.
+        let turned = lines.iter().map(|line| Line {
+            ink: line.ink,
+            name: line.name.clone(),
+            points: line.points.iter().map(|&(at, share)| (share, at)).collect(),
+            spread: Vec::new(),
+        });
+        let turned: Vec<Line> = turned.collect();
+        let axes = Axes {
+            x: axes.y,
+            y: axes.x,
+            x_title: axes.y_title,
+            y_title: axes.x_title,
+            names_at_end: false,
+        };
+        chart.figures = Some(lines::figures(&turned, &axes));
+        Some(chart)
     }
 }
 
@@ -256,75 +317,6 @@ fn draw_bars(size: Size, area: &Area<'_>, bars: &[Bar], scale: &Scale) -> Drawn 
     Ok(())
 }
 
-fn draw_lines(size: Size, area: &Area<'_>, lines: &[Line], marks: &[Mark], axes: &Axes) -> Drawn {
-    let (x_ticks, y_ticks) = (axes.x.ticks(size.ticks), axes.y.ticks(6));
-    let widest = y_ticks.iter().map(|(_, text)| width(text)).max();
-    let title = Ink::Text.label().pos(Pos::new(HPos::Left, VPos::Top));
-    area.draw(&Text::new(axes.y_title.clone(), (4, 4), title.clone()))?;
-    let title = title.pos(Pos::new(HPos::Right, VPos::Bottom));
-    let corner = (size.width as i32 - 12, LINES_HEIGHT as i32 - 2);
-    area.draw(&Text::new(axes.x_title.clone(), corner, title))?;
-    let mut chart = ChartBuilder::on(area)
-        .margin_top(24)
-        .margin_right(24)
-        .margin_bottom(16)
-        .x_label_area_size(X_LABELS_HEIGHT)
-        .y_label_area_size(CHARACTER * widest.unwrap_or(0) as u32 + 10)
-        .build_cartesian_2d(
-            (0..axes.x.reach()).with_key_points(x_ticks.iter().map(|(at, _)| *at).collect()),
-            (0..axes.y.reach()).with_key_points(y_ticks.iter().map(|(at, _)| *at).collect()),
-        )?;
-    chart
-        .configure_mesh()
-        .axis_style(Ink::Axis.stroke(1))
-        .bold_line_style(Ink::Grid.stroke(1))
-        .light_line_style(TRANSPARENT)
-        .label_style(Ink::Text.label())
-        .x_label_formatter(&|at| text_of(&x_ticks, *at))
-        .y_label_formatter(&|at| text_of(&y_ticks, *at))
-        .draw()?;
-    let (x, y) = (&axes.x, &axes.y);
-    for line in lines.iter().filter(|line| line.spread.len() > 1) {
-        let low = line.spread.iter().map(|&(at, low, _)| (at, low));
-        let high = line.spread.iter().rev().map(|&(at, _, high)| (at, high));
-        let around = low
-            .chain(high)
-            .map(|(at, value)| (x.place(at), y.place(value)));
-        let around: Vec<(i64, i64)> = around.collect();
-        chart.draw_series([Polygon::new(around, line.ink.faint().fill())])?;
-    }
-    for (mark, row) in marks.iter().zip(0..) {
-        let foot = (x.place(mark.at), 0);
-        let head = (x.place(mark.at), y.reach());
-        chart.draw_series([PathElement::new([foot, head], Ink::Mark.stroke(1))])?;
-        let (at, top) = chart.backend_coord(&head);
-        // To the side on which there is room.
-        let (side, shift) = match at > size.width as i32 / 2 {
-            true => (HPos::Right, -4),
-            false => (HPos::Left, 4),
-        };
-        let style = Ink::Mark.label().pos(Pos::new(side, VPos::Top));
-        // Below each other, so that close ones are read.
-        let below = top + 2 + MARK_HEIGHT * row;
-        area.draw(&Text::new(clean(&mark.text), (at + shift, below), style))?;
-    }
-    for line in lines {
-        let points = line.points.iter();
-        let points: Vec<(i64, i64)> = points
-            .map(|&(at, value)| (x.place(at), y.place(value)))
-            .collect();
-        chart.draw_series(LineSeries::new(points.iter().copied(), line.ink.stroke(2)))?;
-        if points.len() <= 12 {
-            chart.draw_series(
-                points
-                    .into_iter()
-                    .map(|at| Circle::new(at, 3, line.ink.fill())),
-            )?;
-        }
-    }
-    Ok(())
-}
-
 fn text_of(ticks: &[(i64, String)], at: i64) -> String {
     let found = ticks.iter().find(|(place, _)| *place == at);
     found.map_or_else(String::new, |(_, text)| text.clone())
@@ -372,8 +364,10 @@ mod tests {
             y: Scale::linear(20, figures::bytes),
             x_title: "readings".to_owned(),
             y_title: "bytes".to_owned(),
+            names_at_end: true,
         };
-        let chart = Chart::lines("Lines", "how they go", &lines, &marks, &axes);
+        let bands = [Band { from: 1, to: 2 }];
+        let chart = Chart::lines("Lines", "how they go", &lines, (&bands, &marks), &axes);
         insta::assert_snapshot!(chart.svg);
     }
 }

@@ -216,16 +216,21 @@ impl Along<'_> {
         if first == last || highest == 0 {
             return None;
         }
+        let mut places: Vec<u64> = values().map(|(at, ..)| *at).collect();
+        places.sort_unstable();
+        places.dedup();
         let axes = Axes {
-            x: Scale::values(first, last, axis_text(self.axis.unit)),
+            x: Scale::values(first, last, axis_text(self.axis.unit)).marked(places),
             y: match figure.unit() {
-                FigureUnit::Nanoseconds => Scale::durations(lowest, highest),
+                FigureUnit::Nanoseconds => Scale::durations(lowest, highest).reading(duration),
                 FigureUnit::PartsPerMillion => Scale::linear(highest, share),
-                FigureUnit::Bytes => Scale::values(lowest, highest, bytes),
+                FigureUnit::Bytes => Scale::values(lowest, highest, bytes).reading(exact_bytes),
                 FigureUnit::Count => Scale::values(lowest, highest, count),
             },
             x_title: clean(&self.axis.name),
-            y_title: figure.name().to_owned(),
+            // The caption says it.
+            y_title: String::new(),
+            names_at_end: true,
         };
         let ends = lines.iter().filter_map(|line| {
             let (first, last) = (line.points.first()?, line.points.last()?);
@@ -240,7 +245,8 @@ impl Along<'_> {
             words::elsewhere(self.comparison, &self.axis.key, self.at)
         );
         let marks = self.marks(figure);
-        Some(Chart::lines(&title, &description, &lines, &marks, &axes))
+        let chart = Chart::lines(&title, &description, &lines, (&[], &marks), &axes);
+        Some(chart.captioned(&capitalised(figure.name())))
     }
 
     fn line(&self, token: &str, figure: Figure) -> Option<Line> {
@@ -285,6 +291,11 @@ fn axis_text(unit: AxisUnit) -> fn(u64) -> String {
         AxisUnit::Nanoseconds => exact_duration,
         AxisUnit::PartsPerMillion => share,
     }
+}
+
+/// Bytes to the last one.
+fn exact_bytes(bytes: u64) -> String {
+    format!("{} B", count(bytes))
 }
 
 /// A share in parts per million.

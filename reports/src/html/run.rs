@@ -6,13 +6,13 @@ mod timeline;
 
 use serde::Serialize;
 
-use super::chart::{Axes, Bar, Chart, Ink, Line, Mark, Scale};
+use super::chart::{Axes, Band, Bar, Chart, Ink, Line, Scale};
 use super::page;
 use crate::{
     bytes::{Layer, LayerBytes},
     figures::{self, clock, count, duration, percent},
     layout::clean,
-    model::{FaultSpan, Guarantee, Report, Verdict},
+    model::{Guarantee, Report, Verdict},
     story::Story,
     style::Tone,
     table::Html,
@@ -169,7 +169,7 @@ pub(super) fn parts(layers: &LayerBytes) -> Vec<(Ink, u64)> {
 }
 
 /// Fleets that have bars of their own.
-const FLEETS_MAX: usize = 6;
+const FLEETS_MAX: usize = 8;
 
 fn bytes(report: &Report) -> Chart {
     let bytes = &report.bytes;
@@ -232,30 +232,35 @@ fn latency_over_time(report: &Report) -> Option<Chart> {
     ];
     let axes = Axes {
         x: Scale::time(report.ended_ns.max(last), clock),
-        y: Scale::durations(lowest, highest),
+        y: Scale::durations(lowest, highest).reading(duration),
         x_title: "published at".to_owned(),
         y_title: "latency".to_owned(),
+        names_at_end: true,
     };
-    let description = format!(
+    let mut description = format!(
         "Medians from {} up; the slowest reading took {}.",
         duration(lowest),
         duration(highest)
     );
-    // Of many faults, the timeline tells.
-    let faults = report.weather.faults.iter().take(FAULT_MARKS_MAX);
-    let marks: Vec<Mark> = faults.map(fault_mark).collect();
-    let title = "Latency of the readings published in each stretch of the run";
-    Some(Chart::lines(title, &description, &lines, &marks, &axes))
-}
-
-/// Faults that are marked in a chart.
-const FAULT_MARKS_MAX: usize = 3;
-
-fn fault_mark(fault: &FaultSpan) -> Mark {
-    Mark {
-        at: fault.began_ns,
-        text: fault.kind.clone(),
+    if !report.weather.faults.is_empty() {
+        description.push_str(" Faults are shaded.");
     }
+    let faults = report.weather.faults.iter();
+    let bands = faults.map(|fault| Band {
+        from: fault.began_ns.min(report.ended_ns),
+        to: fault
+            .ended_ns
+            .map_or(report.ended_ns, |ended| ended.min(report.ended_ns)),
+    });
+    let bands: Vec<Band> = bands.collect();
+    let title = "Latency of the readings published in each stretch of the run";
+    Some(Chart::lines(
+        title,
+        &description,
+        &lines,
+        (&bands, &[]),
+        &axes,
+    ))
 }
 
 fn latency_distribution(report: &Report) -> Option<Chart> {

@@ -18,13 +18,26 @@ function sequence(details) {
     at: row.querySelectorAll(".at")[1].textContent, then: row.dataset.since,
   }));
   // A line for each time at which something is told: distances are no durations.
-  const times = [...new Set(steps.flatMap(({ left, arrived }) => [left, arrived]))]
-    .filter((at) => at !== null).sort((a, b) => a - b);
+  // Of what begins at one time each has its own; what ends goes with what begins.
+  const turns = steps.flatMap((step) => {
+    const first = step.left ?? step.arrived, last = step.arrived ?? step.left;
+    const begins = { at: first, step, begins: true };
+    return last > first ? [begins, { at: last, step, begins: false }] : [begins];
+  }).sort((a, b) => a.at - b.at);
+  const lines = [];
+  for (const turn of turns) {
+    const { step, begins } = turn, now = lines.at(-1);
+    const crowded = begins && (step.to === null || now?.some((other) => other.begins));
+    if (now?.[0].at !== turn.at || crowded || now.some((other) => other.step.to === null)) lines.push([turn]);
+    else now.push(turn);
+  }
+  for (const [index, turns] of lines.entries())
+    for (const { step, begins } of turns) step[begins ? "firstLine" : "lastLine"] = index;
   const [margin, head, line] = [84, 42, 30];
-  const y = (at) => head + 14 + line * times.indexOf(at);
+  const y = (index) => head + 14 + line * index;
   const column = Math.max(120, Math.min(260, (details.clientWidth - margin - 40) / parties.length));
   const x = (party) => margin + column * (party + 0.5);
-  const width = margin + column * parties.length, height = head + 20 + line * times.length;
+  const width = margin + column * parties.length, height = head + 20 + line * lines.length;
   const drawing = document.createElementNS(SVG, "svg");
   for (const [key, value] of Object.entries({
     class: "sequence", viewBox: `0 0 ${width} ${height}`, width, height, "aria-hidden": "true",
@@ -36,10 +49,11 @@ function sequence(details) {
     draw(name, "title", {}, party);
   });
   const since = new Map(steps.flatMap(({ left, arrived, at, then }) => [[left ?? arrived, at], [arrived, then]]));
-  for (const at of times)
-    draw(drawing, "text", { class: "when", x: margin - 10, y: y(at) + 4, "text-anchor": "end" }, since.get(at));
-  for (const { from, to, left, arrived, lost, weather, what } of steps) {
-    const first = left ?? arrived, last = arrived ?? left;
+  for (const [index, [{ at }]] of lines.entries())
+    if (lines[index - 1]?.[0].at !== at)
+      draw(drawing, "text", { class: "when", x: margin - 10, y: y(index) + 4, "text-anchor": "end" }, since.get(at));
+  for (const { from, to, left, arrived, lost, weather, what, firstLine, lastLine } of steps) {
+    const first = firstLine, last = lastLine ?? firstLine;
     if (weather) {
       draw(drawing, "line", { class: "weather", x1: margin, x2: width, y1: y(first), y2: y(first) });
       draw(drawing, "text", { class: "weather", x: width - 4, y: y(first) - 4, "text-anchor": "end" }, what);

@@ -25,6 +25,7 @@ pub(crate) fn red() -> Story {
         publisher: "thermometer-12".to_owned(),
         fleet: "thermometer".to_owned(),
         topic: "valley/thermometer-12/temperature".to_owned(),
+        protocol: None,
         qos: 1,
         retain: true,
         payload_bytes: 24,

@@ -3,11 +3,13 @@
 //! Each party tells its side: a device when it sends and when it gets the
 //! message or its acknowledgement, a server every packet. A step joins both
 //! sides of a packet, so far as both tell; what left and should have been told
-//! of at the other end, and was not, never arrived.
+//! of at the other end, and was not, never arrived. The hub and the server for
+//! HTTP tell nothing: of what passes between them and a device, one side is known.
 
 use super::Names;
-use super::log::DeviceLog;
+use super::log::{CONNECTED, DeviceLog};
 use crate::net::{Befallen, Mishap, Nanos, Way};
+use crate::scenario::Server;
 use crate::trace::{Message, Packet};
 use squall_devices::{DeviceId, MessageId};
 use squall_reports::story::{self, Step};
@@ -25,8 +27,42 @@ const NOTES_MAX: usize = 8;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Party {
     Device(DeviceId),
-    /// By the number of its host.
-    Server(u16),
+    /// By the number of its host, and which of the servers there.
+    Server(u16, Server),
+}
+
+impl Party {
+    /// The server that a device speaks with: there is one host of servers so far.
+    fn of(server: Server) -> Party {
+        Party::Server(0, server)
+    }
+}
+
+/// What carries a message to a server, in the words of its protocol.
+fn carries(server: Server) -> &'static str {
+    match server {
+        Server::Broker => "PUBLISH",
+        Server::Hub => "data frame",
+        Server::Rest => "POST",
+    }
+}
+
+/// What carries a message from a server.
+fn hands_on(server: Server) -> &'static str {
+    match server {
+        Server::Broker => "PUBLISH",
+        Server::Hub => "data frame",
+        Server::Rest => "response to GET",
+    }
+}
+
+/// What acknowledges a message where the server itself does not tell.
+fn acknowledges(server: Server) -> Option<&'static str> {
+    match server {
+        Server::Broker => None,
+        Server::Hub => Some("acknowledgement"),
+        Server::Rest => Some("response to POST"),
+    }
 }
 
 /// A packet that carries or acknowledges the message, or a note.
@@ -65,7 +101,11 @@ impl Hop {
             return self.note.clone();
         }
         let id = self.packet_id.map_or(String::new(), |id| format!(" {id}"));
-        let dup = if self.dup { ", DUP" } else { "" };
+        let dup = match (self.dup, self.packet) {
+            (false, _) => "",
+            (true, "PUBLISH") => ", DUP",
+            (true, _) => ", sent again",
+        };
         let retain = if self.retain { ", RETAIN" } else { "" };
         format!("{}{id}{dup}{retain}", self.packet)
     }
@@ -110,15 +150,14 @@ impl Life {
     }
 
     /// Its device has sent it.
-    pub(super) fn sent(&mut self, at: Nanos, device: DeviceId, dup: bool) {
+    pub(super) fn sent(&mut self, at: Nanos, device: DeviceId, dup: bool, server: Server) {
         self.hops.push(Hop {
             from: Party::Device(device),
-            // Its only server so far is the broker.
-            to: Some(Party::Server(0)),
+            to: Some(Party::of(server)),
             left: Some(at),
             arrived: None,
-            told: true,
-            packet: "PUBLISH",
+            told: server == Server::Broker,
+            packet: carries(server),
             packet_id: None,
             dup,
             retain: self.message.retain,
@@ -127,11 +166,16 @@ impl Life {
     }
 
     /// Its device has it acknowledged.
-    pub(super) fn acknowledged(&mut self, at: Nanos) {
+    pub(super) fn acknowledged(&mut self, at: Nanos, device: DeviceId, server: Server) {
         self.acknowledged.get_or_insert(at);
+        if let Some(packet) = acknowledges(server) {
+            self.hops
+                .push(arrives(at, Party::of(server), device, packet));
+            return;
+        }
         let ends = |hop: &&mut Hop| {
             matches!(hop.packet, "PUBACK" | "PUBCOMP")
-                && matches!(hop.from, Party::Server(_))
+                && matches!(hop.from, Party::Server(..))
                 && hop.arrived.is_none()
                 && hop.told
         };
@@ -206,7 +250,13 @@ impl Life {
     }
 
     /// A device has it.
-    pub(super) fn delivered(&mut self, at: Nanos, device: DeviceId, dup: bool, retain: bool) {
+    pub(super) fn delivered(
+        &mut self,
+        at: Nanos,
+        device: DeviceId,
+        (dup, retain): (bool, bool),
+        server: Server,
+    ) {
         self.arrived.get_or_insert(at);
         self.repeated += u64::from(!self.reached.insert(device));
         if !self.takes(device) {
@@ -221,16 +271,9 @@ impl Life {
             return;
         }
         self.hops.push(Hop {
-            from: Party::Server(0),
-            to,
-            left: None,
-            arrived: Some(at),
-            told: true,
-            packet: "PUBLISH",
-            packet_id: None,
             dup,
             retain,
-            note: String::new(),
+            ..arrives(at, Party::of(server), device, hands_on(server))
         });
     }
 
@@ -277,11 +320,14 @@ impl Life {
             let log = &befell.logs[device.0 as usize];
             let connections = log.between(from, to, names.texts).take(NOTES_MAX);
             notes.extend(connections.map(|(at, note)| note_of(at, Party::Device(device), note)));
-            notes.extend(befell.packets(device, from, to).take(NOTES_MAX).map(mishap));
+            let packets = befell.packets(device, from, to).take(NOTES_MAX);
+            notes.extend(packets.map(|packet| mishap(packet, Party::of(log.server))));
         }
         self.hops.extend(notes);
-        // Stable: what happened at one time stays as it was told.
-        self.hops.sort_by_key(Hop::first);
+        // Stable: what happened at one time stays as it was told, but that whoever
+        // sends at once has connected before.
+        let connects = |hop: &Hop| hop.note.starts_with(CONNECTED);
+        self.hops.sort_by_key(|hop| (hop.first(), !connects(hop)));
         let steps = self.hops.iter().map(|hop| Step {
             from: names.party(hop.from),
             to: hop.to.map(|to| names.party(to)),
@@ -295,6 +341,10 @@ impl Life {
             publisher: names.device(publisher),
             fleet: names.fleet(publisher),
             topic: names.texts.text(self.message.topic).to_owned(),
+            protocol: befell.logs[publisher.0 as usize]
+                .server
+                .protocol()
+                .map(str::to_owned),
             qos: self.message.qos as u8,
             retain: self.message.retain,
             payload_bytes: self.message.payload_bytes.into(),
@@ -309,6 +359,22 @@ impl Life {
             steps: steps.collect(),
             receivers_left_out: left_out as u64,
         }
+    }
+}
+
+/// A packet of a server's that a device told of, and the server did not.
+fn arrives(at: Nanos, server: Party, device: DeviceId, packet: &'static str) -> Hop {
+    Hop {
+        from: server,
+        to: Some(Party::Device(device)),
+        left: None,
+        arrived: Some(at),
+        told: true,
+        packet,
+        packet_id: None,
+        dup: false,
+        retain: false,
+        note: String::new(),
     }
 }
 
@@ -329,10 +395,8 @@ impl Befell<'_> {
 }
 
 /// A packet of the network that was lost, or repeats another.
-fn mishap(packet: &Befallen) -> Hop {
+fn mishap(packet: &Befallen, server: Party) -> Hop {
     let device = Party::Device(DeviceId(packet.device));
-    // The only server so far is the broker.
-    let server = Party::Server(0);
     let (from, to) = match packet.way {
         Way::Up => (device, server),
         Way::Down => (server, device),

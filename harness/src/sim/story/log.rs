@@ -2,6 +2,7 @@
 
 use super::Names;
 use crate::net::Nanos;
+use crate::scenario::Server;
 use crate::trace::{ClientEvent, TextId, Texts};
 use squall_devices::DeviceId;
 use squall_reports::story::{Connection, Device};
@@ -9,9 +10,13 @@ use squall_reports::story::{Connection, Device};
 /// Times of one kind that are drawn for one device.
 const TIMES_MAX: usize = 400;
 
+/// How the words begin for a connection that is open.
+pub(super) const CONNECTED: &str = "connected";
+
 /// How a device's connections went, and when it published and received.
-#[derive(Default)]
 pub(super) struct DeviceLog {
+    /// The server that it speaks with.
+    pub(super) server: Server,
     turns: Vec<(Nanos, Turn)>,
     pub(super) published: Vec<Nanos>,
     pub(super) delivered: Vec<Nanos>,
@@ -45,14 +50,16 @@ impl Turn {
         })
     }
 
-    fn words(self, texts: &Texts) -> String {
+    fn words(self, server: Server, texts: &Texts) -> String {
         let reason = |what: &str, reason| format!("{what}: {}", texts.text(reason));
         match self {
             Turn::Connecting => "connecting".to_owned(),
+            // Sessions are MQTT's.
+            Turn::Connected { .. } if server != Server::Broker => CONNECTED.to_owned(),
             Turn::Connected {
                 session_present: true,
-            } => "connected, session present".to_owned(),
-            Turn::Connected { .. } => "connected, no session present".to_owned(),
+            } => format!("{CONNECTED}, session present"),
+            Turn::Connected { .. } => format!("{CONNECTED}, no session present"),
             Turn::Failed(why) => reason("could not connect", why),
             Turn::Closed => "disconnected".to_owned(),
             Turn::Vanished => "vanished".to_owned(),
@@ -64,6 +71,15 @@ impl Turn {
 }
 
 impl DeviceLog {
+    pub(super) fn new(server: Server) -> DeviceLog {
+        DeviceLog {
+            server,
+            turns: Vec::new(),
+            published: Vec::new(),
+            delivered: Vec::new(),
+        }
+    }
+
     /// Takes the device's next event. Returns whether a connection broke, or an
     /// attempt to connect failed.
     pub(super) fn see(&mut self, at: Nanos, event: &ClientEvent) -> bool {
@@ -99,7 +115,7 @@ impl DeviceLog {
         let turns = turns.take_while(move |(at, _)| *at <= to);
         // That it connects goes without saying.
         let turns = turns.filter(|(_, turn)| !matches!(turn, Turn::Connecting));
-        turns.map(|(at, turn)| (*at, turn.words(texts)))
+        turns.map(|(at, turn)| (*at, turn.words(self.server, texts)))
     }
 
     /// All of it, as the story has it, of a run that ended at `until`.
@@ -115,7 +131,7 @@ impl DeviceLog {
                     connections.extend(open.take().map(|from_ns| Connection {
                         from_ns,
                         to_ns: at,
-                        ended: turn.words(names.texts),
+                        ended: turn.words(self.server, names.texts),
                         broke: matches!(turn, Turn::Lost(_)),
                     }));
                 }

@@ -23,7 +23,14 @@ pub(in crate::html) struct Scale {
     to: u64,
     kind: Kind,
     text: fn(u64) -> String,
+    /// How a value that was measured is read.
+    reading: fn(u64) -> String,
+    /// Values to be marked rather than round ones; empty for none.
+    marked: Vec<u64>,
 }
+
+/// An axis whose ends differ by as many times or more is logarithmic.
+const LOGARITHMIC_FROM: u64 = 10;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -48,7 +55,7 @@ impl Scale {
     /// Durations from `from` to `to` nanoseconds; logarithmic if they differ
     /// much, and else from 0.
     pub(in crate::html) fn durations(from: u64, to: u64) -> Self {
-        if from > 0 && to / from >= 20 {
+        if from > 0 && to / from >= LOGARITHMIC_FROM {
             Self::new(from, to, Kind::LogTime, exact_duration)
         } else {
             Self::new(0, to, Kind::Time, exact_duration)
@@ -58,7 +65,7 @@ impl Scale {
     /// Values from `from` to `to`; logarithmic if they differ much, and else
     /// from 0.
     pub(in crate::html) fn values(from: u64, to: u64, text: fn(u64) -> String) -> Self {
-        if from > 0 && to / from >= 50 {
+        if from > 0 && to / from >= LOGARITHMIC_FROM {
             Self::new(from, to, Kind::Log, text)
         } else {
             Self::new(0, to, Kind::Linear, text)
@@ -71,7 +78,35 @@ impl Scale {
             to: to.max(from + 1),
             kind,
             text,
+            reading: text,
+            marked: Vec::new(),
         }
+    }
+
+    /// With measured values read like this.
+    pub(in crate::html) fn reading(self, reading: fn(u64) -> String) -> Self {
+        Self { reading, ..self }
+    }
+
+    /// With marks at these values, from the lowest up, as far as there is room.
+    pub(in crate::html) fn marked(self, marked: Vec<u64>) -> Self {
+        Self { marked, ..self }
+    }
+
+    /// What is measured along the axis, and that its steps are factors where they
+    /// are.
+    pub(super) fn titled(&self, title: &str) -> String {
+        let words = match self.kind {
+            Kind::Linear | Kind::Time => vec![title],
+            Kind::LogTime | Kind::Log => vec![title, "logarithmic"],
+        };
+        let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+        words.join(", ")
+    }
+
+    /// A value that was measured, as it is read.
+    pub(super) fn reads(&self, value: u64) -> String {
+        (self.reading)(value)
     }
 
     /// Where a value stands.
@@ -94,15 +129,40 @@ impl Scale {
     /// At most `most` marks, by their places.
     pub(super) fn ticks(&self, most: usize) -> Vec<(i64, String)> {
         let values = match self.kind {
+            _ if !self.marked.is_empty() => self.apart(most),
             Kind::Linear => steps(self.to, most, decimal_steps()),
             Kind::Time => steps(self.to, most, time_steps()),
             Kind::LogTime => self.round(most, time_steps()),
-            Kind::Log => self.round(most, decimal_steps()),
+            Kind::Log => self.round_decimal(most),
         };
         let values = values.into_iter();
         values
             .map(|value| (self.place(value), (self.text)(value)))
             .collect()
+    }
+
+    /// The values to be marked, without those that would stand too close.
+    fn apart(&self, most: usize) -> Vec<u64> {
+        let least = self.reach() * 2 / (3 * most.max(1) as i64);
+        let mut kept: Vec<u64> = Vec::new();
+        for &value in &self.marked {
+            let close = |last: &u64| self.place(value) - self.place(*last) < least;
+            if !kept.last().is_some_and(close) {
+                kept.push(value);
+            }
+        }
+        kept
+    }
+
+    /// 1, 2, 5, 10, ... within a logarithmic axis, or if these are too many, powers
+    /// of ten.
+    fn round_decimal(&self, most: usize) -> Vec<u64> {
+        let within = |value: &u64| (self.from..=self.to).contains(value);
+        let powers = (0..20).map(|power| 10u64.pow(power)).filter(within);
+        match decimal_steps().filter(within).count() > most && powers.clone().count() > 1 {
+            true => self.round(most, powers),
+            false => self.round(most, decimal_steps()),
+        }
     }
 
     /// Round values within a logarithmic axis, thinned.
@@ -164,6 +224,31 @@ mod tests {
         let scale = Scale::durations(120_000_000, 94 * SECOND);
         assert_eq!(texts(&scale, 5), "200 ms | 1 s | 5 s | 15 s | 1 min");
     }
+
+    #[rstest]
+    #[case(8, "1 | 2 | 5 | 10 | 20 | 50 | 100")]
+    #[case(4, "1 | 10 | 100")]
+    fn decades_are_marked_before_what_is_between(#[case] most: usize, #[case] expected: &str) {
+        let scale = Scale::values(1, 100, figures::count);
+        assert_eq!(texts(&scale, most), expected);
+    }
+
+    #[test]
+    fn what_was_measured_at_is_marked_where_there_is_room() {
+        let scale = Scale::values(0, 200, figures::count);
+        let scale = scale.marked(vec![0, 10, 50, 100, 200]);
+        assert_eq!(texts(&scale, 8), "0 | 50 | 100 | 200");
+        assert_eq!(texts(&scale, 20), "0 | 10 | 50 | 100 | 200");
+    }
+
+    #[rstest]
+    #[case(Scale::linear(9, figures::count), "bytes", "bytes")]
+    #[case(Scale::values(1, 99, figures::count), "bytes", "bytes, logarithmic")]
+    #[case(Scale::values(1, 99, figures::count), "", "logarithmic")]
+    fn a_logarithmic_axis_says_so(#[case] scale: Scale, #[case] title: &str, #[case] titled: &str) {
+        assert_eq!(scale.titled(title), titled);
+    }
+
     #[test]
     fn a_decade_is_as_wide_as_the_next() {
         let scale = Scale::values(10, 10_000, figures::count);

@@ -24,6 +24,8 @@ pub(in crate::html) enum Ink {
     Text,
     /// A place that is worth a word.
     Mark,
+    /// A stretch that is different.
+    Band,
     /// One of several things of one kind, by number.
     Series(u8),
     /// How far the values of a series spread.
@@ -40,6 +42,7 @@ impl Ink {
             Self::Axis => "axis".to_owned(),
             Self::Text => "label".to_owned(),
             Self::Mark => "mark".to_owned(),
+            Self::Band => "band".to_owned(),
             Self::Series(index) => format!("series-{}", index % SERIES),
             Self::Spread(index) => format!("spread series-{}", index % SERIES),
             Self::Layer(layer) => format!("layer-{}", layer.key()),
@@ -84,6 +87,7 @@ impl Ink {
             Self::Series(index) => RGBColor(4, index, 0),
             Self::Spread(index) => RGBColor(5, index, 0),
             Self::Layer(layer) => RGBColor(6, layer as u8, 0),
+            Self::Band => RGBColor(7, 0, 0),
         }
     }
 
@@ -98,6 +102,7 @@ impl Ink {
                 let layer = Layer::ALL.get(usize::from(index)).copied();
                 Self::Layer(layer.unwrap_or(Layer::Other))
             }
+            (7, ..) => Self::Band,
             _ => Self::Text,
         }
     }
@@ -142,6 +147,15 @@ pub(super) fn element(
          height=\"{height}\" role=\"img\"><title>{}</title><desc>{}</desc>\n{body}</svg>\n",
         escaped(title),
         escaped(description)
+    )
+}
+
+/// The same of a drawing that repeats what stands beside it.
+pub(super) fn hidden(class: &str, (width, height): (u32, u32), body: &str) -> String {
+    format!(
+        "<svg class=\"{class}\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
+         height=\"{height}\" aria-hidden=\"true\">{}</svg>",
+        body.trim_end()
     )
 }
 
@@ -308,6 +322,7 @@ mod tests {
             Ink::Axis,
             Ink::Text,
             Ink::Mark,
+            Ink::Band,
             Ink::Series(3),
             Ink::Spread(3),
             Ink::Layer(Layer::Retransmitted),

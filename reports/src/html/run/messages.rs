@@ -156,11 +156,11 @@ impl Told {
         let parties = parties(message);
         let retain = if message.retain { ", RETAIN" } else { "" };
         let since = |ns: u64| duration(ns.saturating_sub(message.published_ns));
-        let mut facts = vec![format!(
-            "{} B, QoS {}{retain}",
-            count(message.payload_bytes),
-            message.qos
-        )];
+        let payload = count(message.payload_bytes);
+        let mut facts = vec![match &message.protocol {
+            None => format!("{payload} B, QoS {}{retain}", message.qos),
+            Some(protocol) => format!("{payload} B over {}", clean(protocol)),
+        }];
         facts.extend(
             message
                 .acknowledged_ns

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use squall_broker::wire::{ConnAck, Connect, Property, ReasonCode, Version};
+use squall_broker::wire::{ConnAck, Connect, Property, Qos, ReasonCode, Version};
 use squall_reports::conformance::{Closing, ExchangeEvent, Protocol, Wait};
 use tokio::time::{sleep, timeout};
 
@@ -251,6 +251,15 @@ impl Bench {
         let (client, connack) = self.connect_for("asks", |_| {}).await?;
         client.leave().await?;
         Ok(Capabilities::of(&connack, self.fixtures()))
+    }
+
+    /// This quality of service, or the highest that the server offers, if that is
+    /// lower.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub async fn qos_up_to(&self, qos: Qos) -> Outcome<Qos> {
+        Ok(self.capabilities().await?.maximum_qos.min(qos))
     }
 
     /// Connects and sends bytes for which the broker has to end the connection:

@@ -3,10 +3,13 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::time::timeout;
 
+use crate::finding::{Finding, Outcome};
 use crate::websocket::WebSocketEndpoint;
 
 /// A boxed future that may go to another thread.
@@ -17,6 +20,27 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+/// Writes bytes and flushes them; what the stream says to that.
+///
+/// # Errors
+/// [`Finding::Error`] when the server does not take them within `time`.
+pub(crate) async fn write_within(
+    stream: &mut dyn Stream,
+    bytes: &[u8],
+    time: Duration,
+) -> Outcome<io::Result<()>> {
+    let writing = async {
+        stream.write_all(bytes).await?;
+        stream.flush().await
+    };
+    timeout(time, writing).await.map_err(|_| {
+        let (count, seconds) = (bytes.len(), time.as_secs_f64());
+        Finding::Error(format!(
+            "the server did not take {count} bytes within {seconds} s"
+        ))
+    })
+}
 
 /// The broker under test.
 pub trait Server: Send + Sync + 'static {

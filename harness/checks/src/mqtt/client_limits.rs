@@ -63,11 +63,7 @@ async fn messages_fit(bench: Bench) -> Outcome {
 
 /// It counts as delivered: the next one comes, and the connection goes on.
 async fn too_large_is_discarded(bench: Bench) -> Outcome {
-    let qos = bench
-        .capabilities()
-        .await?
-        .maximum_qos
-        .min(Qos::AtLeastOnce);
+    let qos = bench.qos_up_to(Qos::AtLeastOnce).await?;
     let topic = bench.topic("t");
     let mut client = limited(&bench, &topic, qos).await?;
     let mut publisher = bench.connect("publisher").await?;

@@ -153,11 +153,7 @@ async fn refusal_ends_connection(bench: Bench) -> Outcome {
 /// Before messages that wait in the session, and the answers to what the client
 /// sends without waiting.
 async fn comes_first(bench: Bench) -> Outcome {
-    let qos = bench
-        .capabilities()
-        .await?
-        .maximum_qos
-        .min(Qos::AtLeastOnce);
+    let qos = bench.qos_up_to(Qos::AtLeastOnce).await?;
     let topic = bench.topic("t");
     let mut client = bench.connect_as("client", keeps_session).await?;
     client.subscribe(&topic, qos).await?;

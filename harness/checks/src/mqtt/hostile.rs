@@ -24,7 +24,7 @@ const LONG: usize = 100_000;
 
 /// A whole conversation, one byte at a time.
 async fn byte_by_byte(bench: Bench) -> Outcome {
-    let qos = Qos::AtLeastOnce.min(bench.capabilities().await?.maximum_qos);
+    let qos = bench.qos_up_to(Qos::AtLeastOnce).await?;
     let topic = bench.topic("t");
     let mut connect = bench.connect_packet("client");
     keeps_session(&mut connect);

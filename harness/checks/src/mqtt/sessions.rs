@@ -23,11 +23,7 @@ checks! {
 /// that was in a session.
 async fn is_next(bench: &Bench, client: &mut Client, topic: &str) -> Outcome {
     let mut publisher = bench.connect("marks").await?;
-    let qos = bench
-        .capabilities()
-        .await?
-        .maximum_qos
-        .min(Qos::AtLeastOnce);
+    let qos = bench.qos_up_to(Qos::AtLeastOnce).await?;
     publisher.publishes(topic, "marker", qos).await?;
     let next = client.message().await?;
     ensure(
@@ -40,11 +36,7 @@ async fn is_next(bench: &Bench, client: &mut Client, topic: &str) -> Outcome {
 /// Neither what a session that was kept has queued, nor its subscription, is
 /// there after a clean start; and in 3.1.1 a clean session is gone after it.
 async fn starts_afresh(bench: Bench) -> Outcome {
-    let qos = bench
-        .capabilities()
-        .await?
-        .maximum_qos
-        .min(Qos::AtLeastOnce);
+    let qos = bench.qos_up_to(Qos::AtLeastOnce).await?;
     let topic = bench.topic("t");
     let mut old = bench.connect_as("client", keeps_session).await?;
     old.subscribe(&topic, qos).await?;
@@ -94,11 +86,7 @@ async fn retained_outlives(bench: Bench) -> Outcome {
 /// Two identifiers that differ in case alone, each with a subscription of its
 /// own.
 async fn belongs_to_client_id(bench: Bench) -> Outcome {
-    let qos = bench
-        .capabilities()
-        .await?
-        .maximum_qos
-        .min(Qos::AtLeastOnce);
+    let qos = bench.qos_up_to(Qos::AtLeastOnce).await?;
     let names = ["client", "CLIENT"];
     for name in names {
         let mut client = bench.connect_as(name, keeps_session).await?;
@@ -184,11 +172,7 @@ async fn lasts_as_long(bench: Bench) -> Outcome {
 }
 
 async fn ends_after_expiry(bench: Bench) -> Outcome {
-    let qos = bench
-        .capabilities()
-        .await?
-        .maximum_qos
-        .min(Qos::AtLeastOnce);
+    let qos = bench.qos_up_to(Qos::AtLeastOnce).await?;
     let topic = bench.topic("t");
     let change = |connect: &mut Connect| {
         keeps_session(connect);

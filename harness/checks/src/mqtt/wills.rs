@@ -193,11 +193,7 @@ async fn of_a_client_that_returns(bench: Bench) -> Outcome {
 /// The session's next connections have no will: not one that vanishes after it
 /// was published, and not one that vanishes after a DISCONNECT.
 async fn once(bench: Bench) -> Outcome {
-    let qos = bench
-        .capabilities()
-        .await?
-        .maximum_qos
-        .min(Qos::AtLeastOnce);
+    let qos = bench.qos_up_to(Qos::AtLeastOnce).await?;
     let topic = bench.topic("will");
     let mut watcher = watcher(&bench, &topic).await?;
     let change = |connect: &mut Connect| {

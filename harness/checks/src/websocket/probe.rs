@@ -4,7 +4,7 @@ use std::io;
 
 use bytes::{Buf as _, BytesMut};
 use squall_reports::conformance::ExchangeEvent;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncReadExt as _;
 use tokio::time::{Instant, timeout_at};
 
 use super::Serves;
@@ -12,7 +12,7 @@ use super::frame::{CLOSE, Frame, PONG, Received};
 use super::handshake::{HEAD_BYTES_MAX, Request, Response};
 use crate::bench::Bench;
 use crate::finding::{Finding, Outcome};
-use crate::server::Stream;
+use crate::server::{Stream, write_within};
 use crate::transcript::{received, sent};
 
 /// What may be read before it is looked at, in bytes.
@@ -155,20 +155,9 @@ impl WebSocket {
 
     async fn write(&mut self, bytes: &[u8], says: String) -> Outcome {
         self.note(sent(bytes, says));
-        let deadline = Instant::now() + self.bench.timeout();
-        let writing = async {
-            self.stream.write_all(bytes).await?;
-            self.stream.flush().await
-        };
-        match timeout_at(deadline, writing).await {
-            // Whatever is wrong, reading tells how it ended.
-            Ok(_) => Ok(()),
-            Err(_) => Err(Finding::Error(format!(
-                "the server did not take {} bytes within {} s",
-                bytes.len(),
-                self.bench.timeout().as_secs_f64()
-            ))),
-        }
+        // Whatever is wrong with the stream, reading tells how it ended.
+        let _ = write_within(&mut *self.stream, bytes, self.bench.timeout()).await?;
+        Ok(())
     }
 
     /// Reads once; nothing if there is more to look at.

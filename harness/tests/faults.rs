@@ -41,8 +41,14 @@ struct Run {
 
 impl Run {
     fn new(faults: &str) -> Run {
+        Run::with(faults, &[])
+    }
+
+    /// The same with other values in the scenario.
+    fn with(faults: &str, overrides: &[&str]) -> Run {
         let text = format!("{SCENARIO}{faults}\n");
-        let scenario = Scenario::parse(Path::new("weather.toml"), &text, &[])
+        let overrides: Vec<String> = overrides.iter().map(|&text| text.to_owned()).collect();
+        let scenario = Scenario::parse(Path::new("weather.toml"), &text, &overrides)
             .unwrap_or_else(|error| panic!("{}", error.render(false, 100)));
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("trace.jsonl");
@@ -367,6 +373,51 @@ fn a_battery_that_sends_nothing_in_time_is_spared() {
     let struck = fault("2m");
     assert_eq!(struck.fault().effect, "10 devices died in mid-packet");
     assert_eq!(struck.count("woke", 480, 480), 10, "at its end");
+}
+
+#[rstest]
+#[case::drop(
+    "drop",
+    "packet = \"PUBACK\"",
+    "1 packet dropped",
+    "PUBACK to thermometer-3"
+)]
+#[case::answer_lost(
+    "nat-rebinding",
+    "packet = \"PUBLISH\", from = \"client\", lost = false",
+    "1 connection cut off, ",
+    "thermometer-3, at PUBLISH"
+)]
+#[case::reset(
+    "reset",
+    "packet = \"SUBACK\", fleet = \"recorder\"",
+    "1 connection reset",
+    "recorder-1, at SUBACK"
+)]
+fn a_packet_sets_a_fault_off_whatever_carries_mqtt(
+    #[case] kind: &str,
+    #[case] on: &str,
+    #[case] effect: &str,
+    #[case] target: &str,
+    #[values("mqtt", "mqtt-ws")] protocol: &str,
+    #[values(false, true)] tls: bool,
+) {
+    let on = match on.contains("fleet") {
+        true => on.to_owned(),
+        false => format!("{on}, fleet = \"thermometer\", device = 3"),
+    };
+    let run = Run::with(
+        &format!("[[fault]]\nkind = \"{kind}\"\non = {{ {on} }}"),
+        &[
+            &format!("protocol={protocol}"),
+            &format!("tls={tls}"),
+            "duration=14m",
+        ],
+    );
+    let fault = run.fault();
+    assert!(fault.effect.starts_with(effect), "{}", fault.effect);
+    assert_eq!(fault.target, target);
+    run.recovered();
 }
 
 #[test]

@@ -446,6 +446,42 @@ fn a_mistake_in_a_fault(#[context] context: Context, #[case] fault: &str) {
     insta::assert_snapshot!(name, diagnostic(&text, &[]));
 }
 
+/// The office's fleet speaks HTTP, and thermometers in the valley what is said.
+#[rstest]
+#[case::fault_on_a_packet_that_its_fleet_does_not_speak("mqtt", ", fleet = \"display\"")]
+#[case::fault_on_a_packet_that_nobody_speaks("websocket", "")]
+fn a_fault_waits_only_for_what_is_spoken(
+    #[context] context: Context,
+    #[case] protocol: &str,
+    #[case] fleet: &str,
+) {
+    let text = format!(
+        r#"title = "Weather"
+duration = "20m"
+protocol = "{protocol}"
+[[site]]
+name = "valley"
+link = "wifi"
+[[fleet]]
+name = "thermometer"
+site = "valley"
+count = 10
+publish = {{ topic = "valley/{{device}}", every = "1m" }}
+[[fleet]]
+name = "display"
+site = "valley"
+count = 1
+protocol = "http"
+subscribe = [{{ filter = "valley/+" }}]
+[[fault]]
+kind = "nat-rebinding"
+on = {{ packet = "PUBLISH"{fleet} }}
+"#
+    );
+    let name = context.description.unwrap_or("unnamed");
+    insta::assert_snapshot!(name, diagnostic(&text, &[]));
+}
+
 #[rstest]
 #[case::an_empty_file("")]
 #[case::no_site("title = \"t\"\nduration = \"1m\"\n")]

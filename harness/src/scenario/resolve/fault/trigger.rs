@@ -21,6 +21,7 @@ impl Resolver<'_> {
             None => None,
             Some(fleet) => Some(self.fleet_index(fleet, fleets)?),
         };
+        self.speaks_mqtt(table, packet, fleets)?;
         if let Some(qos) = &table.qos
             && packet != PacketType::Publish
         {
@@ -67,6 +68,36 @@ impl Resolver<'_> {
             device: table.device.as_ref().map(|device| device.value.0),
             lost: table.lost.as_ref().is_none_or(|lost| lost.value),
         })
+    }
+
+    /// Refuses to wait for a packet where no MQTT is spoken; what carries it, a
+    /// WebSocket or TLS, is looked into.
+    fn speaks_mqtt(
+        &self,
+        table: &TriggerTable,
+        packet: PacketType,
+        fleets: &[Fleet],
+    ) -> Result<(), ScenarioError> {
+        let help = "set it off at a fleet with `protocol = \"mqtt\"` or \"mqtt-ws\", or use a fault \
+                    that strikes `at` a time";
+        let name = packet.name();
+        let foreign = |fleet: &Fleet| fleet.protocol.server().protocol();
+        let (span, what) = match &table.fleet {
+            Some(given) => {
+                let fleet = &fleets[self.fleet_index(given, fleets)?];
+                let Some(protocol) = foreign(fleet) else {
+                    return Ok(());
+                };
+                let what = format!("`{}` speaks {protocol}, which has no {name}", fleet.name);
+                (&given.span, what)
+            }
+            None if fleets.iter().any(|fleet| foreign(fleet).is_none()) => return Ok(()),
+            None => {
+                let what = format!("{name} of MQTT, which no fleet speaks");
+                (&table.packet.span, what)
+            }
+        };
+        Err(self.error(span, Complaint::new(what, "never sent", help)))
     }
 
     fn sender(

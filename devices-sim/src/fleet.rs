@@ -106,7 +106,8 @@ pub struct MqttSettings {
     pub connect_timeout: Duration,
     /// Most readings at QoS 1 and 2 that await acknowledgement at a time, at least 1.
     pub in_flight_max: u16,
-    /// Longest packet, in bytes, that the client accepts or sends.
+    /// Longest packet, in bytes, that the client accepts or sends; or longest
+    /// message of a plain WebSocket that it accepts.
     pub packet_size_max: usize,
     /// How it reconnects.
     pub backoff: Backoff,

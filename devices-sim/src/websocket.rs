@@ -49,9 +49,6 @@ const READ_BYTES: usize = 1024;
 /// are ready together leave together.
 const WRITE_BYTES: usize = 4 * 1024;
 
-/// The largest message that a device takes, in bytes.
-const MESSAGE_BYTES_MAX: usize = 256 * 1024;
-
 /// What is said of a Close frame that took too long.
 const UNSAID: &str = "the Close frame was not answered";
 
@@ -138,6 +135,7 @@ fn open(
     let count = u64::from(device.connects);
     let mut draw = Draw::new(world.fleet.seed, Purpose::WebSocket, id, count);
     let request = request(world, names, settings, &draw.bytes());
+    let message_bytes_max = world.fleet.mqtt.packet_size_max;
     let (network, inbox) = (Arc::clone(&world.network), Arc::clone(inbox));
     async move {
         let stream = network.dial(id).await.map_err(|error| error.to_string())?;
@@ -145,8 +143,8 @@ fn open(
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BYTES)
             .write_buffer_size(WRITE_BYTES)
-            .max_message_size(Some(MESSAGE_BYTES_MAX))
-            .max_frame_size(Some(MESSAGE_BYTES_MAX));
+            .max_message_size(Some(message_bytes_max))
+            .max_frame_size(Some(message_bytes_max));
         let opened = client_async_with_config(request?, stream, Some(config)).await;
         let (mut stream, _) = opened.map_err(|error| reason(&error))?;
         stream.get_mut().opened();

@@ -83,6 +83,9 @@ pub struct HttpLimits {
     /// Longest reading, in bytes. Default 64 KiB. A longer one is answered with
     /// 413.
     pub reading_bytes: usize,
+    /// All readings together, in bytes. Default 1 GiB. One that has no room is
+    /// answered with 503, and what it should have replaced stays.
+    pub readings_bytes: usize,
     /// Longest URL, in bytes. Default 1 KiB. A longer one is answered with 414.
     pub url_bytes: usize,
     /// Longest request without its body, in bytes. Default 8 KiB. A longer one
@@ -111,6 +114,7 @@ impl Default for HttpLimits {
             connections: 100_000,
             sensors: 100_000,
             reading_bytes: 64 * 1024,
+            readings_bytes: 1024 * 1024 * 1024,
             url_bytes: 1024,
             head_bytes: 8 * 1024,
             headers: 64,
@@ -134,7 +138,7 @@ pub struct HttpCounts {
     pub readings: u64,
     /// Readings that came again, and were answered again.
     pub repeats: u64,
-    /// Readings in answers.
+    /// Readings in answers, also to HEAD, which has them left out.
     pub deliveries: u64,
 }
 

@@ -320,6 +320,25 @@ pub enum Payload {
 impl Payload {
     /// Smallest payload in bytes that has room for any id.
     pub const BYTES_MIN: u32 = 18;
+
+    /// What no payload of this kind exceeds, in bytes.
+    pub(crate) fn bytes_max(&self) -> usize {
+        match self {
+            Self::Json { unit, .. } | Self::RandomWalk { unit, .. } | Self::Sine { unit, .. } => {
+                Self::OBJECT_BYTES_MAX + unit.len()
+            }
+            Self::Fixed { bytes } => *bytes as usize,
+            Self::Empty => 0,
+            Self::File { lines, .. } => {
+                let longest = lines.iter().map(String::len).max();
+                Self::BYTES_MIN as usize + 1 + longest.unwrap_or_default()
+            }
+        }
+    }
+
+    /// What a JSON object with an id and a value has beside its unit: the largest
+    /// number has 309 digits before the point.
+    const OBJECT_BYTES_MAX: usize = 400;
 }
 
 /// A subscription.

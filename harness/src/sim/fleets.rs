@@ -18,6 +18,10 @@ use xxhash_rust::xxh3::xxh3_64;
 /// Readings a device keeps while it cannot send them: a day of one a minute.
 const OUTBOX_READINGS: usize = 1440;
 
+/// More than a packet has beside a reading, in bytes: a topic of up to 65,535,
+/// and what frames both.
+const BESIDE_READING_BYTES: usize = 66 * 1024;
+
 /// Who takes part in a run.
 pub(crate) struct Cast {
     pub(crate) fleets: Vec<Arc<devices::Fleet>>,
@@ -301,11 +305,24 @@ fn device_fleet(
     }
 }
 
-/// A device takes what its broker takes, where that is more than is usual.
+/// A device takes what its server takes, and what any publishes, where that is
+/// more than is usual.
 fn packet_size_max(scenario: &Scenario) -> usize {
     let usual = devices::MqttSettings::default().packet_size_max;
-    let most = scenario.broker.packet_bytes_max;
-    most.map_or(usual, |most| usual.max(most as usize))
+    usual.max(message_bytes_max(scenario))
+}
+
+/// What readings need of whoever takes them, framing included, in bytes; or what
+/// the scenario has its servers take, where that is more.
+pub(super) fn message_bytes_max(scenario: &Scenario) -> usize {
+    let published = scenario
+        .fleets
+        .iter()
+        .filter_map(|fleet| fleet.publish.as_ref());
+    let readings = published.map(|publish| publish.payload.bytes_max());
+    let most = readings.max().unwrap_or_default() + BESIDE_READING_BYTES;
+    let settable = scenario.broker.packet_bytes_max.unwrap_or_default();
+    most.max(settable as usize)
 }
 
 fn protocol(protocol: &scenario::Protocol) -> devices::Protocol {

@@ -1,5 +1,6 @@
 //! The REST server of a run, for fleets that speak HTTP.
 
+use super::fleets::message_bytes_max;
 use super::websockets::Serving;
 use crate::net::Nanos;
 use crate::scenario::Scenario;
@@ -16,10 +17,9 @@ pub(super) fn config(scenario: &Scenario) -> HttpConfig {
     let devices = usize::try_from(scenario.device_count()).unwrap_or(usize::MAX);
     limits.connections = limits.connections.max(devices);
     limits.sensors = limits.sensors.max(devices);
-    if let Some(bytes) = scenario.broker.packet_bytes_max {
-        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-        limits.reading_bytes = limits.reading_bytes.max(bytes);
-    }
+    limits.reading_bytes = message_bytes_max(scenario);
+    let readings = limits.reading_bytes.saturating_mul(devices);
+    limits.readings_bytes = limits.readings_bytes.max(readings);
     HttpConfig {
         limits,
         ..HttpConfig::default()

@@ -1,6 +1,7 @@
 //! What of the server speaks WebSocket: the broker, at a second port, and the
 //! hub, at a third.
 
+use super::fleets::message_bytes_max;
 use crate::scenario::Scenario;
 use squall_broker::{Hub, HubConfig, HubLimits, Limits, MqttWebSocket, Quirks, Server, Upgrade};
 use squall_checks::websocket::{Serves, WebSocketEndpoint};
@@ -59,6 +60,9 @@ impl WebSockets {
         ] {
             *limit = devices.max(*limit);
         }
+        limits.message_bytes = message_bytes_max(scenario);
+        let readings = limits.message_bytes.saturating_mul(devices);
+        limits.readings_bytes = limits.readings_bytes.max(readings);
         let handshake_max = scenario.broker.connect_timeout;
         Self {
             upgrade: Upgrade {

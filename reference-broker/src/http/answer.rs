@@ -65,7 +65,7 @@ where
                 payload,
             };
             shared.lock().post(&id, number, reading).map_err(|_| {
-                let reason = "the server takes no more sensors";
+                let reason = "the server has no more room";
                 Refusal::new(StatusCode::SERVICE_UNAVAILABLE, reason)
             })?;
             Ok(empty(StatusCode::NO_CONTENT))

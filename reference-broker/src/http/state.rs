@@ -20,6 +20,8 @@ pub(super) struct State {
     groups: BTreeMap<Name, Group>,
     /// Sensors in all groups.
     sensors: usize,
+    /// Of all their readings.
+    bytes: usize,
     /// That of the newest reading of all.
     position: u64,
     pub(super) counts: HttpCounts,
@@ -51,6 +53,13 @@ pub(super) struct Reading {
     pub(super) payload: Bytes,
 }
 
+impl Reading {
+    fn bytes(&self) -> usize {
+        let content_type = self.content_type.as_ref().map_or(0, HeaderValue::len);
+        content_type + self.payload.len()
+    }
+}
+
 /// A limit has been reached.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Full;
@@ -61,6 +70,7 @@ impl State {
             limits,
             groups: BTreeMap::new(),
             sensors: 0,
+            bytes: 0,
             position,
             counts: HttpCounts::default(),
         }
@@ -85,9 +95,13 @@ impl State {
             self.counts.repeats += 1;
             return Ok(());
         }
-        if known.is_none() && self.sensors >= self.limits.sensors {
+        let replaced = known.map_or(0, |latest| latest.reading.bytes());
+        let bytes = self.bytes - replaced + reading.bytes();
+        let full = known.is_none() && self.sensors >= self.limits.sensors;
+        if full || bytes > self.limits.readings_bytes {
             return Err(Full);
         }
+        self.bytes = bytes;
         self.counts.readings += 1;
         self.position += 1;
         let latest = Latest {
@@ -254,6 +268,25 @@ mod tests {
         assert_eq!(state.post(&id("b"), None, reading("1")), Err(Full));
         post(&mut state, "a", "2");
         assert_eq!(feed(&mut state, 0).as_deref(), Some("2 a 1=2"));
+    }
+
+    #[test]
+    fn all_readings_together_have_so_much_room() {
+        let limits = HttpLimits {
+            readings_bytes: 10,
+            ..HttpLimits::default()
+        };
+        let mut state = State::new(limits, 0);
+        post(&mut state, "a", "123456");
+        assert_eq!(state.post(&id("b"), None, reading("12345")), Err(Full));
+        post(&mut state, "b", "1234");
+        // A reading makes room for the next of its sensor, and for no more.
+        post(&mut state, "b", "4321");
+        assert_eq!(state.post(&id("b"), None, reading("12345")), Err(Full));
+        post(&mut state, "a", "1");
+        post(&mut state, "c", "12345");
+        let all = "3 b 4=43214 a 1=15 c 5=12345";
+        assert_eq!(feed(&mut state, 0).as_deref(), Some(all));
     }
 
     #[test]

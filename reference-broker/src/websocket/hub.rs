@@ -89,13 +89,17 @@ pub struct HubLimits {
     /// Sensors with a latest reading. Default 100,000. The connection of one
     /// more is closed with 1013 at its first.
     pub sensors: usize,
+    /// The latest readings together, with their sensors' names, in bytes. Default
+    /// 1 GiB. Whoever sends one that has no room is closed with 1013, and what it
+    /// should have replaced stays.
+    pub readings_bytes: usize,
     /// Named listeners, connected or away. Default 10,000. One more is closed
     /// with 1013.
     pub named_listeners: usize,
     /// Readings that wait for one listener. Default 10,000. One more drops the
     /// oldest.
     pub queue_messages: usize,
-    /// Bytes that wait for one listener. Default 1 MiB.
+    /// Bytes that wait for one listener. Default 1 MiB. One reading always may.
     pub queue_bytes: usize,
     /// How long a client may be silent before it is pinged. Default 30 s.
     pub ping_every: Duration,
@@ -112,6 +116,7 @@ impl Default for HubLimits {
             connections: 100_000,
             message_bytes: 64 * 1024,
             sensors: 100_000,
+            readings_bytes: 1024 * 1024 * 1024,
             named_listeners: 10_000,
             queue_messages: 10_000,
             queue_bytes: 1024 * 1024,

@@ -211,7 +211,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> HubConnection<S> {
         };
         let shared = &self.place.shared;
         let taken = shared.lock().reading(group, sensor, number, payload);
-        taken.map_err(|_| End::Closed(CloseCode::Again, "the hub takes no more sensors"))?;
+        taken.map_err(|_| End::Closed(CloseCode::Again, "the hub has no more room"))?;
         match number {
             Some(_) => {
                 let kept = shared.lock().kept_up_to(group, sensor);

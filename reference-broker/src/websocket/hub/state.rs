@@ -21,6 +21,8 @@ pub(super) struct State {
     listeners: Slab<Listener>,
     /// Sensors in all groups.
     sensors: usize,
+    /// Of all their latest readings.
+    bytes: usize,
     /// Named listeners, connected or away.
     named: usize,
     /// Connections of listeners so far: the name of the next.
@@ -89,6 +91,7 @@ impl State {
             groups: BTreeMap::new(),
             listeners: Slab::new(),
             sensors: 0,
+            bytes: 0,
             named: 0,
             next_visit: 0,
             connected: 0,
@@ -117,15 +120,18 @@ impl State {
             self.counts.repeats += 1;
             return Ok(());
         }
-        let full = self.sensors >= self.limits.sensors;
-        let known = self.groups.get(group);
-        let is_new = known.is_none_or(|known| !known.sensors.contains_key(sensor));
-        if is_new && full {
+        let of_group = self.groups.get(group);
+        let known = of_group.and_then(|group| group.sensors.get(sensor));
+        let replaced = known.map_or(0, |latest| latest.message.len());
+        let message = prefixed(&format!("{sensor}\n"), payload);
+        let bytes = self.bytes - replaced + message.len();
+        let full = known.is_none() && self.sensors >= self.limits.sensors;
+        if full || bytes > self.limits.readings_bytes {
             return Err(Full);
         }
         self.counts.readings += 1;
-        self.sensors += usize::from(is_new);
-        let message = prefixed(&format!("{sensor}\n"), payload);
+        self.sensors += usize::from(known.is_none());
+        self.bytes = bytes;
         let latest = Latest {
             sequence: sequence.unwrap_or(last),
             message: message.clone(),
@@ -320,10 +326,10 @@ impl Listener {
     /// Drops what is too much, and says how many that was.
     fn drop_oldest(&mut self, limits: &HubLimits) -> u64 {
         let mut dropped = 0;
-        while self.queue.len() > limits.queue_messages || self.queue_bytes > limits.queue_bytes {
-            if self.pop().is_none() {
-                break;
-            }
+        while self.queue.len() > 1
+            && (self.queue.len() > limits.queue_messages || self.queue_bytes > limits.queue_bytes)
+        {
+            self.pop();
             dropped += 1;
         }
         dropped
@@ -417,6 +423,23 @@ mod tests {
     }
 
     #[test]
+    fn a_reading_larger_than_a_queue_waits_alone() {
+        let mut state = state(HubLimits {
+            queue_bytes: 5,
+            ..HubLimits::default()
+        });
+        let visit = listen(&mut state, None);
+        check(&mut state, visit, &[]);
+        send(&mut state, "a", "123456");
+        check(&mut state, visit, &["a=123456"]);
+        for payload in ["1", "1234567", "12"] {
+            send(&mut state, "a", payload);
+        }
+        check(&mut state, visit, &["a=12"]);
+        assert_eq!(state.counts.dropped, 2);
+    }
+
+    #[test]
     fn a_named_listener_gets_again_what_it_did_not_acknowledge() {
         let mut state = state(HubLimits::default());
         let first = listen(&mut state, Some("l"));
@@ -457,6 +480,26 @@ mod tests {
         assert_eq!(state.kept_up_to(&"g".into(), &"a".into()), 5);
         assert_eq!(state.counts.repeats, 2);
         assert_eq!(state.counts.readings, 3);
+    }
+
+    #[test]
+    fn all_latest_readings_together_have_so_much_room() {
+        let mut state = state(HubLimits {
+            readings_bytes: 10,
+            ..HubLimits::default()
+        });
+        let taken = |state: &mut State, sensor: &str, payload: &str| {
+            let message = Message::text(payload);
+            state.reading(&"g".into(), &sensor.into(), None, &message)
+        };
+        // Each has its sensor's name and a line feed in front.
+        assert_eq!(taken(&mut state, "a", "1234"), Ok(()));
+        assert_eq!(taken(&mut state, "b", "123"), Err(Full));
+        assert_eq!(taken(&mut state, "b", "12"), Ok(()));
+        assert_eq!(taken(&mut state, "b", "21"), Ok(()));
+        assert_eq!(taken(&mut state, "a", "12345"), Err(Full));
+        let visit = listen(&mut state, None);
+        check(&mut state, visit, &["a=1234", "b=21"]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod disk;
 mod fleets;
 mod network;
 mod outcome;
+mod parting;
 mod rest;
 mod server;
 mod story;

@@ -189,6 +189,36 @@ fn tshark_takes_it_apart(#[case] name: &str, #[case] decoded: &str, #[case] filt
     }
 }
 
+/// Whoever is done with MQTT closes the WebSocket in order: each end sends a Close
+/// frame, and neither a RST.
+#[rstest]
+#[case("tcp.port==8083,http", "tls=false")]
+#[case("tcp.port==8443,tls", "tls=true")]
+fn a_websocket_that_carries_mqtt_is_closed_in_order(#[case] decoded: &str, #[case] tls: &str) {
+    let scenario = "scenarios/overhead/readings.toml";
+    if !tshark_is_here(scenario) {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let capture = directory.path().join("run.pcapng");
+    let path = capture.to_str().expect("a temporary path is UTF-8");
+    let mut arguments = vec!["run", scenario, "--format", "json", "--pcap", path];
+    for set in ["protocol=mqtt-ws", tls, "site.hall.link.loss=0%"] {
+        arguments.extend(["--set", set]);
+    }
+    stdout(&squall(arguments));
+    let script = directory.path().join("mqtt.lua");
+    std::fs::write(&script, MQTT_IN_WEBSOCKET).expect("written");
+    let count = |filter: &str| matching(&capture, &script, decoded, filter);
+    let ended = count("mqtt.msgtype == 14");
+    assert!(ended > 0, "nobody is done");
+    for end in ["1", "0"] {
+        let closed = format!("websocket.opcode == 8 and websocket.mask == {end}");
+        assert_eq!(count(&closed), ended, "{closed}");
+    }
+    assert_eq!(count("tcp.flags.reset == 1"), 0, "a RST");
+}
+
 /// Tells tshark that the subprotocol `mqtt` is MQTT, which 4.0 does not know.
 const MQTT_IN_WEBSOCKET: &str =
     r#"DissectorTable.get("ws.protocol"):add("mqtt", Dissector.get("mqtt"))"#;

@@ -204,6 +204,13 @@ pub struct RawPacket {
     pub body: Vec<u8>,
 }
 
+/// How long the packet is that bytes begin with; `None` if it is not whole.
+pub(crate) fn first_len(bytes: &[u8]) -> Option<usize> {
+    let (length, rest) = split_variable(bytes.get(1..)?)?;
+    let body = number(length) as usize;
+    (body <= rest.len()).then_some(1 + length.len() + body)
+}
+
 impl RawPacket {
     /// The packet that bytes begin with; `None` if it is not whole.
     #[must_use]

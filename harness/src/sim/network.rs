@@ -1,6 +1,7 @@
 //! How the devices of a fleet reach their server: TCP, and what their protocol
 //! has between that and the device.
 
+use super::parting::Parting;
 use super::websockets::{AUTHORITY, MQTT_PATH};
 use crate::net::{Clock, Nic, Service, address, tls};
 use crate::random;
@@ -11,6 +12,7 @@ use squall_devices::{BoxFuture, DeviceId, Dial, Stream};
 use std::io;
 use std::net::SocketAddrV4;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What a fleet's server offers it, and whether in TLS.
 pub(super) fn service(fleet: &scenario::Fleet) -> (Service, bool) {
@@ -30,6 +32,8 @@ pub(super) struct Layers {
     /// How MQTT is divided among the frames of a WebSocket, if it is in one.
     framing: Option<Framing>,
     tls: Option<Tls>,
+    /// How long the end of a WebSocket may take.
+    patience: Duration,
     /// Whether a device that loses its power forgets its sessions.
     forgetful: bool,
 }
@@ -40,6 +44,7 @@ impl Layers {
         Self {
             port: service.port(in_tls),
             tls: fleet.tls,
+            patience: fleet.reconnect.timeout,
             forgetful: fleet.device_memory == DeviceMemory::Ram,
             framing: match fleet.protocol {
                 Protocol::MqttOverWebSocket(framing) => Some(framing),
@@ -56,10 +61,18 @@ pub(super) struct FleetNetwork {
     seed: u64,
     layers: Layers,
     tls: Option<tls::Client>,
+    parting: Parting,
 }
 
 impl FleetNetwork {
-    pub(super) fn new(nic: &Arc<Nic>, clock: Clock, seed: u64, layers: Layers) -> Self {
+    /// WebSockets that are closing go to `parting`.
+    pub(super) fn new(
+        nic: &Arc<Nic>,
+        clock: Clock,
+        seed: u64,
+        layers: Layers,
+        parting: &Parting,
+    ) -> Self {
         let tls = |settings| tls::Client::new(settings, clock, seed);
         Self {
             nic: Arc::clone(nic),
@@ -67,6 +80,7 @@ impl FleetNetwork {
             seed,
             layers,
             tls: layers.tls.map(tls),
+            parting: parting.clone(),
         }
     }
 
@@ -98,7 +112,8 @@ impl Dial for FleetNetwork {
             };
             let keys = self.keys(device);
             let opened = MqttFrames::connect_with(stream, AUTHORITY, MQTT_PATH, framing, keys);
-            Ok(Box::new(opened.await?) as Box<dyn Stream>)
+            let carried = self.parting.of(opened.await?, self.layers.patience);
+            Ok(Box::new(carried) as Box<dyn Stream>)
         })
     }
 

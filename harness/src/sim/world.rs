@@ -4,6 +4,7 @@ use super::agenda::Agenda;
 use super::disk::Disk;
 use super::fleets::Cast;
 use super::network::{self, FleetNetwork, Layers};
+use super::parting::parting;
 use super::rest;
 use super::server::{self, ServerPlan, ServerSwitch};
 use super::strikes::Strikes;
@@ -263,9 +264,11 @@ impl SitePlan {
                 Ok(())
             });
         }
+        let (parting, closing) = parting();
+        tasks.spawn(async move { match closing.run().await {} });
         for (layers, fleet) in self.fleets {
             let strikes = plan.strikes.on_fleet(fleet.first_device);
-            let network = Arc::new(FleetNetwork::new(&nic, clock, plan.seed, layers));
+            let network = Arc::new(FleetNetwork::new(&nic, clock, plan.seed, layers, &parting));
             let observer = observer.clone();
             let running = squall_devices::run(fleet, network, observer, strikes);
             tasks.spawn(async move {

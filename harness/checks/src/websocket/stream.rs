@@ -1,5 +1,5 @@
 //! MQTT's bytes in WebSocket frames, for the checks of MQTT over `ws://` and
-//! `wss://`.
+//! `wss://`, and for simulated devices.
 //!
 //! ```no_run
 //! # async fn example() -> std::io::Result<()> {
@@ -23,10 +23,13 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, Re
 
 use super::frame::{BINARY, CLOSE, Frame, PING, PONG, Received, TEXT};
 use super::handshake::{HEAD_BYTES_MAX, Request, Response, accept};
-use crate::packets::RawPacket;
+use crate::packets::first_len;
 
 /// The subprotocol of MQTT `[MQTT-6.0.0-3]`.
 const SUBPROTOCOL: &str = "mqtt";
+
+/// The type of MQTT's DISCONNECT (section 2.2.1 of 3.1.1, 2.1.2 of 5.0).
+const DISCONNECT: u8 = 14;
 
 /// What every answer of HTTP begins with.
 const HTTP: &[u8] = b"HTTP/1.";
@@ -88,10 +91,14 @@ fn packets(mut bytes: &[u8], most: usize) -> impl Iterator<Item = &[u8]> {
 
 /// How long the first packet is, or what there is of it.
 fn packet_len(bytes: &[u8]) -> usize {
-    match RawPacket::first_of(bytes) {
-        Some(packet) => 1 + packet.length.len() + packet.body.len(),
-        None => bytes.len(),
-    }
+    first_len(bytes).unwrap_or(bytes.len())
+}
+
+/// Whether the last of these packets is a DISCONNECT, and whole.
+fn ends_with_disconnect(bytes: &[u8]) -> bool {
+    let last = packets(bytes, 1).last().unwrap_or_default();
+    let first_byte = last.first().copied().unwrap_or_default();
+    first_byte >> 4 == DISCONNECT && first_len(last).is_some()
 }
 
 /// What a client draws at random, so that no page that runs in a browser can
@@ -123,6 +130,8 @@ pub struct MqttFrames<S> {
     unread: BytesMut,
     /// For the server.
     sending: BytesMut,
+    /// Whether a Close frame goes right behind DISCONNECT.
+    leaves: bool,
     /// Whether a Close frame has been sent, or lies ready.
     closed: bool,
     /// Whether one has come, or the stream below has ended.
@@ -147,8 +156,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> MqttFrames<S> {
         Self::open(stream, authority, path, framing, None).await
     }
 
-    /// The same with keys as a client draws them. Those of [`connect`](Self::connect)
-    /// are always the same, so that they can be told in the bytes.
+    /// The same as clients do it, where [`connect`](Self::connect) is for checks.
+    /// Keys are as they are drawn; those of checks are always the same, so that
+    /// they can be told in the bytes. And a Close frame with status 1000 goes right
+    /// behind DISCONNECT, with which a client has no more to say
+    /// `[MQTT311-3.14.4-1]`; what becomes of it is for [`finish`](Self::finish).
     ///
     /// # Errors
     /// As for [`connect`](Self::connect).
@@ -169,6 +181,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> MqttFrames<S> {
         framing: Framing,
         keys: Option<Keys>,
     ) -> io::Result<Self> {
+        let leaves = keys.is_some();
         let mut request = Request::new(authority, path).with("Sec-WebSocket-Protocol", SUBPROTOCOL);
         if let Some(keys) = &keys {
             request = request.with("Sec-WebSocket-Key", &BASE64.encode(&keys.handshake));
@@ -208,9 +221,37 @@ impl<S: AsyncRead + AsyncWrite + Unpin> MqttFrames<S> {
             received,
             unread: BytesMut::new(),
             sending: BytesMut::new(),
+            leaves,
             closed: false,
             ended: false,
         })
+    }
+
+    /// Whether a Close frame has gone, or lies ready, that is not answered yet.
+    pub fn is_closing(&self) -> bool {
+        self.closed && !self.ended
+    }
+
+    /// Waits for the answer to a Close frame, and for the end of the stream below,
+    /// which is the server's to end first (RFC 6455 section 7.1.1); what comes before
+    /// is passed over. Then there is nothing left but to drop it. How long it may
+    /// take is for the caller to limit.
+    ///
+    /// # Errors
+    /// Whatever the stream below answers, and [`io::ErrorKind::InvalidData`] for what
+    /// is no frame that carries MQTT.
+    pub async fn finish(&mut self) -> io::Result<()> {
+        let mut passed_over = [0; 64];
+        while self.read(&mut passed_over).await? > 0 {}
+        while self.stream.read(&mut passed_over).await? > 0 {}
+        Ok(())
+    }
+
+    fn close(&mut self) {
+        if !self.closed {
+            self.closed = true;
+            self.queue(Frame::close(1000, ""));
+        }
     }
 
     /// Takes whole frames from what was received.
@@ -340,6 +381,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for MqttFrames<S> {
         for frame in self.framing.frames(bytes) {
             self.queue(frame);
         }
+        if self.leaves && ends_with_disconnect(bytes) {
+            self.close();
+        }
         if let Poll::Ready(Err(error)) = self.poll_send(cx) {
             return Poll::Ready(Err(error));
         }
@@ -353,10 +397,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for MqttFrames<S> {
 
     /// Sends a Close frame, and ends the stream below.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.closed {
-            self.closed = true;
-            self.queue(Frame::close(1000, ""));
-        }
+        self.close();
         ready!(self.poll_send(cx))?;
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }

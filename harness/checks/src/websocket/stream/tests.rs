@@ -21,9 +21,17 @@ async fn answered(answer: &[u8]) -> (io::Result<MqttFrames<DuplexStream>>, Duple
 
 /// A stream to a server, and the server with the request read.
 async fn opened(framing: Framing) -> (MqttFrames<DuplexStream>, DuplexStream) {
+    opened_with(framing, None).await
+}
+
+/// The same with a client's keys.
+async fn opened_with(
+    framing: Framing,
+    keys: Option<Keys>,
+) -> (MqttFrames<DuplexStream>, DuplexStream) {
     let (near, mut far) = duplex(64 * 1024);
     far.write_all(AGREED.as_bytes()).await.expect("it fits");
-    let stream = MqttFrames::connect(near, "broker:80", "/mqtt", framing).await;
+    let stream = MqttFrames::open(near, "broker:80", "/mqtt", framing, keys).await;
     let mut request = BytesMut::new();
     while !request.ends_with(b"\r\n\r\n") {
         far.read_buf(&mut request).await.expect("a request");
@@ -199,4 +207,54 @@ async fn a_shutdown_closes_the_websocket_and_the_stream() {
     let close = from_server(Frame::close(1000, ""));
     far.write_all(&close).await.expect("it fits");
     assert_eq!(stream.read(&mut [0]).await.expect("the end"), 0);
+}
+
+fn keys() -> Option<Keys> {
+    Some(Keys {
+        handshake: *b"the sample nonce",
+        masks: Box::new(|| [1, 2, 3, 4]),
+    })
+}
+
+/// PINGREQ and DISCONNECT.
+const GOODBYE: [u8; 4] = [0xc0, 0, 0xe0, 0];
+
+#[tokio::test]
+async fn a_client_closes_the_websocket_behind_disconnect_and_takes_the_answer() {
+    let (mut stream, mut far) = opened_with(Framing::default(), keys()).await;
+    // The payload of a PUBLISH is no packet, whatever it looks like.
+    let publish = [0x30, 5, 0, 1, b't', 0xe0, 0];
+    stream.write_all(&publish).await.expect("written");
+    assert!(!stream.is_closing());
+    stream.write_all(&GOODBYE).await.expect("written");
+    assert!(stream.is_closing());
+    let sent = [
+        (BINARY, true, publish.to_vec()),
+        (BINARY, true, GOODBYE.to_vec()),
+        (CLOSE, true, vec![3, 232]),
+    ];
+    assert_eq!(frames(&mut far, 3).await, sent);
+    let last = [Frame::new(BINARY, "late"), Frame::close(1000, "")];
+    let last: Vec<_> = last.into_iter().flat_map(from_server).collect();
+    far.write_all(&last).await.expect("it fits");
+    // The server ends TCP first.
+    let waiting = tokio::time::timeout(std::time::Duration::from_millis(50), stream.finish());
+    assert!(waiting.await.is_err());
+    assert!(!stream.is_closing());
+    far.shutdown().await.expect("ended");
+    stream.finish().await.expect("in order");
+}
+
+#[rstest]
+#[case::as_a_check(&GOODBYE, None)]
+#[case::cut_short(&GOODBYE[..3], keys())]
+#[tokio::test]
+async fn nothing_else_closes_the_websocket(#[case] written: &[u8], #[case] keys: Option<Keys>) {
+    let (mut stream, mut far) = opened_with(Framing::default(), keys).await;
+    stream.write_all(written).await.expect("written");
+    assert!(!stream.is_closing());
+    assert_eq!(
+        frames(&mut far, 1).await,
+        [(BINARY, true, written.to_vec())]
+    );
 }

@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 
+use clap::Parser as _;
 use squall::claims;
 use squall_reports::claims::{Claim, Ledger};
 use squall_reports::{html, json, markdown};
 
+use super::conform;
 use super::exit::{Exit, Failure};
 use super::files;
 use super::output::Output;
@@ -16,15 +18,16 @@ use super::progress::{INTERVAL, Progress};
 
 const EXAMPLES: &str = "\
 Run it in a checkout of Squall: it measures the scenarios of
-scenarios/overhead/claims, and writes reports/published/claims.{md,html,json}.
+scenarios/overhead/claims, and writes reports/published/claims.{md,html,json}. With
+--brokers it runs the checks on every broker that is installed, too, and writes
+reports/published/brokers.{md,html,json}.
 
 Examples:
   squall publish
   squall publish --check            is what is committed still so?
   squall publish --claim 7          print one claim, write nothing
-
-What brokers make of the specifications is published by
-  squall conform --all --out reports/published";
+  squall publish --brokers          all of reports/published but idle.json, which
+                                    cargo bench -p squall --bench serve -- --idle writes";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -35,6 +38,9 @@ pub(crate) struct Arguments {
     /// Measure this claim only, and print it as Markdown.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(1..=25))]
     claim: Option<u8>,
+    /// Publish what brokers make of the specifications as well, as `squall conform --all` does.
+    #[arg(long, conflicts_with_all = ["check", "claim"])]
+    brokers: bool,
     /// The checkout of Squall; the directory it is run in unless given.
     #[arg(long, value_name = "DIR", default_value = ".")]
     repository: PathBuf,
@@ -88,9 +94,32 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Fa
         output.print(&format!("wrote {}\n", path.display()))?;
     }
     if stale.is_empty() {
-        output.note("everything published is what is measured");
+        output.note("every claim is as it was published");
     }
-    Ok(Exit::Held)
+    match arguments.brokers {
+        true => brokers(&published, output),
+        false => Ok(Exit::Held),
+    }
+}
+
+/// What the command line of `squall conform` says.
+#[derive(Debug, clap::Parser)]
+struct Conform {
+    #[command(flatten)]
+    arguments: conform::Arguments,
+}
+
+/// Runs the checks on every broker, and publishes them side by side.
+fn brokers(published: &Path, output: &mut Output) -> Result<Exit, Failure> {
+    let words = [
+        "squall".as_ref(),
+        "--all".as_ref(),
+        "--out".as_ref(),
+        published.as_os_str(),
+    ];
+    let conform = Conform::try_parse_from(words)
+        .map_err(|error| Failure::Environment(format!("the brokers cannot be run: {error}")))?;
+    conform::run(&conform.arguments, output)
 }
 
 /// What is published, by the names of files.

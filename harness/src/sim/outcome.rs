@@ -257,6 +257,18 @@ fn notes(scenario: &Scenario, ended: Nanos) -> Vec<String> {
             unpromised.join(", ")
         ));
     }
+    let asking = scenario.fleets.iter();
+    let asking = asking.filter(|fleet| {
+        fleet.protocol.server() == Server::Rest && !fleet.subscribe.is_empty()
+    });
+    let asking: Vec<&str> = asking.map(|fleet| fleet.name.as_str()).collect();
+    if !asking.is_empty() {
+        notes.push(format!(
+            "Who asks over HTTP gets the latest reading of each sensor: one that was replaced \
+             before that counts as lost ({}).",
+            asking.join(", ")
+        ));
+    }
     if scenario.sites.iter().any(|site| site.link.is_lossy()) {
         notes.push(
             "TCP here is smoltcp's: its retransmission timeout is at least 1 s (Linux: 200 ms), \

@@ -258,9 +258,8 @@ fn notes(scenario: &Scenario, ended: Nanos) -> Vec<String> {
         ));
     }
     let asking = scenario.fleets.iter();
-    let asking = asking.filter(|fleet| {
-        fleet.protocol.server() == Server::Rest && !fleet.subscribe.is_empty()
-    });
+    let asking = asking
+        .filter(|fleet| fleet.protocol.server() == Server::Rest && !fleet.subscribe.is_empty());
     let asking: Vec<&str> = asking.map(|fleet| fleet.name.as_str()).collect();
     if !asking.is_empty() {
         notes.push(format!(

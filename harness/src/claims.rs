@@ -1,11 +1,11 @@
 //! What is said about MQTT, WebSocket and HTTP, put to the test.
 //!
-//! A claim is a function of a [`Lab`]: it runs scenarios of
+//! A claim is a function of a `Lab`: it runs scenarios of
 //! `scenarios/overhead/claims/`, reads figures off their reports, and rules.
 //! Rulings and the figures in findings are computed from those reports, so that
 //! a broker, a server or a network that behaves otherwise is told of otherwise.
 //!
-//! A new claim is a function in one of the files below and a line in [`CLAIMS`].
+//! A new claim is a function in one of the files below and a line in `CLAIMS`.
 
 mod delivery;
 mod framing;
